@@ -1,0 +1,1 @@
+"""gvideo: a video codec made of moving 2D Gaussians."""
