@@ -1,0 +1,99 @@
+"""Integer code values and float planes: the same picture on disk and in the codec.
+
+    CodeFrame (uint8/uint16, own sampling) --range off, chroma up--> planes f32 [3,H,W] --chroma down, range on--> codes
+
+Code values of 8 bits are uint8, of more bits uint16 (right-aligned). Both directions are exact inverses of each other
+up to rounding, but for the last chroma row of a 4:2:0 picture of odd height (see chroma.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gvideo.media.chroma import chroma_shape, downsample, upsample
+from gvideo.media.colour import code_scale, ycbcr_from_rgb_matrix
+from gvideo.types import Float32, SourceFrame, VideoFormat
+
+Codes = NDArray[np.uint8] | NDArray[np.uint16]
+CodePlanes = tuple[Codes, Codes, Codes]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFrame:
+    """One frame as integers in its own sampling and depth: y [H,W], cb and cr [ceil(H/..),ceil(W/..)]."""
+
+    y: Codes
+    cb: Codes
+    cr: Codes
+    pts: int
+    duration: int
+
+    @property
+    def planes(self) -> CodePlanes:
+        """The three planes in order."""
+        return self.y, self.cb, self.cr
+
+    def to_source_frame(self, video_format: VideoFormat) -> SourceFrame:
+        """The same frame as float planes."""
+        return SourceFrame(code_values_to_planes(self.y, self.cb, self.cr, video_format), self.pts, self.duration)
+
+
+def code_values_to_planes(y: Codes, cb: Codes, cr: Codes, video_format: VideoFormat) -> Float32:
+    """Planes f32 [3,H,W]: range and offset removed, chroma brought to 4:4:4."""
+    height, width = y.shape
+    luma_scale, luma_offset, chroma_scale, chroma_offset = code_scale(
+        video_format.bit_depth, video_format.colour.full_range
+    )
+    planes = np.empty((3, height, width), np.float32)
+    np.subtract(y, np.float32(luma_offset), out=planes[0])
+    planes[0] /= np.float32(luma_scale)
+    for plane, codes in ((planes[1], cb), (planes[2], cr)):
+        centred = np.subtract(codes, np.float32(chroma_offset), dtype=np.float32)
+        centred /= np.float32(chroma_scale)
+        plane[...] = upsample(centred, height, width, video_format.chroma_format)
+    return planes
+
+
+def planes_to_code_values(planes: Float32, video_format: VideoFormat) -> CodePlanes:
+    """Code values of planes f32 [...,3,H,W] in the sampling, depth and range of the format.
+
+    Returns y [...,H,W], cb and cr [...,h,w]. Rounded to nearest and clipped to 0..2^depth - 1.
+    """
+    lead, (height, width) = planes.shape[:-3], planes.shape[-2:]
+    frames = np.ascontiguousarray(planes, dtype=np.float32).reshape(-1, 3, height, width)
+    low = chroma_shape(height, width, video_format.chroma_format)
+    kind = np.uint8 if video_format.bit_depth == 8 else np.uint16
+    y = np.empty((len(frames), height, width), kind)
+    cb = np.empty((len(frames), *low), kind)
+    cr = np.empty((len(frames), *low), kind)
+    luma_scale, luma_offset, chroma_scale, chroma_offset = code_scale(
+        video_format.bit_depth, video_format.colour.full_range
+    )
+    for index, frame in enumerate(frames):
+        y[index] = _scale(frame[0], luma_scale, luma_offset, video_format.bit_depth)
+        for out, plane in ((cb, frame[1]), (cr, frame[2])):
+            small = downsample(plane, video_format.chroma_format)
+            out[index] = _scale(small, chroma_scale, chroma_offset, video_format.bit_depth)
+    return y.reshape(lead + y.shape[1:]), cb.reshape(lead + low), cr.reshape(lead + low)
+
+
+def rgb_to_code_values(red: Codes, green: Codes, blue: Codes, video_format: VideoFormat) -> CodePlanes:
+    """Code values (4:4:4) of full-range R'G'B' planes [H,W] of the format's depth, with the format's matrix."""
+    matrix = ycbcr_from_rgb_matrix(video_format.colour.matrix).astype(np.float32)
+    rgb = np.stack([red, green, blue]).astype(np.float32).reshape(3, -1)
+    rgb /= np.float32((1 << video_format.bit_depth) - 1)
+    planes = (matrix @ rgb).reshape(3, *red.shape)
+    return planes_to_code_values(planes, video_format)
+
+
+def _scale(plane: Float32, scale: int, offset: int, bit_depth: int) -> Codes:
+    """Scale and offset, round, clip. OpenCV saturates at the type's limits, so only odd depths need a clip."""
+    kind = cv2.CV_8U if bit_depth == 8 else cv2.CV_16U
+    codes = cv2.addWeighted(plane, float(scale), plane, 0.0, float(offset), dtype=kind)
+    if bit_depth not in (8, 16):
+        codes = cv2.min(codes, float((1 << bit_depth) - 1))
+    return codes  # type: ignore[return-value]  # the stubs know no element types

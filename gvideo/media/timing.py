@@ -1,0 +1,72 @@
+"""Presentation times: exact integers that strictly increase, whatever the source says.
+
+    decoder's pts (may be missing, equal, or jump back) --repair--> pts --difference to the next--> durations
+
+Ticks are those of the stream's time base num/den; the timescale is den and ticks are multiplied by num, which is exact.
+Repairs, in this order, with "nominal" the frame's own duration, else the average frame rate's, else 1/25 s:
+- no pts: the previous one + nominal (the first: 0);
+- at most a second back, or equal: half a nominal duration after the previous one, so that the next frame, whose time
+  is good again, keeps it;
+- more than a second back (a clock that restarts): the rest of the stream is moved to go on at previous + nominal.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+
+def ticks_of(time_base: Fraction | None) -> tuple[int, int]:
+    """Timescale (ticks per second) of a time base and the factor from its units to ticks."""
+    base = time_base or Fraction(1, 90000)
+    return base.denominator, base.numerator
+
+
+def nominal_ticks(timescale: int, rate: Fraction | None) -> int:
+    """Duration in ticks of a frame at a rate in frames per second, 1/25 s where it is unknown; at least one tick."""
+    return max(1, round(timescale / rate)) if rate else max(1, round(Fraction(timescale, 25)))
+
+
+class TimestampRepair:
+    """Turns the decoder's times into strictly increasing ones. One object per pass over a stream."""
+
+    def __init__(self, timescale: int) -> None:
+        self._timescale = timescale
+        self._shift = 0
+        self._previous: int | None = None
+        self.num_repaired = 0
+
+    def next(self, pts: int | None, nominal: int) -> int:
+        """The time of the next frame in presentation order, in ticks."""
+        previous = self._previous
+        if pts is None:
+            self.num_repaired += 1
+            repaired = 0 if previous is None else previous + nominal
+        else:
+            repaired = pts + self._shift
+            if previous is not None and repaired <= previous:
+                self.num_repaired += 1
+                if previous - repaired > self._timescale:
+                    self._shift += previous + nominal - repaired
+                    repaired = previous + nominal
+                else:
+                    repaired = previous + max(1, nominal // 2)
+        self._previous = repaired
+        return repaired
+
+
+_COMMON_RATES = tuple(
+    Fraction(rate * thousand, base)
+    for rate in (24, 25, 30, 50, 60, 10, 12, 15, 20, 48, 100, 120, 240)
+    for thousand, base in ((1, 1), (1000, 1001))
+)
+
+
+def frame_rate_of(num_frames: int, span_ticks: int, timescale: int) -> Fraction:
+    """Average frame rate of num_frames frames that last span_ticks: a common rate if it fits within rounding of the
+    first and last time to whole ticks, else the exact quotient."""
+    exact = Fraction(num_frames * timescale, max(1, span_ticks))
+    if num_frames > 1:
+        for rate in _COMMON_RATES:
+            if abs(num_frames * timescale / rate - span_ticks) <= 1:
+                return rate
+    return exact
