@@ -1,0 +1,250 @@
+"""Headers of the sequence, the index and the segments: what they hold and the visit that writes or reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from gvideo.bitstream.fields import Fields, Reader, Writer
+from gvideo.errors import InvalidError, UnsupportedError
+
+#: Version of the syntax. A decoder refuses a stream of a later one.
+VERSION = 1
+PROFILE_MAIN = 0
+MAX_SIDE = 16384
+MAX_FRAMES_A_SEGMENT = 4096
+MAX_CONTROL = 16
+MAX_TRAJECTORIES = 16
+MAX_LAYERS = 8
+MAX_CELL_BITS = 6
+MAX_MARGIN = 255
+CHROMA_FORMATS = ("400", "420", "422", "444")
+ROTATIONS = (0, 90, 180, 270)
+#: A Gaussian costs at least a fraction of a bit: more of them than this per byte is not legal, which bounds time
+#: and memory whatever a stream says.
+MAX_GAUSSIANS_A_BYTE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Step offsets of a sequence (model/steps.py says what they do)."""
+
+    position: int = 16
+    angle: int = 34
+    centre: int = 0
+    chroma: int = 29
+    residual: int = 0
+    trajectory: int = -2
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceHeader:
+    """Everything that holds for a whole stream. Sizes in px, times in ticks of 1/timescale s, colour as code points
+    of ISO/IEC 23091-2, rotation in degrees clockwise for display, codebooks and priors as opaque blocks."""
+
+    width: int
+    height: int
+    timescale: int
+    frame_duration: int
+    start: int = 0
+    chroma_format: str = "420"
+    bit_depth: int = 8
+    primaries: int = 1
+    transfer: int = 1
+    matrix: int = 1
+    full_range: bool = False
+    sample_aspect: Fraction = Fraction(1)
+    rotation: int = 0
+    rules: Rules = Rules()
+    codebooks: bytes = b""
+    priors: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerHeader:
+    """One layer: how many Gaussians it adds and how many bytes they take."""
+
+    num_gaussians: int
+    num_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentHeader:
+    """Everything about a segment but its symbols. durations: ticks of each frame, or () if all are the sequence's.
+    gap: ticks between the end of the segment before and this one's start. base: Y'CbCr in 1/1023, chroma + 512."""
+
+    num_frames: int
+    distortion: int
+    num_control: int
+    num_trajectories: int
+    cell_bits: int
+    num_layers: int
+    base: tuple[int, int, int]
+    margins: tuple[int, int, int, int] = (0, 0, 0, 0)
+    durations: tuple[int, ...] = ()
+    gap: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """A segment's place: bytes of its units together, frames, and ticks."""
+
+    num_bytes: int
+    num_frames: int
+    duration: int
+    gap: int
+
+
+_FLAG_COLOUR, _FLAG_ASPECT, _FLAG_RULES, _FLAG_CODEBOOKS, _FLAG_PRIORS, _FLAG_FULL_RANGE = 1, 2, 4, 8, 16, 32
+_FLAG_DURATIONS, _FLAG_GAP, _FLAG_MARGINS = 1, 2, 4
+_DEFAULT_COLOUR = (1, 1, 1)
+
+
+def visit_sequence(f: Fields, h: SequenceHeader | None = None) -> SequenceHeader:
+    """Writes h, or reads a header."""
+    h = h or SequenceHeader(1, 1, 1, 1)
+    version = f.u8("sequence.version", VERSION)
+    if version != VERSION:
+        raise UnsupportedError(f"sequence.version: {version}, this decoder knows {VERSION}")
+    profile = f.u8("sequence.profile", PROFILE_MAIN)
+    if profile != PROFILE_MAIN:
+        raise UnsupportedError(f"sequence.profile: {profile}, this decoder knows {PROFILE_MAIN}")
+    width = _positive("sequence.width", f.varint("sequence.width", h.width, MAX_SIDE))
+    height = _positive("sequence.height", f.varint("sequence.height", h.height, MAX_SIDE))
+    timescale = _positive("sequence.timescale", f.varint("sequence.timescale", h.timescale, 1 << 32))
+    duration = _positive("sequence.frame_duration", f.varint("sequence.frame_duration", h.frame_duration, 1 << 40))
+    start = f.signed("sequence.start", h.start)
+    sampling = CHROMA_FORMATS.index(h.chroma_format) | (h.bit_depth - 8) << 2 | ROTATIONS.index(h.rotation) << 6
+    sampling = f.u8("sequence.sampling", sampling)
+    colour = (h.primaries, h.transfer, h.matrix)
+    flags = (
+        _FLAG_COLOUR * (colour != _DEFAULT_COLOUR)
+        | _FLAG_ASPECT * (h.sample_aspect != 1)
+        | _FLAG_RULES * (h.rules != Rules())
+        | _FLAG_CODEBOOKS * bool(h.codebooks)
+        | _FLAG_PRIORS * bool(h.priors)
+        | _FLAG_FULL_RANGE * h.full_range
+    )
+    flags = f.u8("sequence.flags", flags)
+    if flags >> 6:
+        raise InvalidError(f"sequence.flags: {flags:#x} has bits that this version does not define")
+    if flags & _FLAG_COLOUR:
+        names = ("primaries", "transfer", "matrix")
+        colour = tuple(f.u8(f"sequence.{n}", v) for n, v in zip(names, colour, strict=True))  # type: ignore[assignment]
+    else:
+        colour = _DEFAULT_COLOUR
+    aspect = Fraction(1)
+    if flags & _FLAG_ASPECT:
+        top = _positive("sequence.aspect", f.varint("sequence.aspect_x", h.sample_aspect.numerator, 1 << 20))
+        low = _positive("sequence.aspect", f.varint("sequence.aspect_y", h.sample_aspect.denominator, 1 << 20))
+        aspect = Fraction(top, low)
+    rules = _visit_rules(f, h.rules) if flags & _FLAG_RULES else Rules()
+    codebooks = f.block("sequence.codebooks", h.codebooks) if flags & _FLAG_CODEBOOKS else b""
+    priors = f.block("sequence.priors", h.priors) if flags & _FLAG_PRIORS else b""
+    return SequenceHeader(
+        width, height, timescale, duration, start, CHROMA_FORMATS[sampling & 3], 8 + (sampling >> 2 & 15), *colour,
+        bool(flags & _FLAG_FULL_RANGE), aspect, ROTATIONS[sampling >> 6], rules, codebooks, priors,
+    )  # fmt: skip
+
+
+def _visit_rules(f: Fields, r: Rules) -> Rules:
+    return Rules(
+        f.signed("rules.position", r.position, 128),
+        f.signed("rules.angle", r.angle, 128),
+        f.signed("rules.centre", r.centre, 128),
+        _positive("rules.chroma", f.varint("rules.chroma", r.chroma, 256)),
+        f.signed("rules.residual", r.residual, 8),
+        f.signed("rules.trajectory", r.trajectory, 8),
+    )
+
+
+def visit_segment(f: Fields, h: SegmentHeader | None = None) -> SegmentHeader:
+    """Writes h, or reads a header. Layer headers and bytes follow it (entropy/segment.py)."""
+    h = h or SegmentHeader(1, 0, 1, 1, 0, 1, (0, 0, 0))
+    num_frames = _positive("segment.num_frames", f.varint("segment.num_frames", h.num_frames, MAX_FRAMES_A_SEGMENT))
+    distortion = f.u8("segment.distortion", h.distortion)
+    motion = f.u8("segment.motion", (h.num_control - 1) << 4 | (h.num_trajectories - 1))
+    flags = (
+        _FLAG_DURATIONS * bool(h.durations) | _FLAG_GAP * (h.gap != 0) | _FLAG_MARGINS * (h.margins != (0, 0, 0, 0))
+    )
+    # cell_bits in 3 bits, layers - 1 in 3 bits, and the first two flags; margins are in the base's spare bits
+    shape = f.u8("segment.shape", h.cell_bits << 5 | (h.num_layers - 1) << 2 | flags & 3)
+    packed = h.base[0] << 20 | h.base[1] << 10 | h.base[2]
+    packed = f.uint("segment.base", 4, packed | (flags >> 2) << 30)
+    cell_bits = shape >> 5
+    if cell_bits > MAX_CELL_BITS:
+        raise InvalidError(f"segment.shape: cells of 2^{cell_bits} px, at most 2^{MAX_CELL_BITS}")
+    if packed >> 31:
+        raise InvalidError("segment.base: the highest bit is reserved")
+    margins = h.margins
+    if packed >> 30 & 1:
+        margins = tuple(f.u8(f"segment.margin_{n}", m) for n, m in zip("ltrb", margins, strict=True))  # type: ignore[assignment]
+    else:
+        margins = (0, 0, 0, 0)
+    durations: tuple[int, ...] = ()
+    if shape & _FLAG_DURATIONS:
+        given = h.durations or (0,) * num_frames
+        durations = tuple(_positive("segment.duration", f.varint("segment.duration", d, 1 << 40)) for d in given)
+    gap = f.signed("segment.gap", h.gap) if shape & _FLAG_GAP else 0
+    base = (packed >> 20 & 1023, packed >> 10 & 1023, packed & 1023)
+    return SegmentHeader(
+        num_frames, distortion, (motion >> 4) + 1, (motion & 15) + 1, cell_bits, (shape >> 2 & 7) + 1, base, margins,
+        durations, gap,
+    )  # fmt: skip
+
+
+def visit_layer(f: Fields, h: LayerHeader | None = None) -> LayerHeader:
+    """Writes h, or reads a layer's header."""
+    h = h or LayerHeader(0, 0)
+    num_gaussians = f.varint("layer.num_gaussians", h.num_gaussians, 1 << 22)
+    num_bytes = f.varint("layer.num_bytes", h.num_bytes, 1 << 28)
+    if num_gaussians > MAX_GAUSSIANS_A_BYTE * (num_bytes + 4):
+        raise InvalidError(f"layer.num_gaussians: {num_gaussians} cannot stand in {num_bytes} bytes")
+    return LayerHeader(num_gaussians, num_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Where every segment is."""
+
+    entries: tuple[IndexEntry, ...] = field(default_factory=tuple)
+
+
+def visit_index(f: Fields, h: Index | None = None) -> Index:
+    """Writes h, or reads an index."""
+    entries = h.entries if h else ()
+    count = f.varint("index.num_segments", len(entries), 1 << 24)
+    if isinstance(f, Reader) and count > f.end - f.position:
+        raise InvalidError(f"index.num_segments: {count} entries cannot stand in {f.end - f.position} bytes")
+    given = entries or (IndexEntry(0, 0, 0, 0),) * count
+    return Index(
+        tuple(
+            IndexEntry(
+                f.varint("index.num_bytes", e.num_bytes),
+                _positive("index.num_frames", f.varint("index.num_frames", e.num_frames, MAX_FRAMES_A_SEGMENT)),
+                _positive("index.duration", f.varint("index.duration", e.duration, 1 << 52)),
+                f.signed("index.gap", e.gap),
+            )
+            for e in given
+        )
+    )
+
+
+def format_sequence(h: SequenceHeader) -> bytes:
+    """A sequence header's bytes."""
+    writer = Writer()
+    visit_sequence(writer, h)
+    return writer.getvalue()
+
+
+def format_index(h: Index) -> bytes:
+    """An index's bytes."""
+    writer = Writer()
+    visit_index(writer, h)
+    return writer.getvalue()
+
+
+def _positive(name: str, value: int) -> int:
+    if value < 1:
+        raise InvalidError(f"{name}: {value}, at least 1 wanted")
+    return value

@@ -1,0 +1,179 @@
+"""Fitting one segment: grow in floats, then train against the quantiser with the bits on the bill (CODEC.md §7, §13).
+
+    grow:   rounds of (propose where it hurts, Adam on everything), rates constant, cosine in the last round
+    train:  loss = squared error + 4 D bits, every value quantised as it will be decoded, rates falling to zero;
+            Gaussians whose amplitudes round to nothing leave
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gvideo.encode import grow, objective
+from gvideo.encode.flow import Flow
+from gvideo.encode.objective import Target
+from gvideo.encode.parameters import RATES, THETA_RATE, Parameters, Values, empty
+from gvideo.encode.quantised import MAX_LOG_SCALE, MIN_LOG_SCALE, Geometry, Quantised, quantise, unquantised
+from gvideo.model.steps import StepRules
+from gvideo.types import Float64, Int32
+
+LN2 = math.log(2)
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """Everything that decides how long and how a segment is fitted."""
+
+    growth: tuple[float, ...] = (1 / 16, 1 / 16, 1 / 8, 1 / 8, 1 / 8, 1 / 8, 1 / 8, 1 / 8, 1 / 8)
+    fit_steps: int = 900
+    last_round: float = 3.0
+    train_steps: int = 600
+    frames_per_step: int = 4
+    first_life: float = 0.5
+    later_life: float = 0.12
+    motion_price: float = 0.1
+    amplitude_price: float = 1.6
+    existence_price: float = 10.0
+    lagrangian: float = 4.0
+    precision_bias: float = 0.0
+    permanent_at: float = 1.0
+    prune_every: int = 50
+    num_trajectories: int = 8
+
+
+#: Learning rates of quantised training over those of growth.
+TRAIN_RATES = {
+    "mean": 0.15, "residual": 0.1, "log_scale": 0.015, "angle": 0.015, "luma": 0.005, "chroma": 0.003,
+    "centre": 0.1, "log_duration": 0.01, "theta": 0.01,
+}  # fmt: skip
+#: Steps of residual motion, in smaller sigmas, that its price is counted in while growing.
+FLOAT_RESIDUAL_STEP = 0.35
+
+Report = Callable[[float], None]
+
+
+class SegmentFit:
+    """The state of fitting one segment."""
+
+    def __init__(self, target: Target, flow: Flow, theta: Float64, settings: FitSettings, seed: int) -> None:
+        self.target = target
+        self.flow = flow
+        self.settings = settings
+        self.rng = np.random.default_rng(seed)
+        self.parameters = empty(target.basis.shape[1], torch.from_numpy(theta.astype(np.float32)))
+
+    def grow(self, count: int, report: Report | None = None) -> None:
+        """Places `count` Gaussians round by round and fits them without quantisation."""
+        s, target = self.settings, self.target
+        counts = [int(count * share) for share in s.growth]
+        counts[-1] = count - sum(counts[:-1])
+        steps_a_round = max(1, int(s.fit_steps / len(counts)))
+        for index, number in enumerate(counts):
+            life = target.num_frames * (s.first_life if index < 2 else s.later_life)
+            residual = self._residual(unquantised(self.parameters))
+            theta = self.parameters.values["theta"].double().numpy()
+            generation = grow.propose(
+                residual, number, len(self.parameters) + number, max(life, 0.5), theta, self.flow, target, self.rng
+            )
+            self.parameters.append(generation.values, generation.trajectory)
+            last = index == len(counts) - 1
+            steps = int(steps_a_round * (s.last_round if last else 1))
+            wide = max(1.0, generation.sigma / 6)
+            for step in range(steps):
+                falling = 0.5 * (1 + math.cos(math.pi * step / steps)) if last else 1.0
+                rates = {name: rate * falling for name, rate in RATES.items()} | {"theta": THETA_RATE * falling}
+                rates["mean"] *= wide
+                rates["residual"] *= wide
+                self._float_step(rates)
+            if report:
+                report((index + 1) / len(counts))
+
+    def _residual(self, values: Values) -> np.ndarray:
+        if len(self.parameters) == 0:
+            return self.target.frames
+        return self.target.frames - objective.render(values, self.parameters.trajectory, self.target)
+
+    def _frames(self) -> Int32:
+        """Frames of one step, evenly spread over the segment from a random start."""
+        num = self.target.num_frames
+        count = min(self.settings.frames_per_step, num)
+        start = int(self.rng.integers(num))
+        return np.array([(start + j * num // count) % num for j in range(count)], np.int32)
+
+    def _float_step(self, rates: dict[str, float]) -> None:
+        p = self.parameters
+        values = unquantised(p)
+        frames = self._frames()
+        _, gradients = objective.error_and_gradients(values, p.trajectory, self.target, frames)
+        _scale(gradients, self.target.num_frames / len(frames))
+        gradients["log_duration"] = -gradients.pop("inverse_duration") * values["inverse_duration"]
+        step = FLOAT_RESIDUAL_STEP * values["log_scale"].min(1)[0].exp()[:, None, None]
+        price = self.settings.motion_price * self.settings.amplitude_price
+        gradients["residual"] = gradients["residual"] + price * _log_slope(values["residual"] / step) / step
+        p.adam(gradients, rates)
+        _confine(p)
+
+    def train(self, rules: StepRules, geometry: Geometry, report: Report | None = None) -> Quantised:
+        """Trains against the quantiser; returns the final quantised set (the parameters match it row by row)."""
+        s, p = self.settings, self.parameters
+        for step in range(s.train_steps):
+            q = self._quantise(rules, geometry)
+            if step % s.prune_every == s.prune_every - 1 and step < 0.9 * s.train_steps:
+                alive = q.levels.abs().sum(1) > 0
+                if not bool(alive.all()):
+                    p.keep(alive)
+                    q = self._quantise(rules, geometry)
+            self._train_step(q, rules, 0.5 * (1 + math.cos(math.pi * step / s.train_steps)))
+            if report and step % 50 == 49:
+                report((step + 1) / s.train_steps)
+        q = self._quantise(rules, geometry)
+        p.keep(q.levels.abs().sum(1) > 0)
+        return self._quantise(rules, geometry)
+
+    def _quantise(self, rules: StepRules, geometry: Geometry) -> Quantised:
+        s = self.settings
+        return quantise(self.parameters, rules, geometry, s.precision_bias, s.permanent_at)
+
+    def _train_step(self, q: Quantised, rules: StepRules, falling: float) -> None:
+        s, p = self.settings, self.parameters
+        frames = self._frames()
+        _, gradients = objective.error_and_gradients(values_of(q), p.trajectory, self.target, frames)
+        _scale(gradients, self.target.num_frames / len(frames))
+        gradients["log_duration"] = -gradients.pop("inverse_duration") * q.inverse_duration
+        price = s.lagrangian * rules.allowed_error
+        slope = s.amplitude_price * _log_slope(q.levels)
+        energy = q.ratio.square().sum(1, keepdim=True)
+        slope += s.existence_price * 2 * q.ratio / (1 + energy).square()
+        slope *= price / q.amplitude_step
+        gradients["luma"] = gradients["luma"] + slope[:, :1]
+        gradients["chroma"] = gradients["chroma"] + slope[:, 1:]
+        motion = price * s.amplitude_price * _log_slope(q.residual_levels) / q.residual_step[:, None, None]
+        gradients["residual"] = gradients["residual"] + motion
+        p.adam(gradients, {name: rate * falling for name, rate in TRAIN_RATES.items()})
+        _confine(p)
+
+
+def values_of(q: Quantised) -> Values:
+    """The fields of a quantised set that rendering needs."""
+    names = ("mean", "residual", "log_scale", "angle", "amplitude", "centre", "inverse_duration", "theta")
+    return {name: getattr(q, name) for name in names}
+
+
+def _scale(gradients: Values, factor: float) -> None:
+    for gradient in gradients.values():
+        gradient.mul_(factor)
+
+
+def _log_slope(levels: Tensor) -> Tensor:
+    """Derivative of log2(1 + |x|)."""
+    return levels.sign() / ((1 + levels.abs()) * LN2)
+
+
+def _confine(p: Parameters) -> None:
+    p.values["log_scale"].clamp_(MIN_LOG_SCALE, MAX_LOG_SCALE)

@@ -1,0 +1,58 @@
+"""Dense optical flow both ways and tracks of points through a segment.
+
+Flow is DIS (Kroeger et al., ECCV 2016) as OpenCV implements it, on 8-bit luma.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from gvideo.types import Float32, Int64
+
+
+class Flow:
+    """Flow of a segment. forward[k]: frame k to k+1, backward[k]: frame k+1 to k; f32 [T-1,H,W,2] px."""
+
+    def __init__(self, luma: Float32) -> None:
+        """luma f32 [T,H,W] in [0,1]."""
+        self.num_frames, self.height, self.width = luma.shape
+        shape = (max(self.num_frames - 1, 0), self.height, self.width, 2)
+        self.forward = np.zeros(shape, np.float32)
+        self.backward = np.zeros(shape, np.float32)
+        if min(self.height, self.width) < 16:
+            return  # DIS needs a few patches a side; tiny frames get trajectories at rest
+        estimator = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        codes = [np.ascontiguousarray(np.clip(f * 255 + 0.5, 0, 255).astype(np.uint8)) for f in luma]
+        for k in range(self.num_frames - 1):
+            self.forward[k] = estimator.calc(codes[k], codes[k + 1], None)
+            self.backward[k] = estimator.calc(codes[k + 1], codes[k], None)
+
+    def track(self, points: Float32, frames: Int64) -> Float32:
+        """Positions f32 [T,n,2] over the segment of points f32 [n,2] seen in their frames [n]."""
+        tracks = np.zeros((self.num_frames, len(points), 2), np.float32)
+        tracks[frames, np.arange(len(points))] = points
+        for k in range(self.num_frames - 1):
+            moving = np.flatnonzero(frames <= k)
+            tracks[k + 1, moving] = tracks[k, moving] + _sample(self.forward[k], tracks[k, moving])
+        for k in range(self.num_frames - 2, -1, -1):
+            moving = np.flatnonzero(frames > k)
+            tracks[k, moving] = tracks[k + 1, moving] + _sample(self.backward[k], tracks[k + 1, moving])
+        return tracks
+
+
+def _sample(field: Float32, points: Float32) -> Float32:
+    """Bilinear values f32 [n,2] of a flow field at points; border values outside."""
+    if len(points) == 0:
+        return np.zeros((0, 2), np.float32)
+    height, width, _ = field.shape
+    # cv2.remap takes at most 32767 columns: rows of 16384 points
+    padded = -(-len(points) // 16384) * 16384 if len(points) > 16384 else len(points)
+    x = np.zeros(padded, np.float32)
+    y = np.zeros(padded, np.float32)
+    x[: len(points)] = np.clip(points[:, 0], 0, width - 1)
+    y[: len(points)] = np.clip(points[:, 1], 0, height - 1)
+    columns = min(padded, 16384)
+    grid_x, grid_y = x.reshape(-1, columns), y.reshape(-1, columns)
+    values = cv2.remap(field, grid_x, grid_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(values, np.float32).reshape(-1, 2)[: len(points)]

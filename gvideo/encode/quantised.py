@@ -1,0 +1,159 @@
+"""The quantiser as training sees it: parameters to the values a decoder would hold, and to symbols.
+
+Gradients pass straight through (Bengio et al., 2013): what the renderer says of a quantised value is applied to the
+parameter behind it. The integer derivations mirror model/steps.py for tensors; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gvideo.encode.parameters import Parameters
+from gvideo.model import steps
+from gvideo.model.quantize import LIFE_CUT, MIN_LIFE
+
+LN2 = math.log(2)
+#: Smallest sigma while fitting, nats: 2^(SCALE_ORIGIN/16) px.
+MIN_LOG_SCALE = steps.SCALE_ORIGIN / 16 * LN2
+MAX_LOG_SCALE = MIN_LOG_SCALE + (steps.SCALE_LIMIT - 1) / 16 * LN2
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What quantising a segment needs to know: size in px, frame times f32 [T] (tensor), cell size."""
+
+    width: int
+    height: int
+    frame_times: Tensor
+    cell_bits: int
+
+    @property
+    def num_frames(self) -> int:
+        """T."""
+        return len(self.frame_times)
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """Values as decoded (f32) and the symbols behind them (i64), row by row of the parameters."""
+
+    mean: Tensor
+    residual: Tensor
+    log_scale: Tensor
+    angle: Tensor
+    amplitude: Tensor
+    centre: Tensor
+    inverse_duration: Tensor
+    theta: Tensor
+    precision: Tensor
+    scale: Tensor  # i64 [N,2] sixteenths of an octave above the origin, u and v not yet ordered
+    angle_index: Tensor
+    angle_bits: Tensor
+    duration: Tensor  # 31: permanent
+    centre_index: Tensor
+    exponent: Tensor
+    levels: Tensor  # f32 [N,3] amplitudes in steps, rounded
+    ratio: Tensor  # f32 [N,3] amplitudes in steps, unrounded
+    amplitude_step: Tensor  # f32 [N,3]
+    residual_levels: Tensor  # f32 [N,K,2]
+    residual_step: Tensor  # f32 [N]
+    control: Tensor  # i64 [M,K,2,3]
+
+
+def lives(centre: Tensor, inverse: Tensor, frame_times: Tensor) -> Tensor:
+    """Sum of squared life weights over the frames, f32 [N]."""
+    e = ((frame_times[:, None] - centre) * inverse).square_().mul_(-0.5)
+    return torch.where(e >= LIFE_CUT, (2 * e).exp_(), torch.zeros(())).sum(0).clamp_(min=MIN_LIFE)
+
+
+def _floor_log2_sixteenths(n: int) -> int:
+    whole = n.bit_length() - 1
+    return 16 * whole + ((n << 4) >> whole) - 16
+
+
+@torch.no_grad()
+def quantise(p: Parameters, rules: steps.StepRules, g: Geometry, precision_bias: float, permanent_at: float) -> Quantised:
+    """Quantises everything. precision_bias: octaves added to an amplitude before it chooses its class.
+    permanent_at: lives longer than this many segments become permanent."""
+    v = p.values
+    device = v["mean"].device
+    duration = (2 * (v["log_duration"] / LN2 + 1)).round_().clamp_(0, steps.NUM_DURATIONS - 2).long()
+    permanent = v["log_duration"] > math.log(permanent_at * g.num_frames)
+    inverse = torch.where(permanent, 0.0, torch.exp2(1 - duration / 2))
+    log_scale = v["log_scale"].clamp(MIN_LOG_SCALE, MAX_LOG_SCALE)
+    amplitudes = torch.cat([v["luma"], v["chroma"]], 1)
+    weights = torch.tensor([1.0, rules.chroma / 16, rules.chroma / 16], device=device)
+
+    # precision class from the amplitude in steps, before anything is rounded
+    scale_free = math.sqrt(12 * rules.allowed_error / math.pi)
+    step = scale_free / ((0.5 * log_scale.sum(1)).exp() * lives(v["centre"], inverse, g.frame_times).sqrt())
+    strength = (amplitudes / weights).square().sum(1).sqrt_() / step
+    precision = (strength.clamp_(min=1e-6).log2_() + precision_bias).round_().clamp_(0, steps.MAX_PRECISION).long()
+
+    scale_step = 16 >> precision.clamp(max=steps.MAX_SCALE_BITS)
+    sixteenths = log_scale * (16 / LN2) - steps.SCALE_ORIGIN
+    scale = ((sixteenths / scale_step[:, None]).round_().long() * scale_step[:, None]).clamp_(0)
+    top = (steps.SCALE_LIMIT - 1) // scale_step * scale_step
+    scale = torch.minimum(scale, top[:, None])
+    log_scale = (scale + steps.SCALE_ORIGIN) * (LN2 / 16)
+
+    ratio = (scale[:, 0] - scale[:, 1]).abs()
+    table = torch.from_numpy(steps.ANISOTROPY).to(device)
+    anisotropy = torch.where(ratio <= 80, table[ratio.clamp(max=80)], ratio)
+    angle_bits = ((16 * precision + anisotropy + rules.angle) >> 4).clamp_(1, steps.MAX_ANGLE_BITS)
+    angle_bits = torch.where(ratio == 0, 0, angle_bits)
+    angle_count = torch.exp2(angle_bits.float())
+    angle_index = (v["angle"] * angle_count / math.pi).round_()
+    angle = angle_index * math.pi / angle_count
+
+    exponent = ((scale.min(1)[0] + (steps.SCALE_ORIGIN + rules.position)) >> 4) - precision
+    exponent = exponent.clamp_(steps.MIN_POSITION_EXPONENT, g.cell_bits)
+    position_step = torch.exp2(exponent.float())
+    mean = ((v["mean"] + 0.5) / position_step[:, None]).floor_().add_(0.5) * position_step[:, None] - 0.5
+    residual_step = position_step * 2.0**rules.residual
+    residual_levels = (v["residual"] / residual_step[:, None, None]).round_()
+
+    span = _floor_log2_sixteenths(2 * g.num_frames)
+    centre_bits = (span - (8 * duration - 16) + 16 * precision.clamp(max=2) + rules.centre) >> 4
+    centre_bits = centre_bits.clamp_(0, steps.MAX_CENTRE_BITS)
+    count = torch.exp2(centre_bits.float())
+    width = 2 * g.num_frames / count
+    centre_index = ((v["centre"] + g.num_frames / 2) / width).floor_().clamp_(min=0)
+    centre_index = torch.minimum(centre_index, count - 1)
+    centre = (centre_index + 0.5) * width - g.num_frames / 2
+    centre_index = torch.where(permanent, 0, centre_index.long())
+
+    step = scale_free / ((0.5 * log_scale.sum(1)).exp() * lives(centre, inverse, g.frame_times).sqrt())
+    amplitude_step = step[:, None] * weights
+    unrounded = amplitudes / amplitude_step
+    levels = unrounded.round()
+    control = (v["theta"] * 2.0**-rules.trajectory).round()
+    control[0] = 0
+    return Quantised(
+        mean, residual_levels * residual_step[:, None, None], log_scale, angle, levels * amplitude_step, centre,
+        inverse, control * 2.0**rules.trajectory, precision, scale, angle_index.long(), angle_bits,
+        torch.where(permanent, steps.NUM_DURATIONS - 1, duration), centre_index, exponent, levels, unrounded,
+        amplitude_step, residual_levels, residual_step, control.long(),
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def unquantised(p: Parameters) -> dict[str, Tensor]:
+    """The same values without rounding, for the float phase: fields of `Quantised` that the renderer needs."""
+    v = p.values
+    theta = v["theta"].clone()
+    theta[0] = 0
+    return {
+        "mean": v["mean"],
+        "residual": v["residual"],
+        "log_scale": v["log_scale"].clamp(MIN_LOG_SCALE, MAX_LOG_SCALE),
+        "angle": v["angle"],
+        "amplitude": torch.cat([v["luma"], v["chroma"]], 1),
+        "centre": v["centre"],
+        "inverse_duration": (-v["log_duration"]).exp(),
+        "theta": theta,
+    }

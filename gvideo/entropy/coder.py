@@ -1,0 +1,184 @@
+"""Adaptive binary range coder (SYNTAX.md §6): 32-bit range, 16-bit probabilities, state counters, carry propagation.
+
+    range  |---------- p/65536: bit 0 ----------|--- bit 1 ---|
+           low                                  low+bound     low+range
+
+Invariants: 2^24 <= range < 2^32 before each bit; low < 2^32 after the pending carry is moved out; the decoder keeps
+code - low, so it never sees a carry. Structure after the range coder of G. N. N. Martin (1979), renormalised by bytes.
+All arithmetic is integer; `cost` (bits per attribute, for `info` and for prices) never influences a symbol.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+COUNT, WRITE, READ = 0, 1, 2
+
+LOW, RANGE, CODE, POSITION, CACHE, PENDING, MODE, END, ATTRIBUTE = range(9)
+NUM_REGISTERS = 9
+
+PROBABILITY_ONE = 1 << 16
+TOP = 1 << 24
+MASK32 = (1 << 32) - 1
+#: Adaptation shift by number of bits seen: 1 + [n>=1] + [n>=4] + [n>=10] + [n>=24] + [n>=56], at most 6.
+COUNT_LIMIT = 56
+SHIFTS = np.array([1 + (n >= 1) + (n >= 4) + (n >= 10) + (n >= 24) + (n >= 56) for n in range(57)], np.int64)
+SHIFTS = np.minimum(SHIFTS, 6)
+
+#: Bits that a symbol of probability (i+0.5)/4096 costs.
+COST_TABLE = np.array([-math.log2((i + 0.5) / 4096) for i in range(4096)], np.float64)
+
+
+class Coder(NamedTuple):
+    """Everything a visit carries. registers i64[9], buffer u8[B], probability u16[C] (of a 0 bit), seen u8[C],
+    cost f64[A] bits per attribute."""
+
+    registers: NDArray[np.int64]
+    buffer: NDArray[np.uint8]
+    probability: NDArray[np.uint16]
+    seen: NDArray[np.uint8]
+    cost: NDArray[np.float64]
+
+
+def make_coder(
+    mode: int,
+    probability: NDArray[np.uint16],
+    seen: NDArray[np.uint8],
+    num_attributes: int,
+    buffer: NDArray[np.uint8] | None = None,
+    start: int = 0,
+    end: int = 0,
+) -> Coder:
+    """A coder over `buffer[start:end]`. Context arrays are used in place, so they carry over to the next coder."""
+    registers = np.zeros(NUM_REGISTERS, np.int64)
+    registers[RANGE] = MASK32
+    registers[MODE] = mode
+    registers[POSITION] = start
+    registers[END] = end
+    registers[CACHE] = -1
+    buffer = np.zeros(0, np.uint8) if buffer is None else buffer
+    if mode == READ:
+        for _ in range(4):
+            position = int(registers[POSITION])
+            byte = int(buffer[position]) if position < end else 0
+            registers[POSITION] = position + 1
+            registers[CODE] = (int(registers[CODE]) << 8) | byte
+    return Coder(registers, buffer, probability, seen, np.zeros(num_attributes, np.float64))
+
+
+@numba.njit(cache=True, inline="never")
+def _shift_out(c, low):  # type: ignore[no-untyped-def]
+    """Moves the top byte of low out; a byte 0xFF waits, because a later carry may still turn it."""
+    r = c.registers
+    if low < 0xFF000000 or low > MASK32:
+        carry = low >> 32
+        if r[CACHE] >= 0:
+            c.buffer[r[POSITION]] = (r[CACHE] + carry) & 0xFF
+            r[POSITION] += 1
+        while r[PENDING] > 0:
+            c.buffer[r[POSITION]] = (0xFF + carry) & 0xFF
+            r[POSITION] += 1
+            r[PENDING] -= 1
+        r[CACHE] = (low >> 24) & 0xFF
+    else:
+        r[PENDING] += 1
+    return (low << 8) & MASK32
+
+
+@numba.njit(cache=True)
+def _apply(c, bound, bit):  # type: ignore[no-untyped-def]
+    """Narrows the range to the half of `bit` (0: below bound) and renormalises; in READ mode finds the bit first."""
+    r = c.registers
+    if r[MODE] == READ:
+        code = r[CODE]
+        width = r[RANGE]
+        if code < bound:
+            bit = 0
+            width = bound
+        else:
+            bit = 1
+            code -= bound
+            width -= bound
+        while width < TOP:
+            position = r[POSITION]
+            byte = 0
+            if position < r[END]:
+                byte = np.int64(c.buffer[position])
+            r[POSITION] = position + 1
+            code = (code << 8) | byte
+            width <<= 8
+        r[CODE] = code
+        r[RANGE] = width
+    else:
+        low = r[LOW]
+        width = r[RANGE]
+        if bit == 0:
+            width = bound
+        else:
+            low += bound
+            width -= bound
+        while width < TOP:
+            width <<= 8
+            low = _shift_out(c, low)
+        r[LOW] = low
+        r[RANGE] = width
+    return bit
+
+
+@numba.njit(cache=True)
+def code_bit(c, context, bit):  # type: ignore[no-untyped-def]
+    """Codes one bit with an adaptive context. Returns the bit (the one read in READ mode)."""
+    r = c.registers
+    p = np.int64(c.probability[context])
+    if r[MODE] != COUNT:
+        bit = _apply(c, (r[RANGE] >> 16) * p, bit)
+    q = p if bit == 0 else PROBABILITY_ONE - p
+    c.cost[r[ATTRIBUTE]] += COST_TABLE[q >> 4]
+    n = np.int64(c.seen[context])
+    shift = SHIFTS[n]
+    if bit == 0:
+        p += (PROBABILITY_ONE - p) >> shift
+    else:
+        p -= p >> shift
+    c.probability[context] = min(max(p, 32), PROBABILITY_ONE - 32)
+    if n < COUNT_LIMIT:
+        c.seen[context] = n + 1
+    return bit
+
+
+@numba.njit(cache=True)
+def code_raw(c, num_bits, value):  # type: ignore[no-untyped-def]
+    """Codes num_bits bits at even odds, highest first. Returns the value."""
+    r = c.registers
+    c.cost[r[ATTRIBUTE]] += num_bits
+    if r[MODE] == COUNT:
+        return value
+    result = np.int64(0)
+    for i in range(num_bits - 1, -1, -1):
+        bit = _apply(c, r[RANGE] >> 1, (value >> i) & 1)
+        result = (result << 1) | bit
+    return result
+
+
+def finish(c: Coder, start: int = 0) -> int:
+    """Ends a WRITE visit that began at `start` with as few bytes as select the final interval (the reader pads with
+    zeros). Returns the end position in the buffer."""
+    r = c.registers
+    low, high = int(r[LOW]), int(r[LOW]) + int(r[RANGE]) - 1
+    value = low
+    for kept in range(5):
+        mask = (1 << (32 - 8 * kept)) - 1
+        value = (low + mask) & ~mask
+        if value <= high:
+            break
+    for _ in range(5):
+        value = int(_shift_out(c, value))
+    end = int(r[POSITION])
+    while end > start and c.buffer[end - 1] == 0:
+        end -= 1
+    return end

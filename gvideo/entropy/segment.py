@@ -1,0 +1,128 @@
+"""A segment's symbols to bytes and back (SYNTAX.md §5, §6).
+
+    base payload  = segment header | layer header | coded trajectories and Gaussians of layer 0
+    layer payload = layer header | coded Gaussians of one more layer
+    Each layer is a codeword of its own; the adaptive states and the neighbours carry over from layer to layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gvideo.bitstream import headers
+from gvideo.bitstream.fields import Reader, Writer
+from gvideo.bitstream.headers import LayerHeader, SegmentHeader
+from gvideo.entropy import coder, contexts, priors, walk
+from gvideo.errors import InvalidError
+from gvideo.model import symbols as sym
+from gvideo.model.steps import StepRules
+from gvideo.model.symbols import SegmentSymbols
+from gvideo.types import Float64
+
+#: Spare room of a write buffer beyond the counted bits.
+_SLACK_BYTES = 64
+
+
+def block_map(parameters: NDArray[np.int64]) -> NDArray[np.int64]:
+    """An empty neighbour map of the position domain."""
+    wide = ((int(parameters[walk.CELLS_X]) - 1) >> walk.BLOCK_BITS) + 1
+    high = ((int(parameters[walk.CELLS_Y]) - 1) >> walk.BLOCK_BITS) + 1
+    return np.full(wide * high + 1, -1, np.int64)
+
+
+def visit(
+    mode: int,
+    symbols: SegmentSymbols,
+    rules: StepRules,
+    width: int,
+    height: int,
+    num_frames: int,
+    states: priors.States,
+    buffers: Sequence[NDArray[np.uint8]] | None = None,
+) -> tuple[list[coder.Coder], Float64]:
+    """One visit of all layers in COUNT, WRITE or READ mode; `states` are used up, READ fills `symbols`' arrays.
+    Returns (a coder for each layer, bits f64 [attributes] spent in all). Raises InvalidError on a bad symbol."""
+    parameters = sym.parameters_of(symbols, width, height, num_frames)
+    neighbours = block_map(parameters)
+    cost = np.zeros(len(contexts.ATTRIBUTES))
+    coders, start = [], 0
+    for layer, end in enumerate(symbols.layer_ends):
+        buffer = buffers[layer] if buffers is not None else None
+        size = len(buffer) if buffer is not None else 0
+        c = coder.make_coder(mode, *states, len(contexts.ATTRIBUTES), buffer, 0, size)
+        if layer == 0 and walk.walk_trajectories(c, symbols.control) != walk.OK:
+            raise InvalidError("segment.trajectories: a control point out of range")
+        parameters[walk.LAYER] = layer
+        problem = walk.walk_layer(
+            c, symbols.table, symbols.residual, start, end, rules.as_array(), parameters, neighbours
+        )
+        if problem != walk.OK:
+            raise InvalidError(f"segment.{walk.PROBLEMS[problem]}: a symbol out of range in layer {layer}")
+        cost += c.cost
+        coders.append(c)
+        start = end
+    return coders, cost
+
+
+def count_bits(symbols: SegmentSymbols, rules: StepRules, width: int, height: int, num_frames: int) -> Float64:
+    """Bits f64 [attributes] that a segment's symbols take, from the shipped start states."""
+    return visit(coder.COUNT, symbols, rules, width, height, num_frames, priors.start_states())[1]
+
+
+def encode_segment(
+    symbols: SegmentSymbols, header: SegmentHeader, rules: StepRules, width: int, height: int
+) -> list[bytes]:
+    """Payloads of a segment: the base unit's, then one a layer."""
+    counted, _ = visit(coder.COUNT, symbols, rules, width, height, header.num_frames, priors.start_states())
+    buffers = [np.zeros(int(c.cost.sum() / 8 * 1.01) + _SLACK_BYTES, np.uint8) for c in counted]
+    coders, _ = visit(coder.WRITE, symbols, rules, width, height, header.num_frames, priors.start_states(), buffers)
+    payloads, start = [], 0
+    for layer, (c, end) in enumerate(zip(coders, symbols.layer_ends, strict=True)):
+        writer = Writer()
+        if layer == 0:
+            headers.visit_segment(writer, header)
+        coded = c.buffer[: coder.finish(c)].tobytes()
+        headers.visit_layer(writer, LayerHeader(end - start, len(coded)))
+        payloads.append(writer.getvalue() + coded)
+        start = end
+    return payloads
+
+
+def decode_segment(
+    payloads: Sequence[bytes], rules_of: StepRules, width: int, height: int
+) -> tuple[SegmentHeader, SegmentSymbols, StepRules, Float64]:
+    """(header, symbols, the segment's step rules, bits per attribute) of a base payload and any number of layer
+    payloads that follow it. rules_of: the sequence's rules, whose distortion the segment replaces."""
+    readers = [Reader(p) for p in payloads]
+    header = headers.visit_segment(readers[0])
+    if len(payloads) > header.num_layers:
+        raise InvalidError(f"layer: {len(payloads)} layers, the segment has {header.num_layers}")
+    layers = [headers.visit_layer(r) for r in readers]
+    buffers = [
+        np.frombuffer(r.take("layer.bytes", layer.num_bytes), np.uint8)
+        for r, layer in zip(readers, layers, strict=True)
+    ]
+    for r in readers:
+        if r.position != r.end:
+            raise InvalidError(f"layer.bytes: {r.end - r.position} byte(s) too many")
+    count = sum(layer.num_gaussians for layer in layers)
+    symbols = SegmentSymbols(
+        np.zeros((count, sym.NUM_COLUMNS), np.int64),
+        np.zeros((count, 2 * header.num_control), np.int64),
+        np.zeros((header.num_trajectories - 1, header.num_control, 6), np.int64),
+        tuple(int(e) for e in np.cumsum([layer.num_gaussians for layer in layers])),
+        header.base,
+        header.cell_bits,
+        header.margins,
+    )
+    cells_x, cells_y = sym.cells(width, height, header.cell_bits, header.margins)
+    if max(cells_x, cells_y) > sym.MAX_CELLS:
+        raise InvalidError(f"segment.shape: {cells_x}x{cells_y} cells, at most {sym.MAX_CELLS} a side")
+    rules = rules_of.with_distortion(header.distortion)
+    _, cost = visit(
+        coder.READ, symbols, rules, width, height, header.num_frames, priors.start_states(), buffers
+    )
+    return header, symbols, rules, cost

@@ -1,0 +1,55 @@
+"""Motion: clamped uniform cubic B-splines in time, and trajectories that are affine in space (SYNTAX.md §8.2).
+
+    displacement of a Gaussian at time t:  sum_k B_k(t) (Theta_k [1, mx, my]^T + d_k)
+    mx, my: its position in units of a quarter of the frame's longer side, from the frame's centre
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gvideo.types import Float32, Float64
+
+DEGREE = 3
+#: More control points than this are not legal.
+MAX_CONTROL_POINTS = 16
+
+
+def basis(times: ArrayLike, num_frames: int, num_control: int) -> Float32:
+    """B-spline basis f32 [F,K] at `times` (frames, 0 … num_frames-1; clamped). The degree is 3, or K-1 if less.
+
+    Knots are clamped at both ends and uniform between, so the first and last control points are the first and last
+    positions. Cox–de Boor recursion (C. de Boor, A Practical Guide to Splines, ch. IX).
+    """
+    t = np.atleast_1d(np.asarray(times, np.float64))
+    if num_control == 1:
+        return np.ones((len(t), 1), np.float32)
+    degree = min(DEGREE, num_control - 1)
+    u = np.clip(t / max(num_frames - 1, 1), 0.0, 1.0)
+    inner = np.linspace(0.0, 1.0, num_control - degree + 1)
+    knots = np.concatenate([np.zeros(degree), inner, np.ones(degree)])
+    # the span that holds u; u = 1 belongs to the last one that is not empty
+    span = np.clip(np.searchsorted(knots, u, side="right") - 1, degree, num_control - 1)
+    values = np.zeros((len(u), num_control + degree))
+    values[np.arange(len(u)), span] = 1.0
+    for p in range(1, degree + 1):
+        following = np.zeros_like(values)
+        for i in range(num_control + degree - p):
+            left, right = knots[i + p] - knots[i], knots[i + p + 1] - knots[i + 1]
+            if left > 0:
+                following[:, i] += (u - knots[i]) / left * values[:, i]
+            if right > 0:
+                following[:, i] += (knots[i + p + 1] - u) / right * values[:, i + 1]
+        values = following
+    return values[:, :num_control].astype(np.float32)
+
+
+def normalised(means: Float64, width: int, height: int) -> Float64:
+    """[1, mx, my] f64 [N,3] of positions in px [N,2]."""
+    unit = max(width, height) / 4
+    features = np.ones((len(means), 3))
+    features[:, 0] = 1.0
+    features[:, 1] = (means[:, 0] - width / 2) / unit
+    features[:, 2] = (means[:, 1] - height / 2) / unit
+    return features

@@ -1,0 +1,72 @@
+"""A segment as integers, the hinge of the codec: left of it bits, exact; right of it numbers with a tolerance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from gvideo.model import steps
+from gvideo.types import Int64
+
+# Columns of a segment's symbol table (int64 [N, 12]). X, Y: sixteenths of a pixel from the domain's corner; scales
+# and ratio in steps of the precision class; amplitudes LUMA, BLUE (Cb), RED (Cr) in their steps.
+X, Y, PRECISION, SCALE, RATIO, ANGLE, DURATION, CENTRE, TRAJECTORY, LUMA, BLUE, RED = range(12)
+NUM_COLUMNS = 12
+#: The duration that means "always alive".
+PERMANENT = steps.NUM_DURATIONS - 1
+#: Cells along a side at most: 12 bits of a Morton code.
+MAX_CELLS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSymbols:
+    """A segment as integers: everything that is entropy-coded, and the parameters that say how.
+
+    table i64 [N,12] (columns of entropy/walk.py) · residual i64 [N,2K], control points x0 y0 x1 y1 … ·
+    control i64 [M-1,K,6] · layer_ends: index of the first Gaussian behind each layer · base i64 [3], Y'CbCr in
+    1/1023 of full scale (chroma + 512) · margins in cells: left, top, right, bottom of the frame.
+    """
+
+    table: Int64
+    residual: Int64
+    control: Int64
+    layer_ends: tuple[int, ...]
+    base: tuple[int, int, int]
+    cell_bits: int
+    margins: tuple[int, int, int, int]
+
+    @property
+    def num_control(self) -> int:
+        """K, control points of a motion spline."""
+        return self.residual.shape[1] // 2
+
+    @property
+    def num_trajectories(self) -> int:
+        """M, trajectories including the one that does not move."""
+        return len(self.control) + 1
+
+
+def cells(width: int, height: int, cell_bits: int, margins: tuple[int, int, int, int]) -> tuple[int, int]:
+    """Size of the position domain in cells."""
+    cell = 1 << cell_bits
+    return -(-width // cell) + margins[0] + margins[2], -(-height // cell) + margins[1] + margins[3]
+
+
+def parameters_of(symbols: SegmentSymbols, width: int, height: int, num_frames: int) -> Int64:
+    """The parameters of a visit (entropy/walk.py) without the layer."""
+    cells_x, cells_y = cells(width, height, symbols.cell_bits, symbols.margins)
+    return np.array(
+        [symbols.cell_bits, cells_x, cells_y, num_frames, symbols.num_control, symbols.num_trajectories, 0], np.int64
+    )
+
+
+@numba.njit(cache=True)
+def interleave(x, y):  # type: ignore[no-untyped-def]
+    """Morton code of a cell: bits of x on even places, of y on odd ones."""
+    code = np.int64(0)
+    for i in range(12):
+        code |= ((x >> i) & 1) << (2 * i)
+        code |= ((y >> i) & 1) << (2 * i + 1)
+    return code
