@@ -173,8 +173,10 @@ def plan_frame(
             for tile_x in range(left, right + 1):
                 tile_starts[tile_y * tiles_x + tile_x + 1] += 1
                 item_bounds[tile_y * tiles_x + tile_x] += items
+    most_items = 0
     for tile in range(tiles_x * tiles_y):
         tile_starts[tile + 1] += tile_starts[tile]
+        most_items = max(most_items, item_bounds[tile])
     tile_members = np.empty(tile_starts[-1], np.int32)
     ends = tile_starts[:-1].copy()
     for m in range(visible):
@@ -183,4 +185,4 @@ def plan_frame(
                 tile = tile_y * tiles_x + tile_x
                 tile_members[ends[tile]] = m
                 ends[tile] += 1
-    return records[:visible], members[:visible], lives[:visible], tile_starts, tile_members, item_bounds.max()
+    return records[:visible], members[:visible], lives[:visible], tile_starts, tile_members, most_items
