@@ -42,7 +42,8 @@ def sum_frames(
             for c in range(3):
                 sums[n, S_AMPLITUDE + c] += moments[c]
                 by_life += np.float64(moments[c]) * np.float64(amplitudes[n, c])
-            if by_life != 0.0:  # also: not drawn in this frame, perhaps because centre or duration are not finite
+            # Where nothing was drawn, amplitude, centre or duration may be the reason, by not being finite.
+            if abs(moments[0]) + abs(moments[1]) + abs(moments[2]) > 0.0:
                 from_centre = np.float64(times[f]) - np.float64(centres[n])
                 inverse = np.float64(inverse_durations[n])
                 sums[n, S_CENTRE] += by_life * from_centre * inverse * inverse
