@@ -45,9 +45,7 @@ def _compare(what: str, error: Float64, bound: Float64) -> None:
         raise MismatchError(f"{what} differs from the reference at {place}: {error[where]:g}, bound {bound[where]:g}")
 
 
-def check_render(
-    pictures: Float32, splats: Splats, basis: Float32, times: Float32, viewport: Viewport
-) -> None:
+def check_render(pictures: Float32, splats: Splats, basis: Float32, times: Float32, viewport: Viewport) -> None:
     """Raise MismatchError unless pictures f32 [F,C,H,W] are what these Gaussians look like."""
     for f, shown in enumerate(pictures):
         expected, magnitude, edge = frame_bounds(splats, basis[f], float(times[f]), viewport)

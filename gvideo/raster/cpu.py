@@ -39,16 +39,14 @@ def _arrays(splats: Splats) -> tuple[Float32, Float32, Float32, Float32, Float32
     )
 
 
-def render(
-    splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *, luma_only: bool = False
-) -> Float32:
+def render(splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *, luma_only: bool = False) -> Float32:
     """See interface.Backend.render. Parallel over frames, and over bands of tiles if there are too few frames."""
     check_render_shapes(splats, basis, times)
     arrays = _arrays(splats)
     basis = _as_kernel_array(basis)
     scale_x, scale_y = float(viewport.scale_x), float(viewport.scale_y)
     offset_x, offset_y = float(viewport.offset_x), float(viewport.offset_y)
-    shapes = describe_shapes(_as_kernel_array(splats.log_scales), _as_kernel_array(splats.angles), scale_x, scale_y)
+    shapes, _ = describe_shapes(_as_kernel_array(splats.log_scales), _as_kernel_array(splats.angles), scale_x, scale_y)
     pictures = np.empty((len(times), 1 if luma_only else 3, viewport.height, viewport.width), np.float32)
     by_band = 1 < threads.num_threads() > len(times)
 
@@ -88,10 +86,9 @@ def loss_and_gradients(
     """See interface.Backend.loss_and_gradients. Parallel over frames."""
     check_loss_shapes(splats, basis, times, targets, frame_indices, channel_weights)
     arrays = _arrays(splats)
-    log_scales, angles = _as_kernel_array(splats.log_scales), _as_kernel_array(splats.angles)
     basis, times = _as_kernel_array(basis), _as_kernel_array(times)
     weights = _as_kernel_array(channel_weights)
-    shapes = describe_shapes(log_scales, angles, 1.0, 1.0)
+    shapes, axes = describe_shapes(_as_kernel_array(splats.log_scales), _as_kernel_array(splats.angles), 1.0, 1.0)
     count = len(splats)
     squared_errors = np.empty((len(times), 3), np.float64)
     sums = np.zeros((count, 10 + 2 * basis.shape[1]), np.float64)
@@ -110,7 +107,7 @@ def loss_and_gradients(
         threads.for_each(end - start, fit)
         sum_frames(moments, basis[start:end], times[start:end], arrays[2], arrays[3], arrays[4], sums)
     gradients = SplatGradients(*(np.zeros_like(_as_kernel_array(getattr(splats, name))) for name in _FIELDS))
-    apply_chain_rule(sums, log_scales, angles, *(getattr(gradients, name) for name in _FIELDS))
+    apply_chain_rule(sums, axes, *(getattr(gradients, name) for name in _FIELDS))
     return squared_errors, gradients
 
 

@@ -11,11 +11,8 @@ in the moments with coefficients that do not depend on the frame, except for bas
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from gvideo.raster.interface import LARGEST_LOG_SCALE
 from gvideo.raster.jit import kernel
 from gvideo.types import Float32, Float64
 
@@ -63,8 +60,7 @@ def sum_frames(
 @kernel
 def apply_chain_rule(
     sums: Float64,
-    log_scales: Float32,
-    angles: Float32,
+    axes: Float64,
     means_out: Float32,
     displacements_out: Float32,
     log_scales_out: Float32,
@@ -73,17 +69,14 @@ def apply_chain_rule(
     centres_out: Float32,
     inverse_durations_out: Float32,
 ) -> None:
-    """Write the gradients of every Gaussian; outputs start as zeros and stay so where a shape is not drawable."""
-    for n in range(len(angles)):
-        log_u = np.float64(log_scales[n, 0])
-        log_v = np.float64(log_scales[n, 1])
-        angle = np.float64(angles[n])
-        if not (abs(log_u) <= LARGEST_LOG_SCALE and abs(log_v) <= LARGEST_LOG_SCALE and math.isfinite(angle)):
+    """Write the gradients of every Gaussian, axes being those of describe_shapes.
+
+    Outputs start as zeros and stay so where a shape is not drawable.
+    """
+    for n in range(len(axes)):
+        sigma_u, sigma_v, cosine, sine = axes[n, 0], axes[n, 1], axes[n, 2], axes[n, 3]
+        if sigma_u == 0.0:
             continue
-        sigma_u = math.exp(log_u)
-        sigma_v = math.exp(log_v)
-        cosine = math.cos(angle)
-        sine = math.sin(angle)
         xx = cosine * cosine * sigma_u * sigma_u + sine * sine * sigma_v * sigma_v
         alpha = cosine * sigma_u / xx
         beta = sine / sigma_u

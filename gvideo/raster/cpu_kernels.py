@@ -13,7 +13,8 @@ Items are sorted by their number of rows (counting sort), so that the branch at 
 
 Backwards the same walk sums w g_c into t_c. With u = sum_c A_c t_c after each row, the running sums s1 += u, s2 += s1
 hold the first and second moment in y without a multiplication (summation by parts): for the row after the last,
-at s = end, and f_j the value of row j = 0..n-1,  sum f_j (end - s_j) = sum (n-j) f_j = s1  and  sum (n-j)² f_j = 2 s2 - s1.
+at s = end, and f_j the value of row j = 0..n-1,  sum f_j (end - s_j) = sum (n-j) f_j = s1
+and sum (n-j)² f_j = 2 s2 - s1.
 """
 
 from __future__ import annotations
@@ -22,36 +23,23 @@ import math
 
 import numpy as np
 
+from gvideo.raster.cpu_items import BLOCK_SHIFT, MEMBER_SHIFT, ROW_SHIFT, ROWS_MASK, list_items, start_walk
 from gvideo.raster.cpu_plan import (
     BLOCK,
     BLOCKS,
-    COLUMN_HEIGHT,
-    COLUMN_NARROWING,
-    DX_FACTOR,
-    HALF_WIDTH,
     LOG2_TILE,
     LONGEST_WALK,
     R_AMPLITUDE,
     R_SHAPE,
-    R_X,
-    R_X_FRACTION,
-    R_Y,
-    R_Y_FRACTION,
     RATIO_STEP,
-    S_FACTOR,
-    SHEAR,
     TILE,
-    TOP_DX,
-    WALK,
     plan_frame,
 )
 from gvideo.raster.interface import SUPPORT_EXPONENT
 from gvideo.raster.jit import kernel
 from gvideo.raster.simd import (
     add,
-    exp2,
     keep_above,
-    lane_numbers,
     load,
     multiply,
     multiply_add,
@@ -71,79 +59,6 @@ BLOCK_STRIDE = TILE * ROW_STRIDE
 TILE_SIZE = BLOCKS * BLOCK_STRIDE
 MOMENTS = 8  # sums per Gaussian and frame: w g_c (three channels), then u dx, u s, u dx², u dx s, u s²
 
-_X_SHAPE_WALK = R_SHAPE + WALK
-
-
-@kernel
-def list_items(
-    records: Float32,
-    tile_members: Int32,
-    first: int,
-    last: int,
-    tile_x: int,
-    tile_y: int,
-    columns: int,
-    rows: int,
-    unsorted: Int64,
-    items: Int64,
-    histogram: Int64,
-) -> int:
-    """Write the work items of a tile, sorted by rows, into items; return their number.
-
-    An item is ((member * BLOCKS + block) * TILE + first row) * 64 + rows, member counted from `first`.
-    The rows of a block are bounded in closed form: each edge of the ellipse is a concave function of dx, so its
-    extreme over a block is at the ellipse's own extreme, clamped to the block.
-    """
-    count = 0
-    for rows_of_item in range(LONGEST_WALK + 2):
-        histogram[rows_of_item] = 0
-    bottom = f32(rows - 1)
-    blocks = (columns + BLOCK - 1) // BLOCK  # items beyond the picture would read what no one has set
-    for j in range(last - first):
-        m = np.int64(tile_members[first + j])
-        left = (f32(tile_x) - records[m, R_X]) - records[m, R_X_FRACTION]
-        y = (records[m, R_Y] - f32(tile_y)) + records[m, R_Y_FRACTION]
-        half_width = records[m, R_SHAPE + HALF_WIDTH]
-        top_dx = records[m, R_SHAPE + TOP_DX]
-        shear = records[m, R_SHAPE + SHEAR]
-        narrowing = records[m, R_SHAPE + COLUMN_NARROWING]
-        height = records[m, R_SHAPE + COLUMN_HEIGHT]
-        walk = np.int64(records[m, R_SHAPE + WALK])
-        for block in range(blocks):
-            start = left + f32(BLOCK * block)
-            low = max(start, -half_width)
-            high = min(start + f32(BLOCK - 1), half_width)
-            down = min(max(top_dx, low), high)
-            up = min(max(-top_dx, low), high)
-            y_down = y - shear * down + math.sqrt(max(f32(0), height - narrowing * down * down)) + f32(2e-3)
-            y_up = y - shear * up - math.sqrt(max(f32(0), height - narrowing * up * up)) - f32(2e-3)
-            # Clamped before the conversion: outside the range of integers it is undefined.
-            last_row = np.int64(max(min(y_down, bottom), f32(-1)) + f32(1)) - 1
-            row = np.int64(min(max(y_up, f32(0)), f32(TILE)) + f32(0.9999))
-            some = np.int64((low <= high) & (row <= last_row))
-            length = last_row - row + 1
-            if length > walk and some != 0:
-                while length > 0:
-                    part = min(length, walk)
-                    unsorted[count] = ((j * BLOCKS + block) * TILE + row) * 64 + part
-                    histogram[part + 1] += 1
-                    count += 1
-                    row += part
-                    length -= part
-            else:  # without a branch: an item of no rows is overwritten by the next
-                length *= some
-                unsorted[count] = ((j * BLOCKS + block) * TILE + row) * 64 + length
-                histogram[length + 1] += some
-                count += some
-    for rows_of_item in range(1, LONGEST_WALK + 2):
-        histogram[rows_of_item] += histogram[rows_of_item - 1]
-    for i in range(count):
-        item = unsorted[i]
-        rows_of_item = item & 63
-        items[histogram[rows_of_item]] = item
-        histogram[rows_of_item] += 1
-    return count
-
 
 @kernel
 def splat_items(
@@ -158,22 +73,14 @@ def splat_items(
     luma_only: bool,
 ) -> None:
     """tile += A_c w for every item."""
-    lanes = lane_numbers()
     threshold = spread(THRESHOLD)
-    one = spread(f32(1))
     for i in range(count):
         item = items[i]
-        rows = item & 63
-        row = (item >> 6) & (TILE - 1)
-        block = (item >> (6 + LOG2_TILE)) & (BLOCKS - 1)
-        m = np.int64(tile_members[first + (item >> 15)])
-        dx = add(lanes, spread((f32(tile_x + block * BLOCK) - records[m, R_X]) - records[m, R_X_FRACTION]))
-        dy = spread((f32(tile_y + row) - records[m, R_Y]) - records[m, R_Y_FRACTION])
-        s = multiply_add(spread(records[m, R_SHAPE + SHEAR]), dx, dy)
-        factor = spread(records[m, R_SHAPE + S_FACTOR])
-        across = multiply(multiply(spread(records[m, R_SHAPE + DX_FACTOR]), dx), dx)
-        w = exp2(multiply_add(multiply(factor, s), s, across))
-        r = exp2(multiply(factor, add(add(s, s), one)))
+        rows = item & ROWS_MASK
+        row = (item >> ROW_SHIFT) & (TILE - 1)
+        block = (item >> BLOCK_SHIFT) & (BLOCKS - 1)
+        m = int(tile_members[first + (item >> MEMBER_SHIFT)])
+        w, r, _, _ = start_walk(records, m, tile_x + block * BLOCK, tile_y + row)
         q = spread(records[m, R_SHAPE + RATIO_STEP])
         a0 = spread(records[m, R_AMPLITUDE])
         a1 = spread(records[m, R_AMPLITUDE + 1])
@@ -209,23 +116,15 @@ def gather_items(
     moments: Float32,
 ) -> None:
     """moments[8 m ...] += the eight sums of every item, with tile holding g_c = dLoss/dF_c."""
-    lanes = lane_numbers()
     threshold = spread(THRESHOLD)
-    one = spread(f32(1))
     zero = spread(f32(0))
     for i in range(count):
         item = items[i]
-        rows = item & 63
-        row = (item >> 6) & (TILE - 1)
-        block = (item >> (6 + LOG2_TILE)) & (BLOCKS - 1)
-        m = np.int64(tile_members[first + (item >> 15)])
-        dx = add(lanes, spread((f32(tile_x + block * BLOCK) - records[m, R_X]) - records[m, R_X_FRACTION]))
-        dy = spread((f32(tile_y + row) - records[m, R_Y]) - records[m, R_Y_FRACTION])
-        s = multiply_add(spread(records[m, R_SHAPE + SHEAR]), dx, dy)
-        factor = spread(records[m, R_SHAPE + S_FACTOR])
-        across = multiply(multiply(spread(records[m, R_SHAPE + DX_FACTOR]), dx), dx)
-        w = exp2(multiply_add(multiply(factor, s), s, across))
-        r = exp2(multiply(factor, add(add(s, s), one)))
+        rows = item & ROWS_MASK
+        row = (item >> ROW_SHIFT) & (TILE - 1)
+        block = (item >> BLOCK_SHIFT) & (BLOCKS - 1)
+        m = int(tile_members[first + (item >> MEMBER_SHIFT)])
+        w, r, dx, s = start_walk(records, m, tile_x + block * BLOCK, tile_y + row)
         q = spread(records[m, R_SHAPE + RATIO_STEP])
         a0 = spread(records[m, R_AMPLITUDE])
         a1 = spread(records[m, R_AMPLITUDE + 1])
@@ -252,9 +151,7 @@ def gather_items(
         first_moment = subtract(multiply(end, u), s1)
         second_moment = multiply_add(end, subtract(first_moment, s1), subtract(add(s2, s2), s1))
         ux = multiply(dx, u)
-        sums = totals(
-            t0, t1, t2, ux, first_moment, multiply(dx, ux), multiply(dx, first_moment), second_moment
-        )
+        sums = totals(t0, t1, t2, ux, first_moment, multiply(dx, ux), multiply(dx, first_moment), second_moment)
         store(moments, m * MOMENTS, add(load(moments, m * MOMENTS), sums))
 
 
@@ -342,6 +239,7 @@ def render_tiles(
     unsorted = np.empty(most_items + 1, np.int64)
     items = np.empty(most_items + 1, np.int64)
     histogram = np.empty(LONGEST_WALK + 2, np.int64)
+    edges = np.empty(2 * BLOCK, np.float32)
     for t in range(first_tile, last_tile):
         tile_x = t % tiles_x * TILE
         tile_y = t // tiles_x * TILE
@@ -349,7 +247,7 @@ def render_tiles(
         first, last = tile_starts[t], tile_starts[t + 1]
         columns = min(TILE, width - tile_x)
         count = list_items(
-            records, tile_members, first, last, tile_x, tile_y, columns, rows, unsorted, items, histogram
+            records, tile_members, first, last, tile_x, tile_y, columns, rows, unsorted, items, histogram, edges
         )
         tile[:] = f32(0)
         splat_items(records, tile_members, first, items, count, tile_x, tile_y, tile, channels == 1)
@@ -388,6 +286,7 @@ def fit_frame(
     unsorted = np.empty(most_items + 1, np.int64)
     items = np.empty(most_items + 1, np.int64)
     histogram = np.empty(LONGEST_WALK + 2, np.int64)
+    edges = np.empty(2 * BLOCK, np.float32)
     squared_errors[:] = 0.0
     for t in range(len(tile_starts) - 1):
         tile_x = t % tiles_x * TILE
@@ -396,7 +295,7 @@ def fit_frame(
         first, last = tile_starts[t], tile_starts[t + 1]
         columns = min(TILE, width - tile_x)
         count = list_items(
-            records, tile_members, first, last, tile_x, tile_y, columns, rows, unsorted, items, histogram
+            records, tile_members, first, last, tile_x, tile_y, columns, rows, unsorted, items, histogram, edges
         )
         load_negative(flat, width, height, tile_x, tile_y, rows, tile)
         splat_items(records, tile_members, first, items, count, tile_x, tile_y, tile, False)

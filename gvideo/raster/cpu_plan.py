@@ -1,4 +1,4 @@
-"""From Gaussians to what the tile kernels read: the conic of each shape, and per frame the visible ones sorted into tiles.
+"""From Gaussians to what the tile kernels read: the conic of each shape; per frame the visible ones, sorted into tiles.
 
 The exponent is kept as a product of the conditional and the marginal distribution, not as an expanded conic:
 
@@ -25,7 +25,7 @@ from gvideo.raster.interface import (
     SUPPORT_EXPONENT,
 )
 from gvideo.raster.jit import kernel
-from gvideo.types import Float32, Int32, Int64
+from gvideo.types import Float32, Float64, Int32, Int64
 
 TILE = 64  # px; three channels of a tile are 48 KiB and stay in the first-level cache while a tile is worked on
 LOG2_TILE = 6
@@ -39,7 +39,9 @@ LONGEST_WALK = 32
 LONGEST_WALK_DEVIATIONS = 9.9
 
 # Fields of a shape (static) ...
-DX_FACTOR, SHEAR, S_FACTOR, RATIO_STEP, HALF_WIDTH, TOP_DX, COLUMN_NARROWING, COLUMN_HEIGHT, WALK, HALF_HEIGHT = range(10)
+DX_FACTOR, SHEAR, S_FACTOR, RATIO_STEP, HALF_WIDTH, TOP_DX, COLUMN_NARROWING, COLUMN_HEIGHT, WALK, HALF_HEIGHT = range(
+    10
+)
 SHAPE_FIELDS = 10
 # ... and of a record (one frame).
 R_X, R_X_FRACTION, R_Y, R_Y_FRACTION, R_AMPLITUDE, R_SHAPE = 0, 1, 2, 3, 4, 7
@@ -49,25 +51,34 @@ _HALF_LOG2_E = 0.5 * math.log2(math.e)
 
 
 @kernel
-def describe_shapes(log_scales: Float32, angles: Float32, scale_x: float, scale_y: float) -> Float32:
-    """f32 [N,10], lengths in output px: factors of dx² and s² (base 2), shear, 2^(2 S_FACTOR), half width of the
+def describe_shapes(log_scales: Float32, angles: Float32, scale_x: float, scale_y: float) -> tuple[Float32, Float64]:
+    """Shapes f32 [N,10], lengths in output px: factors of dx² and s² (base 2), shear, 2^(2 S_FACTOR), half width of the
     support, dx where its lower edge is lowest, narrowing and height of a column's support, rows per walk, half height.
 
     The support in the column at dx is |s| <= sqrt(COLUMN_HEIGHT - COLUMN_NARROWING dx²). HALF_WIDTH < 0: not drawn.
+    Axes f64 [N,4] for the chain rule: sigma_u, sigma_v (source px), cosine, sine; sigma_u = 0: not drawn.
     """
     count = len(angles)
     shapes = np.empty((count, SHAPE_FIELDS), np.float32)
+    axes = np.empty((count, 4), np.float64)
     for n in range(count):
+        axes[n, 0] = 0.0
         shapes[n, HALF_WIDTH] = np.float32(-1.0)
         log_u = np.float64(log_scales[n, 0])
         log_v = np.float64(log_scales[n, 1])
         angle = np.float64(angles[n])
         if not (abs(log_u) <= LARGEST_LOG_SCALE and abs(log_v) <= LARGEST_LOG_SCALE and math.isfinite(angle)):
             continue
-        uu = math.exp(2.0 * log_u)
-        vv = math.exp(2.0 * log_v)
+        sigma_u = math.exp(log_u)
+        sigma_v = math.exp(log_v)
         cosine = math.cos(angle)
         sine = math.sin(angle)
+        axes[n, 0] = sigma_u
+        axes[n, 1] = sigma_v
+        axes[n, 2] = cosine
+        axes[n, 3] = sine
+        uu = sigma_u * sigma_u
+        vv = sigma_v * sigma_v
         xx = scale_x * scale_x * (cosine * cosine * uu + sine * sine * vv)
         yy = scale_y * scale_y * (sine * sine * uu + cosine * cosine * vv)
         xy = scale_x * scale_y * cosine * sine * (uu - vv)
@@ -84,7 +95,7 @@ def describe_shapes(log_scales: Float32, angles: Float32, scale_x: float, scale_
         shapes[n, COLUMN_NARROWING] = conditional / xx
         shapes[n, COLUMN_HEIGHT] = 2.0 * SUPPORT_EXPONENT * conditional * 1.00002
         shapes[n, WALK] = min(max(LONGEST_WALK_DEVIATIONS * math.sqrt(conditional), 1.0), float(LONGEST_WALK))
-    return shapes
+    return shapes, axes
 
 
 @kernel
@@ -158,16 +169,16 @@ def plan_frame(
             records[visible, R_SHAPE + field] = shapes[n, field]
         members[visible] = n
         lives[visible] = life
-        left = np.int64(max(0.0, x - half_width)) >> LOG2_TILE
-        right = np.int64(min(width - 1.0, x + half_width)) >> LOG2_TILE
-        top = np.int64(max(0.0, y - half_height)) >> LOG2_TILE
-        bottom = np.int64(min(height - 1.0, y + half_height)) >> LOG2_TILE
+        left = int(max(0.0, x - half_width)) >> LOG2_TILE
+        right = int(min(width - 1.0, x + half_width)) >> LOG2_TILE
+        top = int(max(0.0, y - half_height)) >> LOG2_TILE
+        bottom = int(min(height - 1.0, y + half_height)) >> LOG2_TILE
         spans[visible, 0] = left
         spans[visible, 1] = right
         spans[visible, 2] = top
         spans[visible, 3] = bottom
         visible += 1
-        walk = np.int64(shapes[n, WALK])
+        walk = int(shapes[n, WALK])
         items = BLOCKS * ((TILE + walk - 1) // walk)
         for tile_y in range(top, bottom + 1):
             for tile_x in range(left, right + 1):

@@ -1,6 +1,7 @@
 """The signal model of CODEC §2 in float64 NumPy, written for the eye: the meaning of every other backend.
 
-    F_c(x, t) = sum_i A_ic life_i(t) exp(-(p² + q²) / 2),      life_i(t) = exp(-((t - centre_i) inverse_duration_i)² / 2)
+    F_c(x, t) = sum_i A_ic life_i(t) exp(-(p² + q²) / 2)
+    life_i(t) = exp(-((t - centre_i) inverse_duration_i)² / 2)
 
           y ^     v   u            (p, q): a pixel's coordinates in the axes of the Gaussian, in sigmas
             |      \\ /  angle          p = ( cos θ dx + sin θ dy) / sigma_u
@@ -8,8 +9,10 @@
 
 With g_c = dLoss/dF_c and u = life exp(..) sum_c A_c g_c at each pixel, sums over the support give all gradients:
 
-    dL/dmean = sum u (p ∇p + q ∇q)     dL/dlog sigma_u = sum u p²     dL/dangle = (sigma_u/sigma_v - sigma_v/sigma_u) sum u p q
-    dL/dlife exponent = sum u          dL/dlog sigma_v = sum u q²     dL/dA_c   = sum life exp(..) g_c
+    dL/dmean          = sum u (p ∇p + q ∇q), ∇ by the pixel's position
+    dL/dlog sigma_u   = sum u p²                dL/dlog sigma_v = sum u q²
+    dL/dangle         = (sigma_u/sigma_v - sigma_v/sigma_u) sum u p q
+    dL/dA_c           = sum life exp(..) g_c    dL/d(exponent of life) = sum u
 
 The kernels walk along the conic in other coordinates, so a mistake in one of the two forms cannot hide in the other.
 """
@@ -22,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
+from numpy.typing import NDArray
 
 from gvideo.raster.interface import (
     LARGEST_AMPLITUDE,
@@ -97,7 +100,7 @@ def footprints(splats: Splats, basis: Float32, time: float, viewport: Viewport) 
         yield Footprint(n, (rows, columns), p, q, weight, edge, life)
 
 
-def _inside(positions: Float64, centre: float, half: float) -> slice:
+def _inside(positions: NDArray[np.floating], centre: float, half: float) -> slice:
     first, last = np.searchsorted(positions, (centre - half, centre + half))
     return slice(int(first), int(last))
 
@@ -111,9 +114,7 @@ def render_frame(splats: Splats, basis: Float32, time: float, viewport: Viewport
     return picture
 
 
-def render(
-    splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *, luma_only: bool = False
-) -> Float32:
+def render(splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *, luma_only: bool = False) -> Float32:
     """See interface.Backend.render."""
     check_render_shapes(splats, basis, times)
     frames = [render_frame(splats, basis[f], float(times[f]), viewport) for f in range(len(times))]

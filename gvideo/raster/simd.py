@@ -12,13 +12,18 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import numba  # type: ignore[import-untyped]
+import numba
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba.core import cgutils, types  # type: ignore[import-untyped]
-from numba.core.datamodel.models import PrimitiveModel  # type: ignore[import-untyped]
-from numba.extending import intrinsic, register_model  # type: ignore[import-untyped]
+from numba.core import cgutils as _cgutils
+from numba.core import types
+from numba.core.datamodel.models import PrimitiveModel
+from numba.extending import intrinsic as _intrinsic
+from numba.extending import register_model
 
 LANES = 8
+
+cgutils: Any = _cgutils
+intrinsic: Any = _intrinsic  # a kernel calls an intrinsic with other arguments than Python would
 
 _FLOAT = ir.FloatType()
 _INT = ir.IntType(32)
@@ -26,7 +31,7 @@ _FLOATS = ir.VectorType(_FLOAT, LANES)
 _INTS = ir.VectorType(_INT, LANES)
 
 
-class Vector(types.Type):  # type: ignore[misc]
+class Vector(types.Type):
     """The numba type of eight float32 in a register."""
 
     def __init__(self) -> None:
@@ -34,12 +39,12 @@ class Vector(types.Type):  # type: ignore[misc]
 
 
 @register_model(Vector)
-class _VectorModel(PrimitiveModel):  # type: ignore[misc]
+class _VectorModel(PrimitiveModel):
     def __init__(self, manager: Any, frontend_type: Any) -> None:
         super().__init__(manager, frontend_type, _FLOATS)
 
 
-_VECTOR = Vector()
+_VECTOR: Any = Vector()  # type: ignore[no-untyped-call]
 
 
 def _constant(value: float) -> Any:
@@ -86,6 +91,17 @@ def _keep_above(builder: Any, values: Any, threshold: Any) -> Any:
 
 keep_above = _operation(2, _keep_above)  # a where a > b, else 0; NaN gives 0
 
+minimum = _operation(2, lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), a, b))
+maximum = _operation(2, lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
+
+
+def _square_root(builder: Any, x: Any) -> Any:
+    function = ir.FunctionType(_FLOATS, [_FLOATS])
+    return builder.call(cgutils.get_or_insert_function(builder.module, function, f"llvm.sqrt.v{LANES}f32"), [x])
+
+
+square_root = _operation(1, _square_root)
+
 # 2^x = sum c_k x^k on [-1/2, 1/2]: least maximum of the relative error, 1.9e-9, below float32 rounding.
 _EXP2 = (
     1.0,
@@ -99,7 +115,10 @@ _EXP2 = (
 
 
 def _exp2(builder: Any, x: Any) -> Any:
-    """2^x, 0 below 2^-126, clamped above 2^126; NaN gives 0. Adding 1.5 * 2^23 rounds x to the integer in the low bits."""
+    """2^x, 0 below 2^-126, clamped above 2^126; NaN gives 0.
+
+    Adding 1.5 * 2^23 rounds x to an integer in the low bits.
+    """
     normal = builder.fcmp_ordered(">", x, _constant(-126.0))
     x = builder.select(normal, x, _constant(-126.0))
     x = builder.select(builder.fcmp_ordered("<", x, _constant(126.0)), x, _constant(126.0))
@@ -175,8 +194,8 @@ def _checked_store(array: Any, index: Any, value: Any) -> None:
 
 
 _CHECKED = os.environ.get("GVIDEO_BOUNDS") == "1"
-load = numba.njit(_checked_load) if _CHECKED else _load  # 8 values of a flat float32 array from index on
-store = numba.njit(_checked_store) if _CHECKED else _store
+load: Any = numba.njit(_checked_load) if _CHECKED else _load  # 8 values of a flat float32 array from index on
+store: Any = numba.njit(_checked_store) if _CHECKED else _store
 
 
 @intrinsic  # type: ignore[untyped-decorator]

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,8 @@ numpy_done = time.perf_counter()
 from gvideo.raster import Viewport, get_backend
 from gvideo.types import Splats
 z = lambda *shape: np.zeros(shape, np.float32)
-get_backend("cpu").render(Splats(z(9, 2), z(9, 2, 2), z(9, 2), z(9), z(9, 3), z(9), z(9)), z(1, 2), z(1), Viewport(64, 64))
+splats = Splats(z(9, 2), z(9, 2, 2), z(9, 2), z(9), z(9, 3), z(9), z(9))
+get_backend("cpu").render(splats, z(1, 2), z(1), Viewport(64, 64))
 print(1e3 * (time.perf_counter() - numpy_done))
 """
 
@@ -87,15 +89,15 @@ def main() -> None:
         target = np.random.default_rng(1).normal(0, 0.3, (1, 3, height, width)).astype(np.float32)
         view = Viewport(width, height)
         fit = (splats, basis, times, target, np.zeros(1, np.int32), np.ones(3, np.float32))
-        tasks[case, "forward"] = lambda splats=splats, view=view: backend.render(splats, basis, times, view)
-        tasks[case, "fused"] = lambda fit=fit: backend.loss_and_gradients(*fit)
+        tasks[case, "forward"] = partial(backend.render, splats, basis, times, view)
+        tasks[case, "fused"] = partial(backend.loss_and_gradients, *fit)
         if prototype:
             kernels = prototype.make("8", 64, 64)
             context = prototype.Ctx(kernels, width, height, count)
             context.setT(target[0], context.tgt)
             conics = as_conics(splats)
-            tasks[case, "prototype forward"] = lambda c=context, g=conics: (c.bin(g), c.fwd(), c.image())
-            tasks[case, "prototype fused"] = lambda c=context, g=conics: (c.bin(g), c.fused(), c.red())
+            tasks[case, "prototype forward"] = partial(prototype_forward, context, conics)
+            tasks[case, "prototype fused"] = partial(prototype_fused, context, conics)
     timings: dict[tuple[str, str], list[float]] = {key: [] for key in tasks}
     for task in tasks.values():
         task()
@@ -118,15 +120,29 @@ def main() -> None:
         several = np.zeros((frames, CONTROL_POINTS), np.float32), np.zeros(frames, np.float32)
         for threads in (1, 2):
             set_num_threads(threads)
-            runs = [milliseconds(lambda: backend.render(splats, *several, Viewport(width, height))) for _ in range(5)]
+            task = partial(backend.render, splats, *several, Viewport(width, height))
+            runs = [milliseconds(task) for _ in range(5)]
             print(f"{width}x{height}/{count}\t{threads}\t{1e3 * frames / statistics.median(runs):.0f}")
     print(f"first call of a process, ms after numpy\t{first_call():.0f}")
+
+
+def prototype_forward(context: Any, conics: Float32) -> None:
+    context.bin(conics)
+    context.fwd()
+    context.image()
+
+
+def prototype_fused(context: Any, conics: Float32) -> None:
+    context.bin(conics)
+    context.fused()
+    context.red()
 
 
 def load_module(path: str) -> Any:
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")
     spec = importlib.util.spec_from_file_location("prototype", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -40,7 +40,14 @@ def splats_of(
 
 
 def random_splats(
-    count: int, width: int, height: int, *, control_points: int = 3, smallest: float = 0.5, largest: float = 8.0, seed: int = 0
+    count: int,
+    width: int,
+    height: int,
+    *,
+    control_points: int = 3,
+    smallest: float = 0.5,
+    largest: float = 8.0,
+    seed: int = 0,
 ) -> Splats:
     """Gaussians in and around a picture, moving, a third of them permanent."""
     rng = np.random.default_rng(seed)
@@ -61,6 +68,23 @@ def _thin_tilted() -> Splats:
     return splats_of([(70.3, 50.8)] * 13, (40.0, 0.4), angles=angles, amplitudes=(0.3, 0.2, -0.1))
 
 
+def _somewhere(count: int, side: float, seed: int) -> Float32:
+    return np.random.default_rng(seed).uniform(0, side, (count, 2)).astype(np.float32)
+
+
+def _off_screen() -> Splats:
+    return splats_of([(-500, 20), (20, 500), (1e5, -1e5), (60, 20), (-9, -9)], (4.0, 3.0), angles=0.5)
+
+
+def _huge() -> Splats:
+    sigmas = [(3000, 2000), (1500, 900), (5000, 30)]
+    return splats_of([(75, 45), (-900, 2000), (10, 10)], sigmas, angles=[0, 1, 0.3])
+
+
+def _short_lives() -> Splats:
+    return splats_of(_somewhere(30, 50, 9), 5.0, centres=np.linspace(-1, 8, 30), inverse_durations=2.0)
+
+
 # name -> (width, height, Gaussians)
 SCENES: dict[str, tuple[int, int, Callable[[], Splats]]] = {
     "random": (150, 101, lambda: random_splats(80, 150, 101)),
@@ -72,14 +96,14 @@ SCENES: dict[str, tuple[int, int, Callable[[], Splats]]] = {
     "empty": (33, 20, lambda: random_splats(0, 33, 20)),
     "one control point": (40, 30, lambda: random_splats(20, 40, 30, control_points=1, seed=6)),
     "sixteen control points": (40, 30, lambda: random_splats(20, 40, 30, control_points=16, seed=7)),
-    "off screen": (50, 40, lambda: splats_of([(-500, 20), (20, 500), (1e5, -1e5), (60, 20), (-9, -9)], (4.0, 3.0), angles=0.5)),
-    "huge": (150, 90, lambda: splats_of([(75, 45), (-900, 2000), (10, 10)], [(3000, 2000), (1500, 900), (5000, 30)], angles=[0, 1, 0.3])),
-    "tiny": (40, 40, lambda: splats_of(np.random.default_rng(8).uniform(0, 40, (60, 2)), 0.3)),
+    "off screen": (50, 40, _off_screen),
+    "huge": (150, 90, _huge),
+    "tiny": (40, 40, lambda: splats_of(_somewhere(60, 40, 8), 0.3)),
     "on pixel": (9, 9, lambda: splats_of([(4, 4), (8, 0)], (1e-3, 1e-3))),
     "thin": (140, 100, _thin_tilted),
     "far needle": (140, 100, lambda: splats_of([(-300, -290), (400, 390)], (300.0, 0.5), angles=[0.77, 0.78])),
-    "short lives": (60, 50, lambda: splats_of(np.random.default_rng(9).uniform(0, 50, (30, 2)), 5.0, centres=np.linspace(-1, 8, 30), inverse_durations=2.0)),
-}  # fmt: skip
+    "short lives": (60, 50, _short_lives),
+}
 NUM_FRAMES = 3
 
 

@@ -26,7 +26,8 @@ def test_render_is_the_reference(name):
     basis, times = frames_of(splats)
     view = Viewport(width, height)
     pictures = CPU.render(splats, basis, times, view)
-    assert pictures.shape == (len(times), 3, height, width) and pictures.dtype == np.float32
+    assert pictures.shape == (len(times), 3, height, width)
+    assert pictures.dtype == np.float32
     check_render(pictures, splats, basis, times, view)
 
 
@@ -35,7 +36,8 @@ def test_gradients_are_those_of_the_reference(name):
     width, height, make = SCENES[name]
     arguments = fit_arguments(make(), width, height)
     squared_errors, gradients = CPU.loss_and_gradients(*arguments)
-    assert squared_errors.shape == (3, 3) and squared_errors.dtype == np.float64
+    assert squared_errors.shape == (3, 3)
+    assert squared_errors.dtype == np.float64
     check_gradients(squared_errors, gradients, *arguments)
 
 

@@ -30,9 +30,7 @@ def test_gradients_are_finite_differences(field, monkeypatch):
 
     def loss(changed):
         view = Viewport(width, height)
-        residuals = [
-            reference.render_frame(changed, basis[f], times[f], view) - targets[f] for f in range(len(times))
-        ]
+        residuals = [reference.render_frame(changed, basis[f], times[f], view) - targets[f] for f in range(len(times))]
         return sum((weights * (residual**2).sum(axis=(1, 2))).sum() for residual in residuals)
 
     _, gradients = reference.loss_and_gradients(splats, basis, times, targets, np.arange(2, dtype=np.int32), weights)
