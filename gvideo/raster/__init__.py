@@ -1,0 +1,49 @@
+"""Rasterising: Gaussians in, pictures and gradients out. Several backends, one signal model (reference.py).
+
+    backend = get_backend("auto")
+    frames = backend.render(splats, basis, times, Viewport(width, height))                   # f32 [F,3,H,W]
+    errors, gradients = backend.loss_and_gradients(splats, basis, times, targets, indices, weights)
+
+Backends load when they are first called: importing this package imports neither numba nor torch. GVIDEO_CHECK=1
+(or check=True) reruns the reference beside every call and raises where the two differ by more than rounding.
+"""
+
+from __future__ import annotations
+
+import os
+
+from gvideo.errors import OptionError
+from gvideo.raster.backends import CpuBackend, ReferenceBackend
+from gvideo.raster.check import CheckedBackend, MismatchError
+from gvideo.raster.interface import Backend, SplatGradients, Viewport
+from gvideo.raster.threads import num_threads, set_num_threads
+
+__all__ = [
+    "Backend",
+    "MismatchError",
+    "SplatGradients",
+    "Viewport",
+    "get_backend",
+    "num_threads",
+    "set_num_threads",
+]
+
+
+def get_backend(name: str = "auto", *, check: bool | None = None) -> Backend:
+    """The backend "cpu", "reference", or "auto" (the fastest that works here, at present cpu).
+
+    check: compare every call with the reference; None takes it from GVIDEO_CHECK. Raises OptionError for a name that
+    is unknown or not available; nothing falls back silently.
+    """
+    if check is None:
+        check = os.environ.get("GVIDEO_CHECK", "0") not in ("", "0")
+    backend: Backend
+    if name in ("auto", "cpu"):
+        backend = CpuBackend()
+    elif name == "reference":
+        return ReferenceBackend()
+    elif name == "cuda":
+        raise OptionError("backend 'cuda' is not part of this version; use 'cpu'")
+    else:
+        raise OptionError(f"backend '{name}' is unknown; use 'auto', 'cpu', 'cuda' or 'reference'")
+    return CheckedBackend(backend) if check else backend

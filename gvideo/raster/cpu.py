@@ -1,0 +1,114 @@
+"""The fast CPU backend: prepares arrays, hands frames to threads, adds up gradients. The work is in cpu_kernels.py.
+
+    shapes (once) -> per frame, one thread: plan -> tiles -> moments [N,8] -> sums over frames -> chain rule
+
+Frames are summed in blocks whose size depends on N alone, so memory stays bounded and results are the same for any
+number of threads, bit for bit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gvideo.raster import threads
+from gvideo.raster.cpu_gradients import apply_chain_rule, sum_frames
+from gvideo.raster.cpu_kernels import MOMENTS, fit_frame, render_tiles
+from gvideo.raster.cpu_plan import describe_shapes, plan_frame
+from gvideo.raster.interface import SplatGradients, Viewport, check_loss_shapes, check_render_shapes
+from gvideo.types import Float32, Float64, Int32, Splats
+
+# Moments that may be held at once, in bytes, and the fewest frames of a block (they are the parallel work).
+_MOMENT_BYTES = 2**26
+_FEWEST_FRAMES = 16
+# Tiles of a band when one frame is drawn by several threads.
+_BAND = 8
+
+
+def _as_kernel_array(array: Float32) -> Float32:
+    """C order, float32 and writeable, which is what the kernels are compiled for; copies only if it must."""
+    return np.require(array, np.float32, ("C", "W"))
+
+
+def _arrays(splats: Splats) -> tuple[Float32, Float32, Float32, Float32, Float32]:
+    return (
+        _as_kernel_array(splats.means),
+        _as_kernel_array(splats.displacements),
+        _as_kernel_array(splats.amplitudes),
+        _as_kernel_array(splats.centres),
+        _as_kernel_array(splats.inverse_durations),
+    )
+
+
+def render(splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *, luma_only: bool = False) -> Float32:
+    """See interface.Backend.render. Parallel over frames, and over bands of tiles if there are too few frames."""
+    check_render_shapes(splats, basis, times)
+    arrays = _arrays(splats)
+    basis = _as_kernel_array(basis)
+    scale_x, scale_y = float(viewport.scale_x), float(viewport.scale_y)
+    offset_x, offset_y = float(viewport.offset_x), float(viewport.offset_y)
+    shapes, _ = describe_shapes(_as_kernel_array(splats.log_scales), _as_kernel_array(splats.angles), scale_x, scale_y)
+    pictures = np.empty((len(times), 1 if luma_only else 3, viewport.height, viewport.width), np.float32)
+    by_band = 1 < threads.num_threads() > len(times)
+
+    def draw(frame: int) -> None:
+        records, _, _, tile_starts, tile_members, most_items = plan_frame(
+            shapes, *arrays, basis[frame], float(times[frame]),
+            viewport.width, viewport.height, scale_x, scale_y, offset_x, offset_y,
+        )  # fmt: skip
+        tiles = len(tile_starts) - 1
+        picture = pictures[frame]
+
+        def draw_band(band: int) -> None:
+            end = min(tiles, (band + 1) * _BAND)
+            render_tiles(records, tile_starts, tile_members, most_items, band * _BAND, end, picture)
+
+        if by_band:
+            threads.for_each(-(-tiles // _BAND), draw_band)
+        else:
+            render_tiles(records, tile_starts, tile_members, most_items, 0, tiles, picture)
+
+    if by_band:
+        for frame in range(len(times)):
+            draw(frame)
+    else:
+        threads.for_each(len(times), draw)
+    return pictures
+
+
+def loss_and_gradients(
+    splats: Splats,
+    basis: Float32,
+    times: Float32,
+    targets: Float32,
+    frame_indices: Int32,
+    channel_weights: Float32,
+) -> tuple[Float64, SplatGradients]:
+    """See interface.Backend.loss_and_gradients. Parallel over frames."""
+    check_loss_shapes(splats, basis, times, targets, frame_indices, channel_weights)
+    arrays = _arrays(splats)
+    basis, times = _as_kernel_array(basis), _as_kernel_array(times)
+    weights = _as_kernel_array(channel_weights)
+    shapes, axes = describe_shapes(_as_kernel_array(splats.log_scales), _as_kernel_array(splats.angles), 1.0, 1.0)
+    count = len(splats)
+    squared_errors = np.empty((len(times), 3), np.float64)
+    sums = np.zeros((count, 10 + 2 * basis.shape[1]), np.float64)
+    block = max(_FEWEST_FRAMES, _MOMENT_BYTES // (4 * MOMENTS * max(1, count)))
+    for start in range(0, len(times), block):
+        end = min(len(times), start + block)
+        moments = np.empty((end - start, count, MOMENTS), np.float32)
+
+        def fit(frame: int, start: int = start, moments: Float32 = moments) -> None:
+            row = start + frame
+            target = _as_kernel_array(targets[frame_indices[row]])
+            fit_frame(
+                shapes, *arrays, basis[row], float(times[row]), target, weights, squared_errors[row], moments[frame]
+            )
+
+        threads.for_each(end - start, fit)
+        sum_frames(moments, basis[start:end], times[start:end], arrays[2], arrays[3], arrays[4], sums)
+    gradients = SplatGradients(*(np.zeros_like(_as_kernel_array(getattr(splats, name))) for name in _FIELDS))
+    apply_chain_rule(sums, axes, *(getattr(gradients, name) for name in _FIELDS))
+    return squared_errors, gradients
+
+
+_FIELDS = ("means", "displacements", "log_scales", "angles", "amplitudes", "centres", "inverse_durations")

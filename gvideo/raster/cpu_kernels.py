@@ -1,0 +1,309 @@
+"""The tile kernels: one pass over a picture in tiles of 64 x 64 px that never leave the first-level cache.
+
+    for each tile:   tile = -target;  tile += Gaussians;  loss, tile = dLoss/dF;  gradients += Gaussians . tile
+
+A work item is one Gaussian in one block of eight columns, from a first row down a number of rows:
+
+      lanes = columns ->      w   <- w r        the weight exp(e) of the next row without an exponential,
+      0 1 2 3 4 5 6 7         r   <- r q        r = w(s+1)/w(s) = 2^(S_FACTOR (2s + 1)),  q = 2^(2 S_FACTOR)
+      | | | | | | | |  rows
+      v v v v v v v v         the tile is stored as [block][row][channel][lane]: a walk reads one stream
+
+Items are sorted by their number of rows (counting sort), so that the branch at the end of a walk is predictable.
+
+Backwards the same walk sums w g_c into t_c. With u = sum_c A_c t_c after each row, the running sums s1 += u, s2 += s1
+hold the first and second moment in y without a multiplication (summation by parts): for the row after the last,
+at s = end, and f_j the value of row j = 0..n-1,  sum f_j (end - s_j) = sum (n-j) f_j = s1
+and sum (n-j)² f_j = 2 s2 - s1.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gvideo.raster.cpu_items import BLOCK_SHIFT, MEMBER_SHIFT, ROW_SHIFT, ROWS_MASK, list_items, start_walk
+from gvideo.raster.cpu_plan import (
+    BLOCK,
+    BLOCKS,
+    LOG2_TILE,
+    LONGEST_WALK,
+    R_AMPLITUDE,
+    R_SHAPE,
+    RATIO_STEP,
+    TILE,
+    plan_frame,
+)
+from gvideo.raster.interface import SUPPORT_EXPONENT
+from gvideo.raster.jit import kernel
+from gvideo.raster.simd import (
+    add,
+    keep_above,
+    load,
+    multiply,
+    multiply_add,
+    spread,
+    store,
+    subtract,
+    total,
+    totals,
+)
+from gvideo.types import Float32, Float64, Int32, Int64
+
+f32 = np.float32
+
+THRESHOLD = f32(math.exp(-SUPPORT_EXPONENT))
+ROW_STRIDE = 3 * BLOCK
+BLOCK_STRIDE = TILE * ROW_STRIDE
+TILE_SIZE = BLOCKS * BLOCK_STRIDE
+MOMENTS = 8  # sums per Gaussian and frame: w g_c (three channels), then u dx, u s, u dx², u dx s, u s²
+
+
+@kernel
+def splat_items(
+    records: Float32,
+    tile_members: Int32,
+    first: int,
+    items: Int64,
+    count: int,
+    tile_x: int,
+    tile_y: int,
+    tile: Float32,
+    luma_only: bool,
+) -> None:
+    """tile += A_c w for every item."""
+    threshold = spread(THRESHOLD)
+    for i in range(count):
+        item = items[i]
+        rows = item & ROWS_MASK
+        row = (item >> ROW_SHIFT) & (TILE - 1)
+        block = (item >> BLOCK_SHIFT) & (BLOCKS - 1)
+        m = int(tile_members[first + (item >> MEMBER_SHIFT)])
+        w, r, _, _ = start_walk(records, m, tile_x + block * BLOCK, tile_y + row)
+        q = spread(records[m, R_SHAPE + RATIO_STEP])
+        a0 = spread(records[m, R_AMPLITUDE])
+        a1 = spread(records[m, R_AMPLITUDE + 1])
+        a2 = spread(records[m, R_AMPLITUDE + 2])
+        at = block * BLOCK_STRIDE + row * ROW_STRIDE
+        if luma_only:
+            for _ in range(rows):
+                store(tile, at, multiply_add(keep_above(w, threshold), a0, load(tile, at)))
+                w = multiply(w, r)
+                r = multiply(r, q)
+                at += ROW_STRIDE
+        else:
+            for _ in range(rows):
+                masked = keep_above(w, threshold)
+                store(tile, at, multiply_add(masked, a0, load(tile, at)))
+                store(tile, at + BLOCK, multiply_add(masked, a1, load(tile, at + BLOCK)))
+                store(tile, at + 2 * BLOCK, multiply_add(masked, a2, load(tile, at + 2 * BLOCK)))
+                w = multiply(w, r)
+                r = multiply(r, q)
+                at += ROW_STRIDE
+
+
+@kernel
+def gather_items(
+    records: Float32,
+    tile_members: Int32,
+    first: int,
+    items: Int64,
+    count: int,
+    tile_x: int,
+    tile_y: int,
+    tile: Float32,
+    moments: Float32,
+) -> None:
+    """moments[8 m ...] += the eight sums of every item, with tile holding g_c = dLoss/dF_c."""
+    threshold = spread(THRESHOLD)
+    zero = spread(f32(0))
+    for i in range(count):
+        item = items[i]
+        rows = item & ROWS_MASK
+        row = (item >> ROW_SHIFT) & (TILE - 1)
+        block = (item >> BLOCK_SHIFT) & (BLOCKS - 1)
+        m = int(tile_members[first + (item >> MEMBER_SHIFT)])
+        w, r, dx, s = start_walk(records, m, tile_x + block * BLOCK, tile_y + row)
+        q = spread(records[m, R_SHAPE + RATIO_STEP])
+        a0 = spread(records[m, R_AMPLITUDE])
+        a1 = spread(records[m, R_AMPLITUDE + 1])
+        a2 = spread(records[m, R_AMPLITUDE + 2])
+        at = block * BLOCK_STRIDE + row * ROW_STRIDE
+        t0 = zero
+        t1 = zero
+        t2 = zero
+        u = zero
+        s1 = zero
+        s2 = zero
+        for _ in range(rows):
+            masked = keep_above(w, threshold)
+            t0 = multiply_add(masked, load(tile, at), t0)
+            t1 = multiply_add(masked, load(tile, at + BLOCK), t1)
+            t2 = multiply_add(masked, load(tile, at + 2 * BLOCK), t2)
+            u = multiply_add(a2, t2, multiply_add(a1, t1, multiply(a0, t0)))
+            s1 = add(s1, u)
+            s2 = add(s2, s1)
+            w = multiply(w, r)
+            r = multiply(r, q)
+            at += ROW_STRIDE
+        end = add(s, spread(f32(rows)))
+        first_moment = subtract(multiply(end, u), s1)
+        second_moment = multiply_add(end, subtract(first_moment, s1), subtract(add(s2, s2), s1))
+        ux = multiply(dx, u)
+        sums = totals(t0, t1, t2, ux, first_moment, multiply(dx, ux), multiply(dx, first_moment), second_moment)
+        store(moments, m * MOMENTS, add(load(moments, m * MOMENTS), sums))
+
+
+@kernel
+def load_negative(target: Float32, width: int, height: int, tile_x: int, tile_y: int, rows: int, tile: Float32) -> None:
+    """tile = -target (flat [3 H W]); columns beyond the picture are 0, rows beyond it are not touched."""
+    zero = spread(f32(0))
+    for block in range(BLOCKS):
+        x = tile_x + block * BLOCK
+        if x >= width:
+            return
+        for y in range(rows):
+            for c in range(3):
+                at = block * BLOCK_STRIDE + y * ROW_STRIDE + c * BLOCK
+                source = (c * height + tile_y + y) * width + x
+                if x + BLOCK <= width:
+                    store(tile, at, subtract(zero, load(target, source)))
+                else:
+                    store(tile, at, zero)
+                    for lane in range(width - x):
+                        tile[at + lane] = -target[source + lane]
+
+
+@kernel
+def weigh_residual(
+    width: int, tile_x: int, rows: int, weights: Float32, tile: Float32, squared_errors: Float64
+) -> None:
+    """squared_errors[c] += sum of residual², then tile = dLoss/dF = 2 weight_c residual."""
+    for block in range(BLOCKS):
+        inside = width - tile_x - block * BLOCK
+        if inside <= 0:
+            return
+        if inside < BLOCK:
+            for y in range(rows):
+                for c in range(3):
+                    for lane in range(inside, BLOCK):
+                        tile[block * BLOCK_STRIDE + y * ROW_STRIDE + c * BLOCK + lane] = f32(0)
+        for c in range(3):
+            twice_weight = spread(f32(2) * weights[c])
+            squares = spread(f32(0))
+            at = block * BLOCK_STRIDE + c * BLOCK
+            for _ in range(rows):
+                residual = load(tile, at)
+                squares = multiply_add(residual, residual, squares)
+                store(tile, at, multiply(twice_weight, residual))
+                at += ROW_STRIDE
+            squared_errors[c] += np.float64(total(squares))
+
+
+@kernel
+def write_tile(
+    tile: Float32, channels: int, width: int, height: int, tile_x: int, tile_y: int, rows: int, picture: Float32
+) -> None:
+    """Copy a tile to planes (flat [channels H W])."""
+    for block in range(BLOCKS):
+        x = tile_x + block * BLOCK
+        if x >= width:
+            return
+        for c in range(channels):
+            for y in range(rows):
+                at = block * BLOCK_STRIDE + y * ROW_STRIDE + c * BLOCK
+                destination = (c * height + tile_y + y) * width + x
+                if x + BLOCK <= width:
+                    store(picture, destination, load(tile, at))
+                else:
+                    for lane in range(width - x):
+                        picture[destination + lane] = tile[at + lane]
+
+
+@kernel
+def render_tiles(
+    records: Float32,
+    tile_starts: Int64,
+    tile_members: Int32,
+    most_items: int,
+    first_tile: int,
+    last_tile: int,
+    picture: Float32,
+) -> None:
+    """Draw the tiles first_tile..last_tile - 1 of a planned frame into picture f32 [3 or 1, H, W]."""
+    channels, height, width = picture.shape
+    tiles_x = (width + TILE - 1) >> LOG2_TILE
+    flat = picture.reshape(picture.size)
+    tile = np.empty(TILE_SIZE, np.float32)
+    unsorted = np.empty(most_items + 1, np.int64)
+    items = np.empty(most_items + 1, np.int64)
+    histogram = np.empty(LONGEST_WALK + 2, np.int64)
+    edges = np.empty(2 * BLOCK, np.float32)
+    for t in range(first_tile, last_tile):
+        tile_x = t % tiles_x * TILE
+        tile_y = t // tiles_x * TILE
+        rows = min(TILE, height - tile_y)
+        first, last = tile_starts[t], tile_starts[t + 1]
+        columns = min(TILE, width - tile_x)
+        count = list_items(
+            records, tile_members, first, last, tile_x, tile_y, columns, rows, unsorted, items, histogram, edges
+        )
+        tile[:] = f32(0)
+        splat_items(records, tile_members, first, items, count, tile_x, tile_y, tile, channels == 1)
+        write_tile(tile, channels, width, height, tile_x, tile_y, rows, flat)
+
+
+@kernel
+def fit_frame(
+    shapes: Float32,
+    means: Float32,
+    displacements: Float32,
+    amplitudes: Float32,
+    centres: Float32,
+    inverse_durations: Float32,
+    basis: Float32,
+    time: float,
+    target: Float32,
+    weights: Float32,
+    squared_errors: Float64,
+    frame_moments: Float32,
+) -> None:
+    """Render, compare with target f32 [3,H,W] and back-propagate one frame.
+
+    squared_errors f64 [3] and frame_moments f32 [N,8] are overwritten; the latter with dLoss/dA_c and the sums of u dx,
+    u s, u dx², u dx s, u s². A frame is one thread's work, so the order of all sums is fixed.
+    """
+    _, height, width = target.shape
+    tiles_x = (width + TILE - 1) >> LOG2_TILE
+    flat = target.reshape(target.size)
+    records, members, lives, tile_starts, tile_members, most_items = plan_frame(
+        shapes, means, displacements, amplitudes, centres, inverse_durations, basis, time,
+        width, height, 1.0, 1.0, 0.0, 0.0,
+    )  # fmt: skip
+    moments = np.zeros(len(members) * MOMENTS, np.float32)
+    tile = np.empty(TILE_SIZE, np.float32)
+    unsorted = np.empty(most_items + 1, np.int64)
+    items = np.empty(most_items + 1, np.int64)
+    histogram = np.empty(LONGEST_WALK + 2, np.int64)
+    edges = np.empty(2 * BLOCK, np.float32)
+    squared_errors[:] = 0.0
+    for t in range(len(tile_starts) - 1):
+        tile_x = t % tiles_x * TILE
+        tile_y = t // tiles_x * TILE
+        rows = min(TILE, height - tile_y)
+        first, last = tile_starts[t], tile_starts[t + 1]
+        columns = min(TILE, width - tile_x)
+        count = list_items(
+            records, tile_members, first, last, tile_x, tile_y, columns, rows, unsorted, items, histogram, edges
+        )
+        load_negative(flat, width, height, tile_x, tile_y, rows, tile)
+        splat_items(records, tile_members, first, items, count, tile_x, tile_y, tile, False)
+        weigh_residual(width, tile_x, rows, weights, tile, squared_errors)
+        gather_items(records, tile_members, first, items, count, tile_x, tile_y, tile, moments)
+    frame_moments[:] = f32(0)
+    for m in range(len(members)):
+        for c in range(3):
+            frame_moments[members[m], c] = moments[m * MOMENTS + c] * lives[m]
+        for k in range(3, MOMENTS):
+            frame_moments[members[m], k] = moments[m * MOMENTS + k]

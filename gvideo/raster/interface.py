@@ -1,0 +1,131 @@
+"""What every rasteriser takes and gives: the output grid, the gradients, and the limits of what is drawn.
+
+Spec: CODEC §2. Pixel centres lie on integers; an output pixel (x, y) of a Viewport shows the source position
+
+    source_x = (x + 0.5) / scale_x - 0.5 + offset_x        (likewise y)
+
+so scale 2 with offset 0 covers the same rectangle of the plane with twice the pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from gvideo.types import Float32, Float64, Int32, Splats
+
+# The cut of the support and of the life: weights below exp(-5) (0.7 % of the peak) do not exist.
+SUPPORT_EXPONENT = 5.0
+
+# A Gaussian outside these limits, or with a parameter that is not finite, is not drawn and has no gradient.
+# They are far beyond what the syntax can express; they keep every intermediate of a float32 kernel finite.
+LARGEST_LOG_SCALE = 16.0
+LARGEST_POSITION_PX = float(2**22)
+LARGEST_AMPLITUDE = float(2**16)
+
+LARGEST_SIDE_PX = 2**16
+LARGEST_ZOOM = 1024.0
+
+
+@dataclass(frozen=True, slots=True)
+class Viewport:
+    """The output grid: width x height pixels, magnification (output px per source px), top left corner (source px).
+
+    Raises ValueError for sides outside 1..65536, scales outside 1/1024..1024 or offsets that are not finite.
+    """
+
+    width: int
+    height: int
+    scale_x: float = 1.0
+    scale_y: float = 1.0
+    offset_x: float = 0.0
+    offset_y: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.width <= LARGEST_SIDE_PX and 1 <= self.height <= LARGEST_SIDE_PX):
+            raise ValueError(f"a viewport of {self.width}x{self.height} pixels: sides must be 1 to {LARGEST_SIDE_PX}")
+        for scale in (self.scale_x, self.scale_y):
+            if not 1.0 / LARGEST_ZOOM <= scale <= LARGEST_ZOOM:
+                raise ValueError(f"a viewport scale of {scale}: must be 1/{LARGEST_ZOOM:g} to {LARGEST_ZOOM:g}")
+        for offset in (self.offset_x, self.offset_y):
+            if not (math.isfinite(offset) and abs(offset) <= LARGEST_POSITION_PX):
+                raise ValueError(f"a viewport offset of {offset}: must be finite and at most {LARGEST_POSITION_PX:g}")
+
+
+@dataclass(frozen=True, slots=True)
+class SplatGradients:
+    """Derivatives of the loss by each field of Splats: same names, shapes and type (float32)."""
+
+    means: Float32
+    displacements: Float32
+    log_scales: Float32
+    angles: Float32
+    amplitudes: Float32
+    centres: Float32
+    inverse_durations: Float32
+
+
+class Backend(Protocol):
+    """One implementation of the signal model. All of them agree within float32 rounding (see check.py)."""
+
+    @property
+    def name(self) -> str: ...
+
+    def render(
+        self, splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *, luma_only: bool = False
+    ) -> Float32:
+        """Frames f32 [F,3,H,W] ([F,1,H,W] if luma_only), without base colour.
+
+        basis f32 [F,K]: weight of each control point in each frame. times f32 [F]: frames, against Splats.centres.
+        """
+
+    def loss_and_gradients(
+        self,
+        splats: Splats,
+        basis: Float32,
+        times: Float32,
+        targets: Float32,
+        frame_indices: Int32,
+        channel_weights: Float32,
+    ) -> tuple[Float64, SplatGradients]:
+        """Squared error f64 [F,3] per frame and channel, unweighted, and the gradients of sum_fc weight_c * error_fc.
+
+        targets f32 [T,3,H,W]; row f of basis and times is compared with targets[frame_indices[f]].
+        """
+
+
+def check_render_shapes(splats: Splats, basis: Float32, times: Float32) -> None:
+    """Raise ValueError unless the arrays of a call fit together; kernels rely on it and check nothing."""
+    count = len(splats)
+    if splats.displacements.ndim != 3:
+        raise ValueError(f"displacements have shape {splats.displacements.shape}, not [N,K,2]")
+    control_points = splats.displacements.shape[1]
+    expected = {
+        "means": (count, 2),
+        "displacements": (count, control_points, 2),
+        "log_scales": (count, 2),
+        "angles": (count,),
+        "amplitudes": (count, 3),
+        "centres": (count,),
+        "inverse_durations": (count,),
+    }
+    for field, shape in expected.items():
+        actual = getattr(splats, field).shape
+        if actual != shape:
+            raise ValueError(f"{field} has shape {actual}, expected {shape}")
+    if basis.shape != (len(times), control_points) or times.ndim != 1:
+        raise ValueError(f"basis {basis.shape} and times {times.shape} do not fit {control_points} control points")
+
+
+def check_loss_shapes(
+    splats: Splats, basis: Float32, times: Float32, targets: Float32, frame_indices: Int32, channel_weights: Float32
+) -> None:
+    """Raise ValueError unless the arrays of a call fit together and every frame index names a target."""
+    check_render_shapes(splats, basis, times)
+    if targets.ndim != 4 or targets.shape[1] != 3:
+        raise ValueError(f"targets have shape {targets.shape}, not [T,3,H,W]")
+    if frame_indices.shape != times.shape or channel_weights.shape != (3,):
+        raise ValueError(f"frame_indices {frame_indices.shape} or channel_weights {channel_weights.shape} do not fit")
+    if len(frame_indices) and not 0 <= frame_indices.min() <= frame_indices.max() < len(targets):
+        raise ValueError(f"frame_indices must lie in 0..{len(targets) - 1}")

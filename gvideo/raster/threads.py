@@ -1,0 +1,73 @@
+"""Plain threads for kernels that release the interpreter lock.
+
+Which thread does which piece of work never changes a result: every piece writes its own part of the output.
+The pool is made on first use and again in a forked child, where the parent's threads do not exist.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+_pool: ThreadPoolExecutor | None = None
+_num_threads: int | None = None
+
+
+def num_threads() -> int:
+    """The bound in force: set_num_threads, else GVIDEO_THREADS, else the processors this process may use."""
+    if _num_threads is not None:
+        return _num_threads
+    variable = os.environ.get("GVIDEO_THREADS", "")
+    if variable.isdecimal() and int(variable) > 0:
+        return int(variable)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def set_num_threads(count: int | None) -> None:
+    """Bound the threads of every kernel call from now on (None: back to the default). Raises ValueError below 1."""
+    global _num_threads
+    if count is not None and count < 1:
+        raise ValueError(f"{count} threads: must be at least 1")
+    _num_threads = count
+    _forget_pool()
+
+
+def for_each(count: int, task: Callable[[int], None]) -> None:
+    """Call task(0) ... task(count - 1), on several threads if allowed; raises the first error of any."""
+    workers = min(num_threads(), count)
+    if workers <= 1:
+        for index in range(count):
+            task(index)
+        return
+    tickets = itertools.count()  # next() is atomic under the interpreter lock: work goes to whoever is free
+
+    def work() -> None:
+        while (index := next(tickets)) < count:
+            task(index)
+
+    pool = _get_pool()
+    others = [pool.submit(work) for _ in range(workers - 1)]
+    try:
+        work()
+    finally:
+        for other in others:
+            if not other.cancel():
+                other.result()
+
+
+def _get_pool() -> ThreadPoolExecutor:
+    global _pool
+    if _pool is None:
+        _pool = ThreadPoolExecutor(max_workers=num_threads(), thread_name_prefix="gvideo-raster")
+    return _pool
+
+
+def _forget_pool() -> None:
+    global _pool
+    _pool = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
