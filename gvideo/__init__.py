@@ -1,1 +1,32 @@
-"""gvideo: a video codec made of moving 2D Gaussians."""
+"""gvideo: a video codec made of moving 2D Gaussians.
+
+`VideoDecoder` decodes without torch; `encode` loads it when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gvideo import errors
+
+if TYPE_CHECKING:
+    from gvideo.decode.decoder import Frame, FrameBatch, VideoDecoder
+    from gvideo.encode.encoder import encode
+
+__version__ = "0.1.0"
+__all__ = ["Frame", "FrameBatch", "VideoDecoder", "encode", "errors"]
+
+_PLACES = {
+    "Frame": "gvideo.decode.decoder",
+    "FrameBatch": "gvideo.decode.decoder",
+    "VideoDecoder": "gvideo.decode.decoder",
+    "encode": "gvideo.encode.encoder",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'gvideo' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_PLACES[name]), name)

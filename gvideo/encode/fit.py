@@ -21,7 +21,7 @@ from gvideo.encode.objective import Target
 from gvideo.encode.parameters import RATES, THETA_RATE, Parameters, Values, empty
 from gvideo.encode.quantised import MAX_LOG_SCALE, MIN_LOG_SCALE, Geometry, Quantised, quantise, unquantised
 from gvideo.model.steps import StepRules
-from gvideo.types import Float64, Int32
+from gvideo.types import Float32, Float64, Int32
 
 LN2 = math.log(2)
 
@@ -30,9 +30,12 @@ LN2 = math.log(2)
 class FitSettings:
     """Everything that decides how long and how a segment is fitted."""
 
-    growth: tuple[float, ...] = (1 / 16, 1 / 16, 1 / 8, 1 / 8, 1 / 8, 1 / 8, 1 / 8, 1 / 8, 1 / 8)
-    fit_steps: int = 900
-    last_round: float = 3.0
+    first_density: float = 0.002
+    growth: float = 0.25
+    max_rounds: int = 14
+    growth_gain: float = 20.0
+    round_steps: int = 100
+    last_round: float = 4.0
     train_steps: int = 600
     frames_per_step: int = 4
     first_life: float = 0.5
@@ -68,31 +71,41 @@ class SegmentFit:
         self.rng = np.random.default_rng(seed)
         self.parameters = empty(target.basis.shape[1], torch.from_numpy(theta.astype(np.float32)))
 
-    def grow(self, count: int, report: Report | None = None) -> None:
-        """Places `count` Gaussians round by round and fits them without quantisation."""
+    def grow(self, rules: StepRules, report: Report | None = None) -> None:
+        """Places Gaussians round by round where the residual is, fitting without quantisation, as long as a round
+        lowers the squared error by `growth_gain` D for each Gaussian it adds."""
         s, target = self.settings, self.target
-        counts = [int(count * share) for share in s.growth]
-        counts[-1] = count - sum(counts[:-1])
-        steps_a_round = max(1, int(s.fit_steps / len(counts)))
-        for index, number in enumerate(counts):
+        width, height = target.size
+        total = _energy(self.target.frames)
+        number = max(8, round(s.first_density * width * height * math.sqrt(target.num_frames / 32)))
+        for index in range(s.max_rounds):
             life = target.num_frames * (s.first_life if index < 2 else s.later_life)
             residual = self._residual(unquantised(self.parameters))
+            error = _energy(residual)
+            gain = (total - error) / number if index else math.inf
+            last = index == s.max_rounds - 1 or (index > 2 and gain < s.growth_gain * rules.allowed_error)
+            total = error
             theta = self.parameters.values["theta"].double().numpy()
             generation = grow.propose(
                 residual, number, len(self.parameters) + number, max(life, 0.5), theta, self.flow, target, self.rng
             )
             self.parameters.append(generation.values, generation.trajectory)
-            last = index == len(counts) - 1
-            steps = int(steps_a_round * (s.last_round if last else 1))
-            wide = max(1.0, generation.sigma / 6)
-            for step in range(steps):
-                falling = 0.5 * (1 + math.cos(math.pi * step / steps)) if last else 1.0
-                rates = {name: rate * falling for name, rate in RATES.items()} | {"theta": THETA_RATE * falling}
-                rates["mean"] *= wide
-                rates["residual"] *= wide
-                self._float_step(rates)
+            self._settle(generation.sigma, s.round_steps * (s.last_round if last else 1), last)
             if report:
-                report((index + 1) / len(counts))
+                report(1.0 if last else (index + 1) / s.max_rounds)
+            if last:
+                break
+            number = max(number, round(s.growth * len(self.parameters)))
+
+    def _settle(self, sigma: float, steps: float, last: bool) -> None:
+        """Adam on everything after a generation of that sigma; in the last round the rates fall to zero."""
+        wide = max(1.0, sigma / 6)
+        for step in range(int(steps)):
+            falling = 0.5 * (1 + math.cos(math.pi * step / steps)) if last else 1.0
+            rates = {name: rate * falling for name, rate in RATES.items()} | {"theta": THETA_RATE * falling}
+            rates["mean"] *= wide
+            rates["residual"] *= wide
+            self._float_step(rates)
 
     def _residual(self, values: Values) -> np.ndarray:
         if len(self.parameters) == 0:
@@ -163,6 +176,12 @@ def values_of(q: Quantised) -> Values:
     """The fields of a quantised set that rendering needs."""
     names = ("mean", "residual", "log_scale", "angle", "amplitude", "centre", "inverse_duration", "theta")
     return {name: getattr(q, name) for name in names}
+
+
+def _energy(residual: Float32) -> float:
+    """Squared error weighted by channel."""
+    sums = [float(np.vdot(c, c)) for c in (residual[:, k] for k in range(3))]
+    return sums[0] + objective.CHROMA_WEIGHT * (sums[1] + sums[2])
 
 
 def _scale(gradients: Values, factor: float) -> None:

@@ -102,7 +102,7 @@ def decode_segment(
         raise InvalidError(f"layer: {len(payloads)} layers, the segment has {header.num_layers}")
     layers = [headers.visit_layer(r) for r in readers]
     buffers = [
-        np.frombuffer(r.take("layer.bytes", layer.num_bytes), np.uint8)
+        np.frombuffer(r.take("layer.bytes", layer.num_bytes), np.uint8).copy()
         for r, layer in zip(readers, layers, strict=True)
     ]
     for r in readers:

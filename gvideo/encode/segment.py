@@ -1,0 +1,124 @@
+"""One segment from frames to the payloads of its units. Depends on nothing but its job, so it runs anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from gvideo.bitstream.headers import SegmentHeader
+from gvideo.decode.render import SegmentRenderer, frame_times
+from gvideo.encode import pack, trajectories
+from gvideo.encode.fit import SegmentFit
+from gvideo.encode.flow import Flow
+from gvideo.encode.objective import Target
+from gvideo.encode.quantised import Geometry
+from gvideo.encode.settings import EncodeSettings
+from gvideo.entropy.segment import encode_segment as encode_symbols
+from gvideo.media import CodeFrame, planes_to_code_values
+from gvideo.model import motion, quantize
+from gvideo.model.steps import StepRules
+from gvideo.types import Float32, VideoFormat
+
+#: Changes with every change of what the encoder makes of the same frames: spooled segments of another are not used.
+ENCODER_VERSION = 1
+#: Cells of positions: 2^CELL_BITS px.
+CELL_BITS = 2
+#: Frames rendered in one call when the result is measured.
+_BATCH = 16
+
+Report = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentJob:
+    """Frames (integers, as the source has them) and what to do with them."""
+
+    frames: tuple[CodeFrame, ...]
+    format: VideoFormat
+    settings: EncodeSettings
+    frame_duration: int
+    rules: StepRules
+
+    def key(self) -> str:
+        """A name for the result: a hash of everything it depends on."""
+        digest = hashlib.sha256(repr((ENCODER_VERSION, self.format, self.settings, self.frame_duration, self.rules)).encode())
+        for frame in self.frames:
+            digest.update(repr((frame.pts, frame.duration)).encode())
+            for plane in frame.planes:
+                digest.update(np.ascontiguousarray(plane).data)
+        return digest.hexdigest()[:24]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentResult:
+    """Payloads (base, then layers), frames, ticks, and the summed squared error of 8-bit-scaled luma codes."""
+
+    payloads: tuple[bytes, ...]
+    num_frames: int
+    duration: int
+    luma_error: float
+    num_gaussians: int
+
+
+def num_control_points(num_frames: int) -> int:
+    """Control points of a motion spline: one in about eight frames, cubic from 16 frames on."""
+    return min(max(1 + round(num_frames / 8), 1 if num_frames == 1 else 2), 16)
+
+
+def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResult:
+    """Fits, trains, packs and codes one segment, and measures what a decoder will show."""
+    fmt, settings = job.format, job.settings
+    durations = tuple(f.duration for f in job.frames)
+    ticks = job.frames[0].pts + np.concatenate([[0], np.cumsum(np.array(durations, np.int64))])
+    times = frame_times(ticks)
+    num_frames = len(job.frames)
+    planes = np.stack([f.to_source_frame(fmt).planes for f in job.frames])
+    base, colour = _base(planes)
+    basis = motion.basis(times, num_frames, num_control_points(num_frames))
+    flow = Flow(planes[:, 0])
+    planes -= colour[:, None, None].astype(np.float32)
+    target = Target(planes, basis, times.astype(np.float32))
+    theta = trajectories.fit_trajectories(flow, basis, settings.fit.num_trajectories, settings.seed)
+    fit = SegmentFit(target, flow, theta, settings.fit, settings.seed)
+    rules = job.rules.with_distortion(settings.distortion)
+    fit.grow(rules, _stage(report, 0.0, 0.5))
+    geometry = Geometry(fmt.width, fmt.height, torch.from_numpy(times).float(), CELL_BITS)
+    quantised = fit.train(rules, geometry, _stage(report, 0.5, 1.0))
+    symbols = pack.pack(quantised, fit.parameters.trajectory.numpy(), base, fmt.width, fmt.height, CELL_BITS)
+    header = SegmentHeader(
+        num_frames, rules.distortion, symbols.num_control, symbols.num_trajectories, CELL_BITS,
+        len(symbols.layer_ends), base, symbols.margins,
+        () if all(d == job.frame_duration for d in durations) else durations,
+    )  # fmt: skip
+    payloads = encode_symbols(symbols, header, rules, fmt.width, fmt.height)
+    renderer = SegmentRenderer(symbols, rules, fmt.width, fmt.height, ticks)
+    error = _luma_error(renderer, job.frames, fmt)
+    return SegmentResult(tuple(payloads), num_frames, int(ticks[-1] - ticks[0]), error, len(symbols.table))
+
+
+def _stage(report: Report | None, low: float, high: float) -> Report | None:
+    if report is None:
+        return None
+    return lambda share: report(low + (high - low) * share)
+
+
+def _base(planes: Float32) -> tuple[tuple[int, int, int], np.ndarray]:
+    """The mean colour as the header holds it, and what a decoder makes of that."""
+    mean = planes.mean((0, 2, 3), dtype=np.float64)
+    luma, blue, red = np.clip(np.round(mean * 1023 + np.array([0, 512, 512])), 0, 1023).astype(int)
+    base = (int(luma), int(blue), int(red))
+    return base, quantize.base_planes(base)
+
+
+def _luma_error(renderer: SegmentRenderer, frames: Sequence[CodeFrame], fmt: VideoFormat) -> float:
+    total, scale = 0.0, 2.0 ** (8 - fmt.bit_depth)
+    for start in range(0, len(frames), _BATCH):
+        batch = renderer.planes(renderer.times[start : start + _BATCH])
+        for planes, frame in zip(batch, frames[start:], strict=False):
+            luma = planes_to_code_values(planes, fmt)[0]
+            total += float(np.square((luma.astype(np.float64) - frame.y) * scale).sum())
+    return total

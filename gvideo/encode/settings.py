@@ -1,0 +1,46 @@
+"""What a user asks for and what it means for the fit: presets, and `--crf` as the allowed error per parameter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from gvideo.encode.fit import FitSettings
+from gvideo.errors import OptionError
+
+PRESETS: dict[str, FitSettings] = {
+    "fast": replace(FitSettings(), round_steps=40, train_steps=250, last_round=3.0),
+    "medium": FitSettings(),
+    "slow": replace(FitSettings(), round_steps=300, train_steps=2400),
+}
+
+#: `--crf` to distortion (eighths of an octave of 1/D), set so that the mean Y-PSNR equals x264's at the same number.
+CRF_ANCHOR, CRF_DISTORTION, CRF_SLOPE = 34.0, 56.0, 4.0
+MAX_CRF = 63.0
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeSettings:
+    """Everything that decides a stream's bytes, given its frames. segment_seconds: longest segment."""
+
+    crf: float = 34.0
+    preset: str = "medium"
+    segment_seconds: float = 2.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.crf <= MAX_CRF:
+            raise OptionError(f"--crf {self.crf:g}: from 0 to {MAX_CRF:g} wanted")
+        if self.preset not in PRESETS:
+            raise OptionError(f"--preset {self.preset}: {', '.join(PRESETS)} wanted")
+        if not 0.1 <= self.segment_seconds <= 60:
+            raise OptionError(f"--segment {self.segment_seconds:g}: from 0.1 to 60 seconds wanted")
+
+    @property
+    def fit(self) -> FitSettings:
+        """The preset's fit settings."""
+        return PRESETS[self.preset]
+
+    @property
+    def distortion(self) -> int:
+        """The header's distortion for this crf."""
+        return min(max(round(CRF_DISTORTION - CRF_SLOPE * (self.crf - CRF_ANCHOR)), 0), 255)
