@@ -1,6 +1,6 @@
 """Video in and out: files of any kind to frames with exact times and back. PyAV, NumPy and OpenCV; no torch.
 
-    VideoSource -> SourceFrame (float planes) or CodeFrame (integers)      open_sink(name) <- planes or integers
+VideoSource -> SourceFrame (float planes) or CodeFrame (integers)      open_sink(name) <- planes or integers
 """
 
 from gvideo.media.chroma import chroma_shape

@@ -58,8 +58,8 @@ def downsample(chroma: Float32, chroma_format: str) -> Float32:
         padded = np.pad(chroma, ((1, 1 + extra), (0, 0)), mode="edge")
         middle = padded[1:-1:2] + padded[2:-1:2]
         outer = padded[0:-2:2] + padded[3::2]
-        chroma = cv2.addWeighted(middle, 0.75, outer, -0.25, 0.0)
+        chroma = np.asarray(cv2.addWeighted(middle, 0.75, outer, -0.25, 0.0), dtype=np.float32)
     if divide_x == 2:
         filtered = cv2.sepFilter2D(chroma, cv2.CV_32F, _DOWN_X, _IDENTITY, borderType=cv2.BORDER_REPLICATE)
-        chroma = filtered[:, ::2]
-    return np.ascontiguousarray(chroma, dtype=np.float32)
+        chroma = np.asarray(filtered, dtype=np.float32)[:, ::2]
+    return np.ascontiguousarray(chroma)

@@ -9,6 +9,7 @@ up to rounding, but for the last chroma row of a 4:2:0 picture of odd height (se
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,6 +32,7 @@ class CodeFrame:
     cr: Codes
     pts: int
     duration: int
+    bit_depth: int = 8
 
     @property
     def planes(self) -> CodePlanes:
@@ -93,7 +95,8 @@ def rgb_to_code_values(red: Codes, green: Codes, blue: Codes, video_format: Vide
 def _scale(plane: Float32, scale: int, offset: int, bit_depth: int) -> Codes:
     """Scale and offset, round, clip. OpenCV saturates at the type's limits, so only odd depths need a clip."""
     kind = cv2.CV_8U if bit_depth == 8 else cv2.CV_16U
-    codes = cv2.addWeighted(plane, float(scale), plane, 0.0, float(offset), dtype=kind)
+    scaled: Any = cv2.addWeighted(plane, float(scale), plane, 0.0, float(offset), dtype=kind)
+    codes: Codes = scaled  # the stubs know no element types
     if bit_depth not in (8, 16):
-        codes = cv2.min(codes, float((1 << bit_depth) - 1))
-    return codes  # type: ignore[return-value]  # the stubs know no element types
+        np.minimum(codes, (1 << bit_depth) - 1, out=codes)
+    return codes

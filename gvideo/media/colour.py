@@ -59,11 +59,13 @@ def ycbcr_from_rgb_matrix(matrix: int) -> Float64:
         raise MediaError(f"colour matrix {matrix} (ISO/IEC 23091-2) has no conversion to RGB")
     red, blue = _LUMA_WEIGHTS[matrix]
     luma = np.array([red, 1 - red - blue, blue])
-    return np.stack([
-        luma,
-        (np.array([0.0, 0.0, 1.0]) - luma) / (2 * (1 - blue)),
-        (np.array([1.0, 0.0, 0.0]) - luma) / (2 * (1 - red)),
-    ])
+    return np.stack(
+        [
+            luma,
+            (np.array([0.0, 0.0, 1.0]) - luma) / (2 * (1 - blue)),
+            (np.array([1.0, 0.0, 0.0]) - luma) / (2 * (1 - red)),
+        ]
+    )
 
 
 def code_scale(bit_depth: int, full_range: bool) -> tuple[int, int, int, int]:

@@ -2,18 +2,19 @@
 
 Planar Y'CbCr, gray and planar R'G'B' are read where they lie. Anything else goes through swscale once into its planar
 equivalent of the same sampling, depth and range, which loses nothing but alpha (dropped, not blended).
-Other samplings go to the next finer one: 4:1:1 to 4:2:2, 4:1:0 to 4:2:0, 4:4:0 to 4:4:4. Gray gets neutral 4:2:0 chroma.
+Other samplings go to the next finer one: 4:1:1 to 4:2:2, 4:1:0 to 4:2:0, 4:4:0 to 4:4:4. Gray gets neutral 4:2:0
+chroma.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import av
-import av.video.frame
 import numpy as np
+from av.video.plane import VideoPlane
 
 from gvideo.media.chroma import chroma_shape
 from gvideo.media.codes import Codes
@@ -31,7 +32,7 @@ _SAMPLINGS = {(1, 1): "444", (1, 2): "422", (2, 2): "420", (2, 1): "444", (1, 4)
 
 @dataclass(frozen=True, slots=True)
 class PixelLayout:
-    """What planes a pixel format holds. planar_name: the swscale format to read them from (itself if planar already)."""
+    """What planes a pixel format holds. planar_name: the format to read them from (itself if planar already)."""
 
     family: Literal["yuv", "gray", "rgb"]
     chroma_format: str
@@ -72,7 +73,7 @@ def read_planes(frame: av.VideoFrame, layout: PixelLayout) -> tuple[Codes, Codes
         return red, green, blue
     if layout.family == "gray":
         luma = planes[0]
-        neutral = np.full(chroma_shape(*luma.shape, "420"), 1 << (layout.bit_depth - 1), luma.dtype)
+        neutral = np.full(chroma_shape(luma.shape[0], luma.shape[1], "420"), 1 << (layout.bit_depth - 1), luma.dtype)
         return luma, neutral, neutral.copy()
     return planes[0], planes[1], planes[2]
 
@@ -87,16 +88,21 @@ def write_planes(planes: tuple[Codes, Codes, Codes], chroma_format: str, bit_dep
     height, width = planes[0].shape
     frame = av.VideoFrame(width, height, planar_name(chroma_format, bit_depth))
     for plane, codes in zip(frame.planes, planes, strict=True):
-        rows = np.frombuffer(plane, np.uint8 if bit_depth == 8 else np.dtype("<u2"))
-        rows = rows.reshape(plane.height, -1)
-        rows[:, : plane.width] = codes
+        _view(plane, bit_depth)[...] = codes
     return frame
 
 
 def _read_plane(frame: av.VideoFrame, index: int, bit_depth: int) -> Codes:
-    plane = frame.planes[index]
-    rows = np.frombuffer(plane, np.uint8 if bit_depth == 8 else np.dtype("<u2")).reshape(plane.height, -1)
-    return rows[:, : plane.width].astype(np.uint8 if bit_depth == 8 else np.uint16)
+    view = _view(frame.planes[index], bit_depth)
+    return view.astype(np.uint8) if bit_depth == 8 else view.astype(np.uint16)
+
+
+def _view(plane: VideoPlane, bit_depth: int) -> Codes:
+    """The plane's memory as an array [H,W], without the padding at the end of its lines."""
+    memory: Any = memoryview(plane)
+    lines: Any = np.frombuffer(memory, np.uint8 if bit_depth == 8 else np.dtype("<u2")).reshape(plane.height, -1)
+    view: Codes = lines[:, : plane.width]
+    return view
 
 
 def _representable(bits: int) -> int:

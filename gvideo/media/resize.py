@@ -35,7 +35,8 @@ def resize_codes(planes: CodePlanes, video_format: VideoFormat) -> CodePlanes:
 
     def one(plane: Codes, height: int, width: int) -> Codes:
         resized = resize_plane(plane.astype(np.float32), width, height)
-        return np.clip(np.rint(resized), 0, peak).astype(plane.dtype)
+        codes = np.clip(np.rint(resized), 0, peak)
+        return codes.astype(np.uint8) if plane.dtype == np.uint8 else codes.astype(np.uint16)
 
     y, cb, cr = planes
     return one(y, video_format.height, video_format.width), one(cb, *low), one(cr, *low)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
@@ -84,8 +85,11 @@ class FrameSink(ABC):
     def _discard(self) -> None: ...
 
 
-def open_sink(path: str | os.PathLike[str], video_format: VideoFormat, *, crf: float = 12.0) -> FrameSink:
-    """A sink for the destination's ending. crf: quality of .mp4 (0 lossless to 51).
+def open_sink(
+    path: str | os.PathLike[str], video_format: VideoFormat, *, crf: float = 12.0, frame_rate: Fraction | None = None
+) -> FrameSink:
+    """A sink for the destination's ending. crf: quality of .mp4 (0 lossless to 51). frame_rate: frames per second to
+    state in .y4m (a source's average_rate), where None takes it from the times written.
 
     Raises OptionError for an ending that is not in the table above, MediaError where the file cannot be made.
     """
@@ -96,7 +100,10 @@ def open_sink(path: str | os.PathLike[str], video_format: VideoFormat, *, crf: f
     suffix = destination.suffix.lower()
     if suffix in (".mkv", ".mp4"):
         return LibavSink(destination, video_format, crf=crf)
-    for ending, kind in ((".y4m", Y4mSink), (".npy", NpySink), (".png", PngSink)):
-        if suffix == ending:
-            return kind(destination, video_format)
+    if suffix == ".y4m":
+        return Y4mSink(destination, video_format, frame_rate)
+    if suffix == ".npy":
+        return NpySink(destination, video_format)
+    if suffix == ".png":
+        return PngSink(destination, video_format)
     raise OptionError(f"{destination}: cannot write {suffix or 'a name without ending'}; use .mkv .mp4 .y4m .png .npy")

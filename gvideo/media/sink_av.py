@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from dataclasses import replace
@@ -120,10 +121,8 @@ class LibavSink(FrameSink):
             unshaped.unlink(missing_ok=True)
 
     def _discard(self) -> None:
-        try:
+        with contextlib.suppress(av.error.FFmpegError, OSError):  # the trailer fails again where writing failed
             self._container.close()
-        except (av.error.FFmpegError, OSError):
-            pass  # closing writes the trailer, which may fail again where writing failed
         self._partial.discard()
 
 

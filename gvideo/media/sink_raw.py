@@ -1,11 +1,12 @@
 """Sinks without a codec of FFmpeg's: raw YUV4MPEG2, arrays, pictures.
 
-    .y4m: "YUV4MPEG2 W.. H.. F.. Ip A.. C.. XCOLORRANGE=.. X---\\n", then "FRAME\\n" and the planes, per frame
+.y4m: "YUV4MPEG2 W.. H.. F.. Ip A.. C.. XCOLORRANGE=.. X---\\n", then "FRAME\\n" and the planes, per frame
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -27,8 +28,9 @@ _QUARTER_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROT
 class Y4mSink(FrameSink):
     """YUV4MPEG2. The frame rate is known at the end only, so the header has a fixed size and is written last."""
 
-    def __init__(self, path: Path, video_format: VideoFormat) -> None:
+    def __init__(self, path: Path, video_format: VideoFormat, frame_rate: Fraction | None = None) -> None:
         super().__init__(path, video_format)
+        self._frame_rate = frame_rate
         depth = next(depth for depth in (8, 9, 10, 12, 14, 16) if depth >= video_format.bit_depth)
         self._stored = replace(video_format, bit_depth=depth)
         self._first_pts, self._end = 0, 0
@@ -52,7 +54,9 @@ class Y4mSink(FrameSink):
 
     def _header(self) -> bytes:
         stored = self._stored
-        rate = frame_rate_of(self.num_frames, self._end - self._first_pts, stored.timescale).limit_denominator(10**5)
+        span = self._end - self._first_pts
+        rate = self._frame_rate or frame_rate_of(self.num_frames, span, stored.timescale)
+        rate = rate.limit_denominator(10**5)
         aspect = stored.sample_aspect
         chroma = stored.chroma_format + (f"p{stored.bit_depth}" if stored.bit_depth > 8 else "")
         if chroma == "420":
@@ -126,7 +130,7 @@ class PngSink(FrameSink):
             raise MediaError(f"{self.path}: one .png holds one frame; use a pattern such as {self.path.stem}_%05d.png")
         picture = planes_to_rgb(planes, self.format.colour)[..., ::-1]
         if self.format.rotation:
-            picture = cv2.rotate(picture, _QUARTER_TURNS[self.format.rotation])
+            picture = np.asarray(cv2.rotate(picture, _QUARTER_TURNS[self.format.rotation]), dtype=np.uint8)
         done, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 3])
         assert done
         path = self.path.with_name(self.path.name % self.num_frames) if self._numbered else self.path

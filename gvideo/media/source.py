@@ -128,8 +128,8 @@ class VideoSource:
             pictures = av.stream.Disposition.attached_pic
             streams = [s for s in container.streams.video if not s.disposition & pictures]
             if not streams:
-                kinds = sorted({s.type for s in container.streams}) or ["nothing"]
-                raise MediaError(f"{name}: holds no video stream (only {', '.join(kinds)}); give a file with pictures")
+                kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
+                raise MediaError(f"{name}: holds no video stream (only {kinds}); give a file with pictures")
             stream = streams[0]
             if stream.codec_context is None:
                 raise MediaError(f"{name}: no decoder for its video; convert it to another codec first")
@@ -142,7 +142,7 @@ class VideoSource:
 
     def _check_size(self, width: int, height: int) -> None:
         if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX):
-            raise MediaError(f"{self.path}: its frames are {width}x{height}; sides from 1 to {MAX_SIDE_PX} are supported")
+            raise MediaError(f"{self.path}: frames of {width}x{height}; sides from 1 to {MAX_SIDE_PX} are supported")
 
     def _probe(self, size: tuple[int, int] | None, chroma_format: str | None) -> None:
         container, stream = self._open_stream()
@@ -244,11 +244,11 @@ class VideoSource:
             planes = resize_codes(planes, native)  # a source that changes its size midway keeps that of its start
         if self._layout.family == "rgb":
             planes = rgb_to_code_values(*planes, native)
-        code_frame = CodeFrame(*planes, pts, duration)
+        code_frame = CodeFrame(*planes, pts, duration, native.bit_depth)
         if (wanted.width, wanted.height, wanted.chroma_format) == (native.width, native.height, native.chroma_format):
             return code_frame
         resized = resize_planes(code_frame.to_source_frame(native).planes, wanted.width, wanted.height)
-        return CodeFrame(*planes_to_code_values(resized, wanted), pts, duration)
+        return CodeFrame(*planes_to_code_values(resized, wanted), pts, duration, wanted.bit_depth)
 
 
 def _reason(error: Exception) -> str:

@@ -66,7 +66,7 @@ def frame_rate_of(num_frames: int, span_ticks: int, timescale: int) -> Fraction:
     first and last time to whole ticks, else the exact quotient."""
     exact = Fraction(num_frames * timescale, max(1, span_ticks))
     if num_frames > 1:
-        for rate in _COMMON_RATES:
-            if abs(num_frames * timescale / rate - span_ticks) <= 1:
-                return rate
+        nearest = min(_COMMON_RATES, key=lambda rate: abs(num_frames * timescale / rate - span_ticks))
+        if abs(num_frames * timescale / nearest - span_ticks) <= 1:
+            return nearest
     return exact
