@@ -288,3 +288,32 @@ def test_real_clips(
     assert len(frames) == num_frames
     assert source.num_frames in (None, num_frames)
     assert all(pts + duration == after for (pts, duration), (after, _) in itertools.pairwise(frames))
+
+
+def test_raw_stream_without_times(tmp_path: Path) -> None:
+    """An elementary H.264 stream with B-frames: presentation order, times at the rate that its syntax states."""
+    path = tmp_path / "raw.h264"
+    with av.open(str(path), "w", format="h264") as container:
+        stream = container.add_stream("libx264", rate=30, options={"bf": "3"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for k in range(8):
+            gray = np.full((48, 64, 3), 30 * k, np.uint8)
+            frame = av.VideoFrame.from_ndarray(gray, "rgb24").reformat(format="yuv420p")
+            frame.pts = k
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with VideoSource(path) as source:
+        frames = list(source.code_frames())
+        tick = source.format.timescale // 30
+    assert [frame.pts for frame in frames] == [k * tick for k in range(8)]
+    assert np.all(np.diff([frame.y.mean() for frame in frames]) > 15)
+
+
+def test_a_size_that_changes_midway_stays_that_of_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "change.mjpeg"
+    pictures = [np.full((h, w, 3), 60 * k, np.uint8) for k, (w, h) in enumerate([(64, 48), (32, 24), (81, 61)])]
+    path.write_bytes(b"".join(cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures))
+    with VideoSource(path) as source:
+        frames = list(source.code_frames())
+    assert [(frame.y.shape, frame.cb.shape) for frame in frames] == [((48, 64), (24, 32))] * 3
+    assert [round(float(frame.y.mean())) for frame in frames] == pytest.approx([0, 60, 120], abs=2)
