@@ -1,0 +1,47 @@
+"""Directions of imports that must also hold for packages that do not exist yet, and what a light start may load."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FORBIDDEN = {  # package: what none of its modules may import, not even lazily
+    "packager": ("torch", "gvideo.encode", "gvideo.decode", "gvideo.model", "gvideo.raster"),
+    "player": ("torch", "gvideo.encode"),
+    "gvideo/media": ("torch", "gvideo.encode", "gvideo.decode"),
+    "gvideo/decode": ("torch", "gvideo.encode"),
+    "gvideo/bitstream": ("torch", "numpy", "gvideo.encode", "gvideo.decode"),
+}
+
+
+def imported_names(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_imports(package: str) -> None:
+    for path in (ROOT / package).rglob("*.py"):
+        for name in imported_names(path):
+            for forbidden in FORBIDDEN[package]:
+                assert not f"{name}.".startswith(f"{forbidden}."), f"{path} imports {name}"
+
+
+def test_media_loads_no_torch_and_no_compiler() -> None:
+    code = "import sys, gvideo.media; print([m for m in ('torch', 'numba', 'scipy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+def test_modules_stay_small() -> None:
+    for path in (ROOT / "gvideo").rglob("*.py"):
+        assert len(path.read_text().splitlines()) <= 450, path
