@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 from gvideo import errors
 
 if TYPE_CHECKING:
-    from gvideo.decode.decoder import Frame, FrameBatch, VideoDecoder
-    from gvideo.encode.encoder import encode
+    from gvideo.decoder.video_decoder import Frame, FrameBatch, VideoDecoder
+    from gvideo.encoder.encode import encode
 
 __version__ = "0.1.0"
 __all__ = ["Frame", "FrameBatch", "VideoDecoder", "encode", "errors"]
 
 _PLACES = {
-    "Frame": "gvideo.decode.decoder",
-    "FrameBatch": "gvideo.decode.decoder",
-    "VideoDecoder": "gvideo.decode.decoder",
-    "encode": "gvideo.encode.encoder",
+    "Frame": "gvideo.decoder.video_decoder",
+    "FrameBatch": "gvideo.decoder.video_decoder",
+    "VideoDecoder": "gvideo.decoder.video_decoder",
+    "encode": "gvideo.encoder.encode",
 }
 
 

@@ -12,11 +12,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FORBIDDEN = {  # package: what none of its modules may import, not even lazily
-    "packager": ("torch", "gvideo.encode", "gvideo.decode", "gvideo.model", "gvideo.raster"),
-    "player": ("torch", "gvideo.encode"),
-    "gvideo/media": ("torch", "gvideo.encode", "gvideo.decode"),
-    "gvideo/decode": ("torch", "gvideo.encode"),
-    "gvideo/bitstream": ("torch", "numpy", "gvideo.encode", "gvideo.decode"),
+    "packager": ("torch", "gvideo.encoder", "gvideo.decoder", "gvideo.model", "gvideo.raster"),
+    "player": ("torch", "gvideo.encoder"),
+    "gvideo/media": ("torch", "gvideo.encoder", "gvideo.decoder"),
+    "gvideo/decoder": ("torch", "gvideo.encoder"),
+    "gvideo/bitstream": ("torch", "numpy", "gvideo.encoder", "gvideo.decoder"),
 }
 
 

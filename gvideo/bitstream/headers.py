@@ -164,9 +164,7 @@ def visit_segment(f: Fields, h: SegmentHeader | None = None) -> SegmentHeader:
     num_frames = _positive("segment.num_frames", f.varint("segment.num_frames", h.num_frames, MAX_FRAMES_A_SEGMENT))
     distortion = f.u8("segment.distortion", h.distortion)
     motion = f.u8("segment.motion", (h.num_control - 1) << 4 | (h.num_trajectories - 1))
-    flags = (
-        _FLAG_DURATIONS * bool(h.durations) | _FLAG_GAP * (h.gap != 0) | _FLAG_MARGINS * (h.margins != (0, 0, 0, 0))
-    )
+    flags = _FLAG_DURATIONS * bool(h.durations) | _FLAG_GAP * (h.gap != 0) | _FLAG_MARGINS * (h.margins != (0, 0, 0, 0))
     # cell_bits in 3 bits, layers - 1 in 3 bits, and the first two flags; margins are in the base's spare bits
     shape = f.u8("segment.shape", h.cell_bits << 5 | (h.num_layers - 1) << 2 | flags & 3)
     packed = h.base[0] << 20 | h.base[1] << 10 | h.base[2]

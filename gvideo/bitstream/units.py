@@ -1,6 +1,6 @@
 """Units: type, length, payload, CRC-32. A decoder skips types that it does not know (SYNTAX.md §3).
 
-    type u8 | length varint | payload | crc32 of type and payload, u32
+type u8 | length varint | payload | crc32 of type and payload, u32
 """
 
 from __future__ import annotations

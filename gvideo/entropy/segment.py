@@ -1,8 +1,8 @@
 """A segment's symbols to bytes and back (SYNTAX.md §5, §6).
 
-    base payload  = segment header | layer header | coded trajectories and Gaussians of layer 0
-    layer payload = layer header | coded Gaussians of one more layer
-    Each layer is a codeword of its own; the adaptive states and the neighbours carry over from layer to layer.
+base payload  = segment header | layer header | coded trajectories and Gaussians of layer 0
+layer payload = layer header | coded Gaussians of one more layer
+Each layer is a codeword of its own; the adaptive states and the neighbours carry over from layer to layer.
 """
 
 from __future__ import annotations
@@ -122,7 +122,5 @@ def decode_segment(
     if max(cells_x, cells_y) > sym.MAX_CELLS:
         raise InvalidError(f"segment.shape: {cells_x}x{cells_y} cells, at most {sym.MAX_CELLS} a side")
     rules = rules_of.with_distortion(header.distortion)
-    _, cost = visit(
-        coder.READ, symbols, rules, width, height, header.num_frames, priors.start_states(), buffers
-    )
+    _, cost = visit(coder.READ, symbols, rules, width, height, header.num_frames, priors.start_states(), buffers)
     return header, symbols, rules, cost

@@ -16,7 +16,18 @@ from gvideo.entropy.binarise import code_signed, code_tree, code_unary
 from gvideo.entropy.coder import ATTRIBUTE, code_bit, code_raw
 from gvideo.model import steps
 from gvideo.model.symbols import (
-    ANGLE, BLUE, CENTRE, DURATION, LUMA, PERMANENT, PRECISION, RATIO, SCALE, TRAJECTORY, X, Y,
+    ANGLE,
+    BLUE,
+    CENTRE,
+    DURATION,
+    LUMA,
+    PERMANENT,
+    PRECISION,
+    RATIO,
+    SCALE,
+    TRAJECTORY,
+    X,
+    Y,
     interleave,
 )  # fmt: skip
 
@@ -343,4 +354,3 @@ def walk_trajectories(c, control):  # type: ignore[no-untyped-def]
                     return BAD_MAGNITUDE
                 control[m, k, f] = before + value
     return OK
-

@@ -1,7 +1,7 @@
 """Motion: clamped uniform cubic B-splines in time, and trajectories that are affine in space (SYNTAX.md §8.2).
 
-    displacement of a Gaussian at time t:  sum_k B_k(t) (Theta_k [1, mx, my]^T + d_k)
-    mx, my: its position in units of a quarter of the frame's longer side, from the frame's centre
+displacement of a Gaussian at time t:  sum_k B_k(t) (Theta_k [1, mx, my]^T + d_k)
+mx, my: its position in units of a quarter of the frame's longer side, from the frame's centre
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from gvideo.model import motion, steps, symbols as sym
+from gvideo.model import motion, steps
+from gvideo.model import symbols as sym
 from gvideo.model.symbols import SegmentSymbols
 from gvideo.types import Float64, Int64, Splats
 

@@ -31,7 +31,7 @@ def sum_frames(
     inverse_durations: Float32,
     sums: Float64,
 ) -> None:
-    """sums f64 [N, 10 + 2K] += the moments f32 [F,N,8] of a block of frames, in the order of the frames."""
+    """Sums f64 [N, 10 + 2K] += the moments f32 [F,N,8] of a block of frames, in the order of the frames."""
     for n in range(len(amplitudes)):
         for f in range(len(times)):
             moments = frame_moments[f, n]

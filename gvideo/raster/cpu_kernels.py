@@ -72,7 +72,7 @@ def splat_items(
     tile: Float32,
     luma_only: bool,
 ) -> None:
-    """tile += A_c w for every item."""
+    """Tile += A_c w for every item."""
     threshold = spread(THRESHOLD)
     for i in range(count):
         item = items[i]
@@ -157,7 +157,7 @@ def gather_items(
 
 @kernel
 def load_negative(target: Float32, width: int, height: int, tile_x: int, tile_y: int, rows: int, tile: Float32) -> None:
-    """tile = -target (flat [3 H W]); columns beyond the picture are 0, rows beyond it are not touched."""
+    """Tile = -target (flat [3 H W]); columns beyond the picture are 0, rows beyond it are not touched."""
     zero = spread(f32(0))
     for block in range(BLOCKS):
         x = tile_x + block * BLOCK

@@ -108,7 +108,7 @@ NUM_FRAMES = 3
 
 
 def frames_of(splats: Splats) -> tuple[Float32, Float32]:
-    """basis f32 [F,K] and times f32 [F]."""
+    """Basis f32 [F,K] and times f32 [F]."""
     basis = np.random.default_rng(10).random((NUM_FRAMES, splats.displacements.shape[1]))
     return basis.astype(np.float32), np.array([0.0, 2.5, 6.0], np.float32)
 

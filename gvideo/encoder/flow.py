@@ -15,7 +15,7 @@ class Flow:
     """Flow of a segment. forward[k]: frame k to k+1, backward[k]: frame k+1 to k; f32 [T-1,H,W,2] px."""
 
     def __init__(self, luma: Float32) -> None:
-        """luma f32 [T,H,W] in [0,1]."""
+        """Luma f32 [T,H,W] in [0,1]."""
         self.num_frames, self.height, self.width = luma.shape
         shape = (max(self.num_frames - 1, 0), self.height, self.width, 2)
         self.forward = np.zeros(shape, np.float32)

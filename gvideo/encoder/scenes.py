@@ -28,7 +28,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gvideo.encode.scene_score import difference, thumbnail
+from gvideo.encoder.scene_score import difference, thumbnail
 from gvideo.errors import OptionError
 from gvideo.media.codes import CodeFrame
 from gvideo.types import Float32, SourceFrame

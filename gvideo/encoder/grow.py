@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gvideo.encode import trajectories
-from gvideo.encode.flow import Flow
-from gvideo.encode.objective import Target
-from gvideo.encode.parameters import Values
+from gvideo.encoder import trajectories
+from gvideo.encoder.flow import Flow
+from gvideo.encoder.objective import Target
+from gvideo.encoder.parameters import Values
 from gvideo.types import Float32, Float64, Int64
 
 #: Sigma of a new Gaussian over the mean distance of its generation.
@@ -58,9 +58,7 @@ def propose(
 
     tracks = flow.track(points, frames)
     weights = trajectories.track_weights(tracks, frames, life * 0.7, width, height)
-    errors, means = trajectories.assignment_errors(
-        theta, target.basis, points, frames, tracks, weights, width, height
-    )
+    errors, means = trajectories.assignment_errors(theta, target.basis, points, frames, tracks, weights, width, height)
     chosen = errors.argmin(0)
     elongation = START_ELONGATION * coherence
     log_scale = math.log(max(sigma, 0.7)) + np.stack([-elongation, elongation], 1)

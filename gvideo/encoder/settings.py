@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from gvideo.encode.fit import FitSettings
+from gvideo.encoder.fit import FitSettings
 from gvideo.errors import OptionError
 
 PRESETS: dict[str, FitSettings] = {

@@ -1,8 +1,8 @@
 """Fitting one segment: grow in floats, then train against the quantiser with the bits on the bill (CODEC.md §7, §13).
 
-    grow:   rounds of (propose where it hurts, Adam on everything), rates constant, cosine in the last round
-    train:  loss = squared error + 4 D bits, every value quantised as it will be decoded, rates falling to zero;
-            Gaussians whose amplitudes round to nothing leave
+grow:   rounds of (propose where it hurts, Adam on everything), rates constant, cosine in the last round
+train:  loss = squared error + 4 D bits, every value quantised as it will be decoded, rates falling to zero;
+        Gaussians whose amplitudes round to nothing leave
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gvideo.encode import grow, objective
-from gvideo.encode.flow import Flow
-from gvideo.encode.objective import Target
-from gvideo.encode.parameters import RATES, THETA_RATE, Parameters, Values, empty
-from gvideo.encode.quantised import MAX_LOG_SCALE, MIN_LOG_SCALE, Geometry, Quantised, quantise, unquantised
+from gvideo.encoder import grow, objective
+from gvideo.encoder.flow import Flow
+from gvideo.encoder.objective import Target
+from gvideo.encoder.parameters import RATES, THETA_RATE, Parameters, Values, empty
+from gvideo.encoder.quantised import MAX_LOG_SCALE, MIN_LOG_SCALE, Geometry, Quantised, quantise, unquantised
 from gvideo.model.steps import StepRules
 from gvideo.types import Float32, Float64, Int32
 

@@ -10,7 +10,7 @@ import numpy as np
 from gvideo.bitstream import headers, units
 from gvideo.bitstream.fields import Reader
 from gvideo.bitstream.headers import SegmentHeader, SequenceHeader
-from gvideo.decode.source import ByteSource, Source
+from gvideo.decoder.source import ByteSource, Source
 from gvideo.entropy.segment import decode_segment
 from gvideo.errors import BitstreamError, InvalidError, TruncatedError
 from gvideo.model.steps import StepRules
@@ -101,7 +101,9 @@ class Stream:
                 entries.append(self._entry(offset, skip, length, header))
             elif kind == units.LAYER and entries:
                 if end > self.source.size:
-                    raise TruncatedError(f"layer of segment {len(entries) - 1}: {end - self.source.size} byte(s) missing")
+                    raise TruncatedError(
+                        f"layer of segment {len(entries) - 1}: {end - self.source.size} byte(s) missing"
+                    )
                 last = entries[-1]
                 size = last.num_bytes + end - offset
                 entries[-1] = headers.IndexEntry(size, last.num_frames, last.duration, last.gap)
@@ -195,9 +197,7 @@ class Stream:
         return DecodedSegment(header, symbols, rules, cost, tuple(len(p) for p in payloads))
 
 
-def _places(
-    entries: list[headers.IndexEntry], offset: int, start: int, size: int
-) -> tuple[SegmentPlace, ...]:
+def _places(entries: list[headers.IndexEntry], offset: int, start: int, size: int) -> tuple[SegmentPlace, ...]:
     places, frame = [], 0
     for number, entry in enumerate(entries):
         start += entry.gap

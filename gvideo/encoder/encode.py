@@ -1,6 +1,6 @@
 """A video file to a .gsv stream: frames to segments, segments to workers, payloads to units.
 
-    source -> segmenter -> jobs -> pool (or the spool of an interrupted run) -> spool -> file, renamed when whole
+source -> segmenter -> jobs -> pool (or the spool of an interrupted run) -> spool -> file, renamed when whole
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 
 from gvideo.bitstream import headers, units
 from gvideo.bitstream.headers import IndexEntry, SequenceHeader
-from gvideo.encode.pool import encode_all
-from gvideo.encode.scenes import Segmenter
-from gvideo.encode.segment import SegmentJob, SegmentResult
-from gvideo.encode.settings import EncodeSettings
-from gvideo.encode.spool import Spool
+from gvideo.encoder.pool import encode_all
+from gvideo.encoder.scenes import Segmenter
+from gvideo.encoder.segment import SegmentJob, SegmentResult
+from gvideo.encoder.settings import EncodeSettings
+from gvideo.encoder.spool import Spool
 from gvideo.errors import MediaError, OptionError
 from gvideo.media import CodeFrame, VideoSource
 from gvideo.model.steps import StepRules
@@ -195,9 +195,7 @@ class _Run:
         done = sum(share * self.counts[n] for n, share in self.shares.items() if n < len(self.counts))
         seconds = self.coded_ticks / self.video.format.timescale
         elapsed = time.monotonic() - self.started
-        self.report_to(
-            EncodeProgress(done, self.video.num_frames, self.num_bytes, seconds, self._psnr(), elapsed)
-        )
+        self.report_to(EncodeProgress(done, self.video.num_frames, self.num_bytes, seconds, self._psnr(), elapsed))
 
     def _psnr(self) -> float:
         pixels = self.num_frames * self.video.format.width * self.video.format.height

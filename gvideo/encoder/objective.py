@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gvideo import raster
-from gvideo.encode.parameters import Values
+from gvideo.encoder.parameters import Values
 from gvideo.types import Float32, Int32, Splats
 
 #: Weight of a squared error in Cb and Cr against one in Y'.
@@ -38,7 +38,9 @@ class Target:
 def features(mean: Tensor, width: int, height: int) -> Tensor:
     """[1, mx, my] f32 [N,3]; the tensor twin of model.motion.normalised."""
     unit = max(width, height) / 4
-    return torch.stack([torch.ones_like(mean[:, 0]), (mean[:, 0] - width / 2) / unit, (mean[:, 1] - height / 2) / unit], 1)
+    return torch.stack(
+        [torch.ones_like(mean[:, 0]), (mean[:, 0] - width / 2) / unit, (mean[:, 1] - height / 2) / unit], 1
+    )
 
 
 def splats_of(values: Values, trajectory: Tensor, width: int, height: int) -> tuple[Splats, Tensor, Tensor]:

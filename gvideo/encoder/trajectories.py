@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gvideo.encode.flow import Flow
+from gvideo.encoder.flow import Flow
 from gvideo.model import motion
 from gvideo.types import Float32, Float64, Int64
 

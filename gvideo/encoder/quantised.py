@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gvideo.encode.parameters import Parameters
+from gvideo.encoder.parameters import Parameters
 from gvideo.model import steps
 from gvideo.model.quantize import LIFE_CUT, MIN_LIFE
 
@@ -76,7 +76,9 @@ def _floor_log2_sixteenths(n: int) -> int:
 
 
 @torch.no_grad()
-def quantise(p: Parameters, rules: steps.StepRules, g: Geometry, precision_bias: float, permanent_at: float) -> Quantised:
+def quantise(
+    p: Parameters, rules: steps.StepRules, g: Geometry, precision_bias: float, permanent_at: float
+) -> Quantised:
     """Quantises everything. precision_bias: octaves added to an amplitude before it chooses its class.
     permanent_at: lives longer than this many segments become permanent."""
     v = p.values

@@ -12,7 +12,7 @@ import pickle
 import shutil
 from pathlib import Path
 
-from gvideo.encode.segment import SegmentResult
+from gvideo.encoder.segment import SegmentResult
 from gvideo.errors import MediaError
 
 

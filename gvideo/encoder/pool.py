@@ -14,7 +14,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from gvideo.encode.segment import SegmentJob, SegmentResult, encode_segment
+from gvideo.encoder.segment import SegmentJob, SegmentResult, encode_segment
 from gvideo.errors import GVideoError
 
 #: (segment number, share of it that is done)

@@ -15,9 +15,9 @@ from typing import overload
 
 import numpy as np
 
-from gvideo.decode.render import SegmentRenderer
-from gvideo.decode.source import Source
-from gvideo.decode.stream import Stream
+from gvideo.decoder.render import SegmentRenderer
+from gvideo.decoder.source import Source
+from gvideo.decoder.stream import Stream
 from gvideo.media.colour import planes_to_rgb
 from gvideo.types import Float32, Float64, Int64, UInt8, VideoFormat
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gvideo.encode.quantised import Quantised
+from gvideo.encoder.quantised import Quantised
 from gvideo.model import symbols as sym
 from gvideo.model.steps import scale_step
 from gvideo.model.symbols import SegmentSymbols, cells

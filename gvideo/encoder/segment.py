@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from gvideo.bitstream.headers import SegmentHeader
-from gvideo.decode.render import SegmentRenderer, frame_times
-from gvideo.encode import pack, trajectories
-from gvideo.encode.fit import SegmentFit
-from gvideo.encode.flow import Flow
-from gvideo.encode.objective import Target
-from gvideo.encode.quantised import Geometry
-from gvideo.encode.settings import EncodeSettings
+from gvideo.decoder.render import SegmentRenderer, frame_times
+from gvideo.encoder import pack, trajectories
+from gvideo.encoder.fit import SegmentFit
+from gvideo.encoder.flow import Flow
+from gvideo.encoder.objective import Target
+from gvideo.encoder.quantised import Geometry
+from gvideo.encoder.settings import EncodeSettings
 from gvideo.entropy.segment import encode_segment as encode_symbols
 from gvideo.media import CodeFrame, planes_to_code_values
 from gvideo.model import motion, quantize
@@ -45,7 +45,9 @@ class SegmentJob:
 
     def key(self) -> str:
         """A name for the result: a hash of everything it depends on."""
-        digest = hashlib.sha256(repr((ENCODER_VERSION, self.format, self.settings, self.frame_duration, self.rules)).encode())
+        digest = hashlib.sha256(
+            repr((ENCODER_VERSION, self.format, self.settings, self.frame_duration, self.rules)).encode()
+        )
         for frame in self.frames:
             digest.update(repr((frame.pts, frame.duration)).encode())
             for plane in frame.planes:
