@@ -14,7 +14,7 @@ class MediaError(GVideoError):
     """A source or destination file that cannot be read or written; names the file."""
 
 
-class OptionError(GVideoError):
+class OptionError(GVideoError, ValueError):
     """An option whose value makes no sense; names the option and what would."""
 
 

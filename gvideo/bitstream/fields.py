@@ -98,11 +98,17 @@ class Reader:
         result = raw >> 1 if raw & 1 == 0 else -((raw + 1) >> 1)
         if abs(result) > limit:
             raise InvalidError(f"{name}: {result} is outside ±{limit}")
+        self.trace[-1] = (self.trace[-1][0], name, result)
         return result
 
     def block(self, name: str, value: bytes = b"") -> bytes:
         """Bytes with their length before them."""
         return self.take(name, self.varint(name + ".length"))
+
+    def expect_end(self, name: str) -> None:
+        """Raises InvalidError if anything is left."""
+        if self.position != self.end:
+            raise InvalidError(f"{name}: {self.end - self.position} byte(s) behind its last field")
 
     def take(self, name: str, count: int) -> bytes:
         """The next `count` bytes; TruncatedError if there are fewer."""

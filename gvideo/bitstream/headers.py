@@ -20,9 +20,18 @@ MAX_CELL_BITS = 6
 MAX_MARGIN = 255
 CHROMA_FORMATS = ("400", "420", "422", "444")
 ROTATIONS = (0, 90, 180, 270)
-#: A Gaussian costs at least a fraction of a bit: more of them than this per byte is not legal, which bounds time
-#: and memory whatever a stream says.
-MAX_GAUSSIANS_A_BYTE = 16
+MAX_BIT_DEPTH = 16
+#: Code points of matrices that have equations (media/colour.py).
+MATRICES = (1, 4, 5, 6, 7, 8, 9, 10)
+#: A Gaussian costs dozens of bits: more of them than this per byte is not legal, which bounds time and memory
+#: whatever a stream says.
+MAX_GAUSSIANS_A_BYTE = 2
+#: Gaussians of all layers of a segment together.
+MAX_GAUSSIANS = 1 << 20
+#: The smallest segment unit: type, length, a header of 8 bytes, a layer header of 2, checksum.
+MIN_SEGMENT_BYTES = 16
+#: The first frame's time and gaps between segments lie within ±this many ticks.
+MAX_TIME = 1 << 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +114,7 @@ def visit_sequence(f: Fields, h: SequenceHeader | None = None) -> SequenceHeader
     h = h or SequenceHeader(1, 1, 1, 1)
     version = f.u8("sequence.version", VERSION)
     if version != VERSION:
-        raise UnsupportedError(f"sequence.version: {version}, this decoder knows {VERSION}")
+        raise UnsupportedError(f"sequence.version: {version}, this decoder knows {VERSION}; update gvideo")
     profile = f.u8("sequence.profile", PROFILE_MAIN)
     if profile != PROFILE_MAIN:
         raise UnsupportedError(f"sequence.profile: {profile}, this decoder knows {PROFILE_MAIN}")
@@ -113,9 +122,12 @@ def visit_sequence(f: Fields, h: SequenceHeader | None = None) -> SequenceHeader
     height = _positive("sequence.height", f.varint("sequence.height", h.height, MAX_SIDE))
     timescale = _positive("sequence.timescale", f.varint("sequence.timescale", h.timescale, 1 << 32))
     duration = _positive("sequence.frame_duration", f.varint("sequence.frame_duration", h.frame_duration, 1 << 40))
-    start = f.signed("sequence.start", h.start)
+    start = f.signed("sequence.start", h.start, MAX_TIME)
     sampling = CHROMA_FORMATS.index(h.chroma_format) | (h.bit_depth - 8) << 2 | ROTATIONS.index(h.rotation) << 6
     sampling = f.u8("sequence.sampling", sampling)
+    bit_depth = 8 + (sampling >> 2 & 15)
+    if bit_depth > MAX_BIT_DEPTH:
+        raise InvalidError(f"sequence.sampling: {bit_depth} bits, at most {MAX_BIT_DEPTH}")
     colour = (h.primaries, h.transfer, h.matrix)
     flags = (
         _FLAG_COLOUR * (colour != _DEFAULT_COLOUR)
@@ -133,6 +145,8 @@ def visit_sequence(f: Fields, h: SequenceHeader | None = None) -> SequenceHeader
         colour = tuple(f.u8(f"sequence.{n}", v) for n, v in zip(names, colour, strict=True))  # type: ignore[assignment]
     else:
         colour = _DEFAULT_COLOUR
+    if colour[2] not in MATRICES:
+        raise UnsupportedError(f"sequence.matrix: {colour[2]}, this decoder knows {', '.join(map(str, MATRICES))}")
     aspect = Fraction(1)
     if flags & _FLAG_ASPECT:
         top = _positive("sequence.aspect", f.varint("sequence.aspect_x", h.sample_aspect.numerator, 1 << 20))
@@ -142,7 +156,7 @@ def visit_sequence(f: Fields, h: SequenceHeader | None = None) -> SequenceHeader
     codebooks = f.block("sequence.codebooks", h.codebooks) if flags & _FLAG_CODEBOOKS else b""
     priors = f.block("sequence.priors", h.priors) if flags & _FLAG_PRIORS else b""
     return SequenceHeader(
-        width, height, timescale, duration, start, CHROMA_FORMATS[sampling & 3], 8 + (sampling >> 2 & 15), *colour,
+        width, height, timescale, duration, start, CHROMA_FORMATS[sampling & 3], bit_depth, *colour,
         bool(flags & _FLAG_FULL_RANGE), aspect, ROTATIONS[sampling >> 6], rules, codebooks, priors,
     )  # fmt: skip
 
@@ -183,7 +197,7 @@ def visit_segment(f: Fields, h: SegmentHeader | None = None) -> SegmentHeader:
     if shape & _FLAG_DURATIONS:
         given = h.durations or (0,) * num_frames
         durations = tuple(_positive("segment.duration", f.varint("segment.duration", d, 1 << 40)) for d in given)
-    gap = f.signed("segment.gap", h.gap) if shape & _FLAG_GAP else 0
+    gap = f.signed("segment.gap", h.gap, MAX_TIME) if shape & _FLAG_GAP else 0
     base = (packed >> 20 & 1023, packed >> 10 & 1023, packed & 1023)
     return SegmentHeader(
         num_frames, distortion, (motion >> 4) + 1, (motion & 15) + 1, cell_bits, (shape >> 2 & 7) + 1, base, margins,
@@ -194,7 +208,7 @@ def visit_segment(f: Fields, h: SegmentHeader | None = None) -> SegmentHeader:
 def visit_layer(f: Fields, h: LayerHeader | None = None) -> LayerHeader:
     """Writes h, or reads a layer's header."""
     h = h or LayerHeader(0, 0)
-    num_gaussians = f.varint("layer.num_gaussians", h.num_gaussians, 1 << 22)
+    num_gaussians = f.varint("layer.num_gaussians", h.num_gaussians, MAX_GAUSSIANS)
     num_bytes = f.varint("layer.num_bytes", h.num_bytes, 1 << 28)
     if num_gaussians > MAX_GAUSSIANS_A_BYTE * (num_bytes + 4):
         raise InvalidError(f"layer.num_gaussians: {num_gaussians} cannot stand in {num_bytes} bytes")
@@ -214,14 +228,14 @@ def visit_index(f: Fields, h: Index | None = None) -> Index:
     count = f.varint("index.num_segments", len(entries), 1 << 24)
     if isinstance(f, Reader) and count > f.end - f.position:
         raise InvalidError(f"index.num_segments: {count} entries cannot stand in {f.end - f.position} bytes")
-    given = entries or (IndexEntry(0, 0, 0, 0),) * count
+    given = entries or (IndexEntry(MIN_SEGMENT_BYTES, 1, 1, 0),) * count
     return Index(
         tuple(
             IndexEntry(
-                f.varint("index.num_bytes", e.num_bytes),
+                _at_least(MIN_SEGMENT_BYTES, "index.num_bytes", f.varint("index.num_bytes", e.num_bytes, 1 << 40)),
                 _positive("index.num_frames", f.varint("index.num_frames", e.num_frames, MAX_FRAMES_A_SEGMENT)),
                 _positive("index.duration", f.varint("index.duration", e.duration, 1 << 52)),
-                f.signed("index.gap", e.gap),
+                f.signed("index.gap", e.gap, MAX_TIME),
             )
             for e in given
         )
@@ -243,6 +257,10 @@ def format_index(h: Index) -> bytes:
 
 
 def _positive(name: str, value: int) -> int:
-    if value < 1:
-        raise InvalidError(f"{name}: {value}, at least 1 wanted")
+    return _at_least(1, name, value)
+
+
+def _at_least(limit: int, name: str, value: int) -> int:
+    if value < limit:
+        raise InvalidError(f"{name}: {value}, at least {limit} wanted")
     return value

@@ -18,8 +18,9 @@ NAMES = {SEQUENCE: "sequence", INDEX: "index", SEGMENT: "segment", LAYER: "layer
 FIRST_REQUIRED = 0x80
 #: A unit longer than this is not legal.
 MAX_LENGTH = 1 << 30
+CRC_BYTES = 4
 #: type, the longest length and the checksum.
-MAX_OVERHEAD = 1 + 5 + 4
+MAX_OVERHEAD = 1 + 5 + CRC_BYTES
 
 
 def format_unit(kind: int, payload: bytes) -> bytes:
@@ -27,7 +28,7 @@ def format_unit(kind: int, payload: bytes) -> bytes:
     writer = Writer()
     writer.u8("unit.type", kind)
     writer.varint("unit.length", len(payload), MAX_LENGTH)
-    return writer.getvalue() + payload + checksum(kind, payload).to_bytes(4, "big")
+    return writer.getvalue() + payload + checksum(kind, payload).to_bytes(CRC_BYTES, "big")
 
 
 def checksum(kind: int, payload: bytes) -> int:
@@ -47,8 +48,8 @@ def parse_unit_header(data: bytes) -> tuple[int, int, int]:
 
 def check_payload(kind: int, payload: bytes, crc: bytes) -> None:
     """Raises unless the checksum of a unit is right."""
-    if len(crc) < 4:
-        raise TruncatedError(f"{name_of(kind)}.crc: {4 - len(crc)} byte(s) missing")
+    if len(crc) < CRC_BYTES:
+        raise TruncatedError(f"{name_of(kind)}.crc: {CRC_BYTES - len(crc)} byte(s) missing")
     if checksum(kind, payload) != int.from_bytes(crc, "big"):
         raise InvalidError(f"{name_of(kind)}.crc: the checksum differs, the {name_of(kind)} unit is damaged")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import threading
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,45 +15,75 @@ Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
 
 class ByteSource:
-    """`read(offset, size)` over any source; fewer bytes than asked for at the end. Paths are reopened after pickling."""
+    """`read(offset, size)` over any source; fewer bytes than asked for at the end. Raises MediaError, which names it.
+
+    Files are read at given places (pread), so threads and forked processes do not disturb each other; a file object of
+    the caller's has one position, which is guarded within a process. Paths are opened again after pickling.
+    """
 
     def __init__(self, source: Source) -> None:
         self.name = "stream"
         self._path: Path | None = None
+        self._descriptor: int | None = None
+        self._data: bytes | None = None
+        self._file: BinaryIO | None = None
+        self._lock = threading.Lock()
         if isinstance(source, bytes | bytearray | memoryview):
-            self._file: BinaryIO = io.BytesIO(bytes(source))
+            self._data = bytes(source)
+            self.size = len(self._data)
         elif isinstance(source, str | os.PathLike):
             self._path = Path(source)
             self.name = str(source)
-            self._file = self._open(self._path)
+            self._descriptor, self.size = self._open(self._path)
         elif hasattr(source, "read") and hasattr(source, "seek"):
             self._file = source
+            self.name = str(getattr(source, "name", self.name))
+            try:
+                self.size = self._file.seek(0, io.SEEK_END)
+            except (OSError, ValueError) as error:
+                raise MediaError(f"{self.name}: cannot seek in it ({error})") from error
         else:
             raise TypeError(f"a source is a path, bytes or a binary file object, not {type(source).__name__}")
-        try:
-            self.size = self._file.seek(0, io.SEEK_END)
-        except (OSError, ValueError) as error:
-            raise MediaError(f"{self.name}: cannot seek in it ({error})") from error
 
     @staticmethod
-    def _open(path: Path) -> BinaryIO:
+    def _open(path: Path) -> tuple[int, int]:
         try:
-            return path.open("rb")
-        except OSError as error:
-            raise MediaError(f"{path}: cannot be read ({error.strerror or error})") from error
+            if path.is_dir():
+                raise MediaError(f"{path}: is a folder; give a .gsv file")
+            if path.exists() and not path.is_file():
+                raise MediaError(f"{path}: is a device or a pipe; copy it into a file first")
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
+            reason = getattr(error, "strerror", None) or str(error)
+            raise MediaError(f"{path}: cannot be read ({reason})") from error
+        return descriptor, os.fstat(descriptor).st_size
 
     def read(self, offset: int, size: int) -> bytes:
         """Bytes offset … offset+size-1, as far as there are any."""
+        if self._data is not None:
+            return self._data[offset : offset + size]
         try:
-            self._file.seek(offset)
-            return self._file.read(size)
+            if self._descriptor is not None:
+                # The file may end before it did when it was opened: no buffer larger than what is there.
+                return os.pread(self._descriptor, min(size, max(self.size - offset, 0)), offset)
+            if self._file is not None:
+                with self._lock:
+                    self._file.seek(offset)
+                    return self._file.read(size)
         except OSError as error:
             raise MediaError(f"{self.name}: cannot be read ({error.strerror or error})") from error
+        raise ValueError(f"{self.name}: read after it was closed")
 
     def close(self) -> None:
-        """Closes a file that was opened here."""
-        if self._path is not None:
-            self._file.close()
+        """Closes a file that was opened here; later reads are a ValueError."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+    def __del__(self) -> None:
+        if getattr(self, "_descriptor", None) is not None:
+            self.close()
 
     def __getstate__(self) -> dict[str, object]:
         if self._path is None:

@@ -1,9 +1,17 @@
-"""A stream's structure: the sequence header, the place of every segment, and the time of every frame."""
+"""A stream's structure: the sequence header, the place of every segment, and the time of every frame.
+
+    signature | sequence | [index] | segment layer layer | segment layer … | …
+
+With an index nothing but the first units is read; without one every unit's header is. Units of other types that
+follow a segment are counted to it and skipped.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,15 +19,40 @@ from gvideo.bitstream import headers, units
 from gvideo.bitstream.fields import Reader
 from gvideo.bitstream.headers import SegmentHeader, SequenceHeader
 from gvideo.decoder.source import ByteSource, Source
-from gvideo.entropy.segment import decode_segment
 from gvideo.errors import BitstreamError, InvalidError, TruncatedError
-from gvideo.model.steps import StepRules
-from gvideo.model.symbols import SegmentSymbols
 from gvideo.types import ColourDescription, Float64, Int64, VideoFormat
+
+if TYPE_CHECKING:
+    from gvideo.model.steps import StepRules
+    from gvideo.model.symbols import SegmentSymbols
 
 #: Bytes of a segment unit that hold its header for sure: the fixed fields and a duration for every frame.
 _HEADER_BYTES = 64
 _DURATION_BYTES = 6
+#: Times beyond this many ticks are not legal: sums and differences of two stay exact in 64 bits.
+_MAX_TICKS = 1 << 61
+#: Segments whose frame times are kept.
+_KEPT_TICKS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit's place: type, byte offset, bytes of its own header, bytes of its payload."""
+
+    kind: int
+    offset: int
+    num_header_bytes: int
+    num_payload_bytes: int
+
+    @property
+    def payload_offset(self) -> int:
+        """Where the payload starts."""
+        return self.offset + self.num_header_bytes
+
+    @property
+    def end(self) -> int:
+        """Where the next unit starts: behind the payload and the checksum."""
+        return self.payload_offset + self.num_payload_bytes + units.CRC_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +79,22 @@ class DecodedSegment:
 
 
 class Stream:
-    """An opened .gsv stream. Raises BitstreamError if it breaks the syntax, MediaError if it cannot be read."""
+    """An opened .gsv stream. Raises BitstreamError if it breaks the syntax, MediaError if it cannot be read; both
+    name the source. Not to be used by several threads at once."""
 
     def __init__(self, source: Source) -> None:
         self.source = ByteSource(source)
-        self.trace: list[tuple[int, str, int]] = []
-        signature = self.source.read(0, len(units.SIGNATURE))
-        if not signature:
-            raise TruncatedError("signature: the stream is empty")
-        if signature != units.SIGNATURE:
-            raise InvalidError("signature: not a gvideo stream")
-        self.header, self.rules, self.segments = self._scan()
+        self._ticks: dict[int, Int64] = {}
+        try:
+            with self._named():
+                self._check_signature()
+                self.header, self.segments = self._scan()
+                if not self.segments:
+                    raise TruncatedError("segment: the stream has none")
+        except BaseException:
+            self.source.close()
+            raise
         self.format = _format_of(self.header)
-        if not self.segments:
-            raise TruncatedError("segment: the stream has none")
 
     @property
     def num_frames(self) -> int:
@@ -72,146 +107,186 @@ class Stream:
         """Ticks from the first frame's start to the last one's end."""
         return self.segments[-1].end - self.segments[0].start
 
-    def _scan(self) -> tuple[SequenceHeader, StepRules, tuple[SegmentPlace, ...]]:
-        offset = len(units.SIGNATURE)
-        header: SequenceHeader | None = None
-        index: headers.Index | None = None
-        entries: list[headers.IndexEntry] = []
-        first_segment = 0
-        while offset < self.source.size:
-            kind, length, skip = self._unit_header(offset)
-            end = offset + skip + length + 4
-            if header is None and kind != units.SEQUENCE and kind in units.NAMES:
-                raise InvalidError(f"sequence: the stream begins with a {units.name_of(kind)} unit")
-            if kind == units.SEQUENCE and header is None:
-                reader = Reader(self._payload(offset))
-                header = headers.visit_sequence(reader)
-                self._keep_trace(reader, offset + skip)
-            elif kind == units.INDEX and header is not None and not entries:
-                reader = Reader(self._payload(offset))
-                index = headers.visit_index(reader)
-                self._keep_trace(reader, offset + skip)
-            elif kind == units.SEGMENT and header is not None:
-                if not entries:
-                    first_segment = offset
-                    if index is not None and index.entries:
-                        break
-                if end > self.source.size:
-                    raise TruncatedError(f"segment {len(entries)}: {end - self.source.size} byte(s) missing")
-                entries.append(self._entry(offset, skip, length, header))
-            elif kind == units.LAYER and entries:
-                if end > self.source.size:
-                    raise TruncatedError(
-                        f"layer of segment {len(entries) - 1}: {end - self.source.size} byte(s) missing"
-                    )
-                last = entries[-1]
-                size = last.num_bytes + end - offset
-                entries[-1] = headers.IndexEntry(size, last.num_frames, last.duration, last.gap)
-            offset = end
-        if header is None:
-            raise TruncatedError("sequence: the header is missing")
-        if index is not None and index.entries:
-            entries = list(index.entries)
-        return header, _rules_of(header), _places(entries, first_segment, header.start, self.source.size)
+    def units(self) -> Iterator[Unit]:
+        """Every unit of the stream in order, known or not. Nothing but their headers is read."""
+        with self._named():
+            offset = len(units.SIGNATURE)
+            while offset < self.source.size:
+                unit = self._unit(offset)
+                yield unit
+                offset = unit.end
 
-    def _keep_trace(self, reader: Reader, offset: int) -> None:
-        self.trace += [(offset + at, name, value) for at, name, value in reader.trace]
-
-    def _unit_header(self, offset: int) -> tuple[int, int, int]:
-        return units.parse_unit_header(self.source.read(offset, units.MAX_OVERHEAD))
-
-    def _payload(self, offset: int) -> bytes:
+    def payload(self, unit: Unit) -> bytes:
         """A unit's payload, its checksum verified."""
-        kind, length, skip = self._unit_header(offset)
-        if offset + skip + length + 4 > self.source.size:
-            missing = offset + skip + length + 4 - self.source.size
-            raise TruncatedError(f"{units.name_of(kind)}: {missing} byte(s) missing")
-        data = self.source.read(offset + skip, length + 4)
-        units.check_payload(kind, data[:length], data[length:])
-        return data[:length]
-
-    def _entry(self, offset: int, skip: int, length: int, sequence: SequenceHeader) -> headers.IndexEntry:
-        segment = self._segment_header(offset, skip, length)
-        duration = sum(segment.durations) or segment.num_frames * sequence.frame_duration
-        return headers.IndexEntry(skip + length + 4, segment.num_frames, duration, segment.gap)
-
-    def _segment_header(self, offset: int, skip: int, length: int) -> SegmentHeader:
-        wanted = min(length, _HEADER_BYTES)
-        data = self.source.read(offset + skip, wanted)
-        try:
-            return headers.visit_segment(Reader(data))
-        except TruncatedError:
-            wanted = min(length, _HEADER_BYTES + _DURATION_BYTES * headers.MAX_FRAMES_A_SEGMENT)
-            return headers.visit_segment(Reader(self.source.read(offset + skip, wanted)))
-
-    def segment_header(self, number: int) -> SegmentHeader:
-        """The header of a segment, without its symbols."""
-        place = self.segments[number]
-        kind, length, skip = self._unit_header(place.offset)
-        if kind != units.SEGMENT:
-            raise InvalidError(f"index: no segment at byte {place.offset}")
-        return self._segment_header(place.offset, skip, length)
+        with self._named():
+            data = self.source.read(unit.payload_offset, unit.num_payload_bytes + units.CRC_BYTES)
+            payload, crc = data[: unit.num_payload_bytes], data[unit.num_payload_bytes :]
+            units.check_payload(unit.kind, payload, crc)
+            return payload
 
     def frame_ticks(self, number: int) -> Int64:
-        """Start of every frame of a segment and its end, ticks, i64 [T+1]."""
-        place = self.segments[number]
-        uniform = place.num_frames * self.header.frame_duration
-        if place.end - place.start == uniform:
-            durations: tuple[int, ...] = ()
-            if self.segment_has_durations(number):
-                durations = self.segment_header(number).durations
-        else:
-            durations = self.segment_header(number).durations
-        steps = durations or (self.header.frame_duration,) * place.num_frames
-        if len(steps) != place.num_frames:
-            raise InvalidError(f"segment {number}: {len(steps)} durations for {place.num_frames} frames")
-        return place.start + np.concatenate([[0], np.cumsum(np.array(steps, np.int64))])
+        """Start of every frame of a segment and its end, ticks, i64 [T+1]. Not to be written to."""
+        ticks = self._ticks.get(number)
+        if ticks is None:
+            with self._named():
+                ticks = self._read_ticks(number)
+            ticks.setflags(write=False)
+            if len(self._ticks) >= _KEPT_TICKS:
+                self._ticks = {}
+            self._ticks[number] = ticks
+        return ticks
 
-    @lru_cache(maxsize=4096)  # noqa: B019 - one stream lives as long as its decoder
-    def segment_has_durations(self, number: int) -> bool:
-        """Whether a segment lists a duration for every frame."""
-        return bool(self.segment_header(number).durations)
-
-    def segment_payloads(self, number: int, num_layers: int | None = None) -> list[bytes]:
-        """Payloads of a segment's base unit and of as many layers as wanted and stored, checksums verified."""
+    def segment_units(self, number: int, num_layers: int | None = None) -> list[Unit]:
+        """The segment unit and its layer units, as many layers as wanted (the first is in the segment unit itself)."""
         place = self.segments[number]
-        offset, end, payloads = place.offset, place.offset + place.num_bytes, []
-        while offset < end and (num_layers is None or len(payloads) < num_layers):
-            kind, length, skip = self._unit_header(offset)
-            if kind == (units.LAYER if payloads else units.SEGMENT):
-                payloads.append(self._payload(offset))
-            elif not payloads or kind == units.SEGMENT:
-                raise InvalidError(f"index: segment {number} is not where the index says")
-            offset += skip + length + 4
-        return payloads
+        offset, end = place.offset, place.offset + place.num_bytes
+        found: list[Unit] = []
+        with self._named():
+            while offset < end and (num_layers is None or len(found) < num_layers):
+                unit = self._unit(offset)
+                if unit.kind == (units.LAYER if found else units.SEGMENT):
+                    found.append(unit)
+                elif not found or unit.kind == units.SEGMENT:
+                    raise InvalidError(f"index: segment {number} is not where the index says")
+                offset = unit.end
+            if not found or offset > end:
+                raise InvalidError(f"index: segment {number} is longer than the index says")
+        return found
 
     def decode_segment(self, number: int, num_layers: int | None = None) -> DecodedSegment:
         """A segment's symbols from its first num_layers layers (all: None)."""
-        payloads = self.segment_payloads(number, num_layers)
-        try:
-            header, symbols, rules, cost = decode_segment(payloads, self.rules, self.header.width, self.header.height)
-        except BitstreamError as error:
-            raise type(error)(f"segment {number}: {error}") from error
-        if header.num_frames != self.segments[number].num_frames:
-            raise InvalidError(f"index: segment {number} has {header.num_frames} frames, the index says otherwise")
+        from gvideo.entropy.segment import decode_segment
+
+        payloads = [self.payload(unit) for unit in self.segment_units(number, num_layers)]
+        with self._named(f"segment {number}: "):
+            h = self.header
+            header, symbols, rules, cost = decode_segment(payloads, rules_of(h), h.width, h.height)
+            if header.num_frames != self.segments[number].num_frames:
+                raise InvalidError(f"index: {self.segments[number].num_frames} frames, there are {header.num_frames}")
         return DecodedSegment(header, symbols, rules, cost, tuple(len(p) for p in payloads))
 
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_ticks": {}}
 
-def _places(entries: list[headers.IndexEntry], offset: int, start: int, size: int) -> tuple[SegmentPlace, ...]:
-    places, frame = [], 0
-    for number, entry in enumerate(entries):
-        start += entry.gap
-        if offset + entry.num_bytes > size:
-            raise TruncatedError(f"segment {number}: {offset + entry.num_bytes - size} byte(s) missing")
-        place = SegmentPlace(offset, entry.num_bytes, frame, entry.num_frames, start, start + entry.duration)
-        places.append(place)
-        offset += entry.num_bytes
-        frame += entry.num_frames
-        start += entry.duration
-    return tuple(places)
+    # --- reading
+
+    @contextmanager
+    def _named(self, place: str = "") -> Iterator[None]:
+        """Errors of the syntax get the source's name in front, once."""
+        try:
+            yield
+        except BitstreamError as error:
+            prefix = f"{self.source.name}: "
+            text = str(error)
+            raise type(error)(text if text.startswith(prefix) else f"{prefix}{place}{text}") from error
+
+    def _check_signature(self) -> None:
+        signature = self.source.read(0, len(units.SIGNATURE))
+        if not signature:
+            raise TruncatedError("signature: the file is empty")
+        if signature != units.SIGNATURE:
+            if units.SIGNATURE.startswith(signature):
+                raise TruncatedError("signature: the file ends within it")
+            raise InvalidError("signature: not a gvideo stream; `gvideo encode` makes one")
+
+    def _scan(self) -> tuple[SequenceHeader, tuple[SegmentPlace, ...]]:
+        header: SequenceHeader | None = None
+        first_payload = b""
+        entries: list[headers.IndexEntry] = []
+        first_segment, indexed = 0, False
+        for unit in self.units():
+            if header is None and unit.kind != units.SEQUENCE and unit.kind in units.NAMES:
+                raise InvalidError(f"sequence: the stream begins with a {units.name_of(unit.kind)} unit")
+            if unit.kind == units.SEQUENCE:
+                payload = self.payload(unit)
+                if header is None:
+                    first_payload, reader = payload, Reader(payload)
+                    header = headers.visit_sequence(reader)
+                    reader.expect_end("sequence")
+                elif payload != first_payload:
+                    raise InvalidError("sequence: a second, different header; these are two streams, cut them apart")
+            elif unit.kind == units.INDEX and not entries:
+                reader = Reader(self.payload(unit))
+                entries = list(headers.visit_index(reader).entries)
+                reader.expect_end("index")
+                indexed = bool(entries)
+            elif unit.kind == units.SEGMENT and header is not None:
+                first_segment = first_segment or unit.offset
+                if indexed:
+                    break
+                entries.append(self._entry(unit, header))
+            elif entries and not indexed:
+                last = entries[-1]
+                size = last.num_bytes + unit.end - unit.offset
+                entries[-1] = headers.IndexEntry(size, last.num_frames, last.duration, last.gap)
+        if header is None:
+            raise TruncatedError("sequence: the header is missing")
+        if entries and not first_segment:
+            raise TruncatedError("segment: the index lists some, the file has none")
+        return header, self._places(entries, first_segment, header.start)
+
+    def _places(self, entries: list[headers.IndexEntry], offset: int, start: int) -> tuple[SegmentPlace, ...]:
+        places: list[SegmentPlace] = []
+        frame = 0
+        for number, entry in enumerate(entries):
+            if places and entry.gap < 0:
+                raise InvalidError(f"segment.gap: segment {number} starts before the one before it ends")
+            start += entry.gap
+            if offset + entry.num_bytes > self.source.size:
+                raise TruncatedError(f"segment {number}: {offset + entry.num_bytes - self.source.size} byte(s) missing")
+            end = start + entry.duration
+            if max(abs(start), abs(end)) > _MAX_TICKS:
+                raise InvalidError(f"segment {number}: its time, {start} ticks, is out of range")
+            places.append(SegmentPlace(offset, entry.num_bytes, frame, entry.num_frames, start, end))
+            offset += entry.num_bytes
+            frame += entry.num_frames
+            start = end
+        return tuple(places)
+
+    def _unit(self, offset: int) -> Unit:
+        """The unit at an offset; it is whole."""
+        kind, length, skip = units.parse_unit_header(self.source.read(offset, units.MAX_OVERHEAD))
+        unit = Unit(kind, offset, skip, length)
+        if unit.end > self.source.size:
+            raise TruncatedError(
+                f"{units.name_of(kind)} unit at byte {offset}: {unit.end - self.source.size} byte(s) missing; "
+                "the file was cut short"
+            )
+        return unit
+
+    def _entry(self, unit: Unit, sequence: SequenceHeader) -> headers.IndexEntry:
+        segment = self._segment_header(unit)
+        duration = sum(segment.durations) or segment.num_frames * sequence.frame_duration
+        return headers.IndexEntry(unit.end - unit.offset, segment.num_frames, duration, segment.gap)
+
+    def _segment_header(self, unit: Unit) -> SegmentHeader:
+        data = self.source.read(unit.payload_offset, min(unit.num_payload_bytes, _HEADER_BYTES))
+        try:
+            return headers.visit_segment(Reader(data))
+        except TruncatedError:
+            most = _HEADER_BYTES + _DURATION_BYTES * headers.MAX_FRAMES_A_SEGMENT
+            data = self.source.read(unit.payload_offset, min(unit.num_payload_bytes, most))
+            return headers.visit_segment(Reader(data))
+
+    def _read_ticks(self, number: int) -> Int64:
+        place = self.segments[number]
+        unit = self._unit(place.offset)
+        if unit.kind != units.SEGMENT:
+            raise InvalidError(f"index: no segment at byte {place.offset}")
+        header = self._segment_header(unit)
+        if header.num_frames != place.num_frames:
+            raise InvalidError(f"index: segment {number} has {header.num_frames} frames, not {place.num_frames}")
+        steps = header.durations or (self.header.frame_duration,) * place.num_frames
+        ticks = place.start + np.concatenate([[0], np.cumsum(np.array(steps, np.int64))])
+        if ticks[-1] != place.end:
+            raise InvalidError(f"index: segment {number} lasts {ticks[-1] - place.start} ticks, the index differs")
+        return ticks
 
 
-def _rules_of(h: SequenceHeader) -> StepRules:
+def rules_of(h: SequenceHeader) -> StepRules:
+    """Step rules of a sequence, without the distortion, which each segment sets."""
+    from gvideo.model.steps import StepRules
+
     r = h.rules
     return StepRules(0, r.position, r.angle, r.centre, r.chroma, r.residual, r.trajectory)
 

@@ -140,6 +140,8 @@ class _Run:
         for number, result in encode_all(self._jobs(), self.workers, self.threads, self._share):
             self._account(number, result)
             self.spool.store(self.keys[number], result)
+        if not self.keys:
+            raise OptionError(f"{self.video.path}: no frame of it is in the range asked for")
         for key in self.keys:
             result = self._stored(key)
             size = sum(len(u) for u in _units(result))

@@ -22,8 +22,9 @@ from gvideo.model.steps import StepRules
 from gvideo.model.symbols import SegmentSymbols
 from gvideo.types import Float64
 
-#: Spare room of a write buffer beyond the counted bits.
-_SLACK_BYTES = 64
+#: Room of a write buffer beyond the counted bits: the count rounds probabilities, the coder rounds its range. The
+#: kernels do not check; a byte for every Gaussian is far more than both can add up to.
+_SLACK_BYTES, _SLACK_SHARE, _SLACK_PER_GAUSSIAN = 64, 1.05, 1
 
 
 def block_map(parameters: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -77,7 +78,8 @@ def encode_segment(
 ) -> list[bytes]:
     """Payloads of a segment: the base unit's, then one a layer."""
     counted, _ = visit(coder.COUNT, symbols, rules, width, height, header.num_frames, priors.start_states())
-    buffers = [np.zeros(int(c.cost.sum() / 8 * 1.01) + _SLACK_BYTES, np.uint8) for c in counted]
+    slack = _SLACK_BYTES + _SLACK_PER_GAUSSIAN * len(symbols.table)
+    buffers = [np.zeros(int(c.cost.sum() / 8 * _SLACK_SHARE) + slack, np.uint8) for c in counted]
     coders, _ = visit(coder.WRITE, symbols, rules, width, height, header.num_frames, priors.start_states(), buffers)
     payloads, start = [], 0
     for layer, (c, end) in enumerate(zip(coders, symbols.layer_ends, strict=True)):
@@ -109,6 +111,8 @@ def decode_segment(
         if r.position != r.end:
             raise InvalidError(f"layer.bytes: {r.end - r.position} byte(s) too many")
     count = sum(layer.num_gaussians for layer in layers)
+    if count > headers.MAX_GAUSSIANS:
+        raise InvalidError(f"layer.num_gaussians: {count} in all layers, at most {headers.MAX_GAUSSIANS}")
     symbols = SegmentSymbols(
         np.zeros((count, sym.NUM_COLUMNS), np.int64),
         np.zeros((count, 2 * header.num_control), np.int64),

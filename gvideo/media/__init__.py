@@ -1,13 +1,20 @@
 """Video in and out: files of any kind to frames with exact times and back. PyAV, NumPy and OpenCV; no torch.
 
 VideoSource -> SourceFrame (float planes) or CodeFrame (integers)      open_sink(name) <- planes or integers
+
+Names are imported when they are first used: a decoder needs colour.py alone, and PyAV takes its time to load.
 """
 
-from gvideo.media.chroma import chroma_shape
-from gvideo.media.codes import CodeFrame, code_values_to_planes, planes_to_code_values
-from gvideo.media.colour import planes_to_rgb
-from gvideo.media.sink import FrameSink, open_sink
-from gvideo.media.source import VideoSource
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gvideo.media.chroma import chroma_shape
+    from gvideo.media.codes import CodeFrame, code_values_to_planes, planes_to_code_values
+    from gvideo.media.colour import planes_to_rgb
+    from gvideo.media.sink import FrameSink, open_sink
+    from gvideo.media.source import VideoSource
 
 __all__ = [
     "CodeFrame",
@@ -19,3 +26,22 @@ __all__ = [
     "planes_to_code_values",
     "planes_to_rgb",
 ]
+
+_PLACES = {
+    "CodeFrame": "codes",
+    "FrameSink": "sink",
+    "VideoSource": "source",
+    "chroma_shape": "chroma",
+    "code_values_to_planes": "codes",
+    "open_sink": "sink",
+    "planes_to_code_values": "codes",
+    "planes_to_rgb": "colour",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'gvideo.media' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"gvideo.media.{_PLACES[name]}"), name)

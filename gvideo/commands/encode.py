@@ -1,0 +1,101 @@
+"""encode a video file to a .gsv stream; the same command again resumes an interrupted one"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import sys
+from typing import TYPE_CHECKING
+
+from gvideo.commands.options import check_destination, parse_frames, parse_size
+from gvideo.commands.progress import ProgressLine, format_bitrate, format_bytes, format_time
+from gvideo.errors import OptionError
+
+if TYPE_CHECKING:
+    from gvideo.encoder.encode import EncodeProgress, EncodeReport
+
+PRESETS = ("fast", "medium", "slow")
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `gvideo encode`."""
+    parser.add_argument("source", metavar="IN", help="a video file, a picture, or a pattern such as frames/%%05d.png")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT.gsv", help="the stream to write")
+    parser.add_argument("--crf", type=float, default=34.0, metavar="Q", help="quality: lower is better (default 34)")
+    parser.add_argument("--size", metavar="WxH", help="resize to this before encoding")
+    parser.add_argument("--frames", metavar="A:B", help="frames A to B-1 of the source, counted from 0")
+    parser.add_argument(
+        "--segment", type=float, default=2.0, metavar="SECONDS", help="longest segment (default 2); shorter at cuts"
+    )
+    parser.add_argument("--preset", choices=PRESETS, default="medium", help="time spent (default medium)")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="where to fit (default auto)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the random choices (default 0)")
+    parser.add_argument("--json", action="store_true", help="print a report as JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Encodes; the report is a line on stderr, or JSON on stdout."""
+    target = arguments.output
+    if not target.lower().endswith(".gsv"):
+        raise OptionError(f"--output {target}: the name of a stream ends in .gsv")
+    check_destination(target, arguments.source)
+    first, last = _bounds(arguments.frames)
+    size = parse_size(arguments.size)
+
+    from gvideo.encoder.encode import encode
+
+    with ProgressLine() as line:
+
+        def show(p: EncodeProgress) -> None:
+            notes = []
+            if p.coded_seconds > 0:
+                notes = [format_bitrate(8 * p.num_bytes / p.coded_seconds), _decibels(p.luma_psnr_db)]
+            line.show(p.frames_done, p.num_frames, *notes)
+
+        try:
+            report = encode(
+                arguments.source, target, crf=arguments.crf, size=size, first=first, last=last,
+                segment_seconds=arguments.segment, preset=arguments.preset, device=arguments.device,
+                workers=arguments.workers, seed=arguments.seed, progress=show,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"; the same command resumes from {target}.resume") from None
+    if arguments.json:
+        print(report_json(report))
+    else:
+        print(f"{target}: {report_text(report)}", file=sys.stderr)
+
+
+def _bounds(text: str | None) -> tuple[int, int | None]:
+    """The first and the last (included) frame of an option A:B."""
+    frames = parse_frames(text)
+    first, stop = frames.start or 0, frames.stop
+    if first < 0 or (stop is not None and stop < 0):
+        raise OptionError(f"--frames {text}: counted from the start only, so no negative numbers")
+    if stop is not None and stop <= first:
+        raise OptionError(f"--frames {text}: holds no frame; B must be above A")
+    return first, None if stop is None else stop - 1
+
+
+def report_text(report: EncodeReport) -> str:
+    """The report as a line."""
+    resumed = f", {report.num_resumed} segment(s) of an earlier run" if report.num_resumed else ""
+    return (
+        f"{report.num_frames} frames in {report.num_segments} segment(s), {report.num_gaussians} Gaussians, "
+        f"{format_bytes(report.num_bytes)}, {format_bitrate(report.bitrate_bps)}, "
+        f"luma {_decibels(report.luma_psnr_db)}, {format_time(report.elapsed_s)} ({report.frames_per_second:.3g} frames/s){resumed}"
+    )
+
+
+def report_json(report: EncodeReport) -> str:
+    """The report as a JSON object; numbers that JSON does not know (a perfect PSNR) are null."""
+    fields = dataclasses.asdict(report)
+    return json.dumps({k: v if math.isfinite(v) else None for k, v in fields.items()})
+
+
+def _decibels(value: float) -> str:
+    return "lossless" if math.isinf(value) else f"{value:.2f} dB"

@@ -1,0 +1,141 @@
+"""show what a .gsv stream holds and where its bits go"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from gvideo.commands.progress import format_bitrate, format_bytes
+
+if TYPE_CHECKING:
+    from gvideo.decoder.stream import Stream
+    from gvideo.decoder.survey import SegmentSurvey, Survey
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `gvideo info`."""
+    parser.add_argument("source", metavar="FILE", help="a .gsv stream")
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    parser.add_argument("--trace", action="store_true", help="list every header field: byte offset, name, value")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Prints tables, or JSON."""
+    from gvideo.decoder.stream import Stream
+    from gvideo.decoder.survey import survey, trace
+
+    stream = Stream(arguments.source)
+    try:
+        if arguments.trace:
+            fields = list(trace(stream))
+            if arguments.json:
+                print(json.dumps([{"offset": at, "name": name, "value": value} for at, name, value in fields]))
+            else:
+                print(format_table(("offset", "field", "value"), [(at, name, value) for at, name, value in fields]))
+            return
+        found = survey(stream)
+        print(json.dumps(as_json(stream, found)) if arguments.json else as_text(stream, found))
+    finally:
+        stream.source.close()
+
+
+def as_json(stream: Stream, found: Survey) -> dict[str, Any]:
+    """Everything as plain values: times in ticks of sequence.timescale, sizes in px, bits as floats."""
+    h, size = stream.header, stream.source.size
+    sequence = asdict(h) | {
+        "sample_aspect": [h.sample_aspect.numerator, h.sample_aspect.denominator],
+        "codebooks": len(h.codebooks),
+        "priors": len(h.priors),
+    }
+    return {
+        "file": stream.source.name,
+        "num_bytes": size,
+        "num_frames": stream.num_frames,
+        "num_gaussians": found.num_gaussians,
+        "duration_seconds": stream.duration / h.timescale,
+        "bitrate_bps": 8 * size * h.timescale / stream.duration,
+        "sequence": sequence,
+        "segments": [_segment_json(s) for s in found.segments],
+        "bits": dict(found.bit_rows(size)),
+        "bits_per_gaussian": 8 * size / max(found.num_gaussians, 1),
+    }
+
+
+def _segment_json(s: SegmentSurvey) -> dict[str, Any]:
+    layers = [
+        {"num_bytes": size, "num_gaussians": count}
+        for size, count in zip(s.layer_bytes, s.layer_gaussians, strict=True)
+    ]
+    return asdict(s.place) | {
+        "num_gaussians": s.num_gaussians,
+        "num_trajectories": s.num_trajectories,
+        "num_control_points": s.num_control_points,
+        "distortion": s.distortion,
+        "layers": layers,
+        "coded_bits": float(s.cost.sum()),
+    }
+
+
+def as_text(stream: Stream, found: Survey) -> str:
+    """Tables for humans."""
+    h, size = stream.header, stream.source.size
+    seconds = stream.duration / h.timescale
+    range_name = "full" if h.full_range else "limited"
+    lines = [
+        f"{stream.source.name}: {format_bytes(size)}, {stream.num_frames} frames, {seconds:.3f} s, "
+        f"{format_bitrate(8 * size / seconds)}, {found.num_gaussians} Gaussians "
+        f"({8 * size / max(found.num_gaussians, 1):.1f} bits each)",
+        f"picture: {h.width}x{h.height}, {h.bit_depth} bits, {':'.join(h.chroma_format)}, pixel aspect "
+        f"{h.sample_aspect.numerator}:{h.sample_aspect.denominator}, rotation {h.rotation}°",
+        f"colour: primaries {h.primaries}, transfer {h.transfer}, matrix {h.matrix}, {range_name} range",
+        f"time: starts at {h.start / h.timescale:.3f} s, {h.timescale / h.frame_duration:.6g} frames/s "
+        f"({h.frame_duration} ticks of 1/{h.timescale} s a frame)",
+        "rules: " + ", ".join(f"{name} {value}" for name, value in asdict(h.rules).items()),
+        "",
+        format_table(
+            ("segment", "frames", "from s", "to s", "bytes", "Gaussians", "trajectories", "control", "layers"),
+            [_segment_row(number, s, h.timescale) for number, s in enumerate(found.segments)],
+        ),
+        "",
+    ]
+    rows = found.bit_rows(size)
+    total = sum(bits for _, bits in rows)
+    each = max(found.num_gaussians, 1)
+    table: list[Sequence[object]] = [
+        (name, f"{bits / 8:.1f}", f"{100 * bits / total:.1f}", f"{bits / each:.2f}") for name, bits in rows if bits
+    ]
+    table.append(("total", f"{total / 8:.1f}", "100.0", f"{total / each:.2f}"))
+    lines.append(format_table(("bits go to", "bytes", "%", "bits/Gaussian"), table))
+    return "\n".join(lines)
+
+
+def _segment_row(number: int, s: SegmentSurvey, timescale: int) -> Sequence[object]:
+    layers = " + ".join(str(n) for n in s.layer_bytes)
+    return (
+        number, s.place.num_frames, f"{s.place.start / timescale:.3f}", f"{s.place.end / timescale:.3f}",
+        s.place.num_bytes, s.num_gaussians, s.num_trajectories, s.num_control_points, layers,
+    )  # fmt: skip
+
+
+def format_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Columns as wide as they need to be; text to the left, numbers to the right."""
+    cells = [[str(value) for value in row] for row in rows]
+    widths = [max(len(head), *(len(row[k]) for row in cells)) if cells else len(head) for k, head in enumerate(heads)]
+    words = [any(isinstance(row[k], str) and not _is_number(row[k]) for row in rows) for k in range(len(heads))]
+
+    def line(values: Sequence[str]) -> str:
+        aligned = [v.ljust(w) if word else v.rjust(w) for v, w, word in zip(values, widths, words, strict=True)]
+        return "  ".join(aligned).rstrip()
+
+    return "\n".join(line(row) for row in [list(heads), *cells])
+
+
+def _is_number(text: object) -> bool:
+    try:
+        float(str(text))
+    except ValueError:
+        return False
+    return True

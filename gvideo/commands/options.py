@@ -1,0 +1,66 @@
+"""Values of options: sizes, ranges of frames, rates. A value that makes no sense is an OptionError that says so."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+from gvideo.errors import MediaError, OptionError
+
+MAX_SIDE = 16384
+#: A rate must fit the timescales of all containers.
+MAX_RATE, MAX_RATE_TERM = 1000, 1 << 24
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """(width, height) of "WxH" in px, None of None."""
+    if text is None:
+        return None
+    sides = text.lower().split("x")
+    if len(sides) != 2 or not all(s.isascii() and s.isdigit() for s in sides):
+        raise OptionError(f"--size {text}: WIDTHxHEIGHT wanted, such as 640x360")
+    width, height = (int(s) for s in sides)
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
+        raise OptionError(f"--size {text}: each side must be from 1 to {MAX_SIDE} pixels")
+    return width, height
+
+
+def parse_frames(text: str | None) -> slice:
+    """The half-open range of "A:B"; either may be missing, a negative one counts from the end."""
+    if text is None:
+        return slice(None)
+    parts = text.split(":")
+    try:
+        if len(parts) != 2:
+            raise ValueError
+        first, stop = (int(part) if part.strip() else None for part in parts)
+    except ValueError:
+        raise OptionError(f"--frames {text}: A:B wanted, such as 0:100, 50: or :10 (B is not included)") from None
+    return slice(first, stop)
+
+
+def parse_rate(text: str | None) -> Fraction | None:
+    """Frames per second of "25", "29.97" or "24000/1001", None of None."""
+    if text is None:
+        return None
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise OptionError(f"--fps {text}: a number or a fraction wanted, such as 25 or 24000/1001") from None
+    if not 0 < rate <= MAX_RATE or max(rate.numerator, rate.denominator) > MAX_RATE_TERM:
+        raise OptionError(f"--fps {text}: above 0 and at most {MAX_RATE} wanted")
+    return rate
+
+
+def check_destination(name: str, source: str) -> None:
+    """Raises MediaError for a destination that cannot become a file, before any work is done."""
+    path = Path(name)
+    if not path.parent.is_dir():
+        raise MediaError(f"{name}: its folder does not exist; make it first")
+    if path.is_dir():
+        raise MediaError(f"{name}: is a folder; give a file name in it")
+    if path.exists() and not path.is_file():
+        raise MediaError(f"{name}: is a device or a pipe; give the name of a file")
+    if path.exists() and os.path.exists(source) and path.samefile(source):
+        raise MediaError(f"{name}: is the source itself; give another name")
