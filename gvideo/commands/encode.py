@@ -87,7 +87,8 @@ def report_text(report: EncodeReport) -> str:
     return (
         f"{report.num_frames} frames in {report.num_segments} segment(s), {report.num_gaussians} Gaussians, "
         f"{format_bytes(report.num_bytes)}, {format_bitrate(report.bitrate_bps)}, "
-        f"luma {_decibels(report.luma_psnr_db)}, {format_time(report.elapsed_s)} ({report.frames_per_second:.3g} frames/s){resumed}"
+        f"luma {_decibels(report.luma_psnr_db)}, "
+        f"{format_time(report.elapsed_s)} ({report.frames_per_second:.3g} frames/s){resumed}"
     )
 
 

@@ -91,5 +91,5 @@ class ByteSource:
         return {"source": self._path, "name": self.name}
 
     def __setstate__(self, state: dict[str, object]) -> None:
-        self.__init__(state["source"])  # type: ignore[misc, arg-type]
+        self.__init__(state["source"])  # type: ignore[misc]
         self.name = str(state["name"])

@@ -132,7 +132,7 @@ class _Run:
         self.resumed: set[int] = set()
         self.num_bytes = self.num_frames = self.num_gaussians = 0
         self.coded_ticks = 0
-        self.luma_error = 0.0
+        self.luma_errors: list[float] = []
 
     def run(self) -> EncodeReport:
         """Encodes everything and puts the stream together."""
@@ -184,7 +184,7 @@ class _Run:
         self.num_gaussians += result.num_gaussians
         self.num_bytes += sum(len(u) for u in _units(result))
         self.coded_ticks += result.duration
-        self.luma_error += result.luma_error
+        self.luma_errors.append(result.luma_error)
         self._tell()
 
     def _share(self, number: int, share: float) -> None:
@@ -201,7 +201,7 @@ class _Run:
 
     def _psnr(self) -> float:
         pixels = self.num_frames * self.video.format.width * self.video.format.height
-        return psnr_db(self.luma_error / pixels) if pixels else math.nan
+        return psnr_db(math.fsum(self.luma_errors) / pixels) if pixels else math.nan
 
     def _write(self, entries: list[IndexEntry]) -> int:
         partial = self.target.with_name(self.target.name + ".partial")

@@ -1,16 +1,16 @@
-"""Segments in parallel: worker processes of one thread each, results in order, progress as shares of segments.
+"""Segments in parallel: worker processes, results as they come, progress as shares of segments.
 
 Results depend on the jobs alone, never on how many workers there are or which one is first.
 """
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import queue
 import signal
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
@@ -48,7 +48,8 @@ def _work(number: int, job: SegmentJob) -> SegmentResult:
 def encode_all(
     jobs: Iterable[tuple[int, SegmentJob]], num_workers: int, num_threads: int, progress: Progress
 ) -> Iterator[tuple[int, SegmentResult]]:
-    """(number, result) of every job, in order. num_workers <= 1: in this process. Holds few jobs at a time."""
+    """(number, result) of every job, as each is done, so that an interrupt loses none that is finished.
+    num_workers <= 1: in this process. Holds few jobs at a time."""
     if num_workers <= 1:
         use_threads(num_threads)
         for number, job in jobs:
@@ -57,14 +58,14 @@ def encode_all(
     context = multiprocessing.get_context("spawn")
     messages = context.Queue()
     pool = ProcessPoolExecutor(num_workers, context, _start_worker, (messages, num_threads))
-    waiting: deque[tuple[int, Future[SegmentResult]]] = deque()
+    waiting: dict[Future[SegmentResult], int] = {}
     try:
         for number, job in jobs:
-            waiting.append((number, pool.submit(_work, number, job)))
+            waiting[_submit(pool, number, job)] = number
             while len(waiting) > num_workers:
-                yield _next(waiting, messages, progress)
+                yield from _finished(waiting, messages, progress)
         while waiting:
-            yield _next(waiting, messages, progress)
+            yield from _finished(waiting, messages, progress)
     except BrokenProcessPool as error:
         raise GVideoError("a worker process died, probably for lack of memory: try fewer --workers") from error
     finally:
@@ -74,14 +75,21 @@ def encode_all(
         messages.close()
 
 
-def _next(
-    waiting: deque[tuple[int, Future[SegmentResult]]], messages: Any, progress: Progress
-) -> tuple[int, SegmentResult]:
-    number, future = waiting[0]
-    while not future.done():
-        try:
+def _submit(pool: ProcessPoolExecutor, number: int, job: SegmentJob) -> Future[SegmentResult]:
+    """Hands a job over. A worker that this starts inherits a blocked SIGINT: while it loads it could not ignore it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return pool.submit(_work, number, job)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _finished(
+    waiting: dict[Future[SegmentResult], int], messages: Any, progress: Progress
+) -> Iterator[tuple[int, SegmentResult]]:
+    """Waits until at least one result is there; takes all that are."""
+    while not (done := wait(waiting, timeout=0, return_when=FIRST_COMPLETED).done):
+        with contextlib.suppress(queue.Empty):
             progress(*messages.get(timeout=_POLL_SECONDS))
-        except queue.Empty:
-            continue
-    waiting.popleft()
-    return number, future.result()
+    for future in sorted(done, key=lambda f: waiting[f]):
+        yield waiting.pop(future), future.result()
