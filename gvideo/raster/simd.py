@@ -41,10 +41,10 @@ class Vector(types.Type):
 @register_model(Vector)
 class _VectorModel(PrimitiveModel):
     def __init__(self, manager: Any, frontend_type: Any) -> None:
-        super().__init__(manager, frontend_type, _FLOATS)
+        super().__init__(manager, frontend_type, _FLOATS)  # type: ignore[no-untyped-call]
 
 
-_VECTOR: Any = Vector()  # type: ignore[no-untyped-call]
+_VECTOR: Any = Vector()
 
 
 def _constant(value: float) -> Any:
