@@ -13,9 +13,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from gvideo.entropy.jit import exact_kernel
 
 COUNT, WRITE, READ = 0, 1, 2
 
@@ -71,7 +72,7 @@ def make_coder(
     return Coder(registers, buffer, probability, seen, np.zeros(num_attributes, np.float64))
 
 
-@numba.njit(cache=True, inline="never")
+@exact_kernel
 def _shift_out(c, low):  # type: ignore[no-untyped-def]
     """Moves the top byte of low out; a byte 0xFF waits, because a later carry may still turn it."""
     r = c.registers
@@ -90,7 +91,7 @@ def _shift_out(c, low):  # type: ignore[no-untyped-def]
     return (low << 8) & MASK32
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def _apply(c, bound, bit):  # type: ignore[no-untyped-def]
     """Narrows the range to the half of `bit` (0: below bound) and renormalises; in READ mode finds the bit first."""
     r = c.registers
@@ -130,7 +131,7 @@ def _apply(c, bound, bit):  # type: ignore[no-untyped-def]
     return bit
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def code_bit(c, context, bit):  # type: ignore[no-untyped-def]
     """Codes one bit with an adaptive context. Returns the bit (the one read in READ mode)."""
     r = c.registers
@@ -151,7 +152,7 @@ def code_bit(c, context, bit):  # type: ignore[no-untyped-def]
     return bit
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def code_raw(c, num_bits, value):  # type: ignore[no-untyped-def]
     """Codes num_bits bits at even odds, highest first. Returns the value."""
     r = c.registers

@@ -8,12 +8,12 @@ One function serves counting, writing and reading: in READ mode it fills the arr
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from gvideo.entropy import contexts as ctx
 from gvideo.entropy.binarise import code_signed, code_tree, code_unary
 from gvideo.entropy.coder import ATTRIBUTE, code_bit, code_raw
+from gvideo.entropy.jit import exact_kernel
 from gvideo.model import steps
 from gvideo.model.symbols import (
     ANGLE,
@@ -45,7 +45,7 @@ OK, BAD_CELL, BAD_SCALE, BAD_TRAJECTORY, BAD_MAGNITUDE = range(5)
 PROBLEMS = ("", "cell", "scale", "trajectory", "magnitude")
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def _even_bits(code):  # type: ignore[no-untyped-def]
     value = np.int64(0)
     for i in range(12):
@@ -53,7 +53,7 @@ def _even_bits(code):  # type: ignore[no-untyped-def]
     return value
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def _bit_length(value):  # type: ignore[no-untyped-def]
     length = 0
     while value > 0:
@@ -62,7 +62,7 @@ def _bit_length(value):  # type: ignore[no-untyped-def]
     return length
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def _find_neighbours(table, i, block_map, parameters, found):  # type: ignore[no-untyped-def]
     """Indices of Gaussians decoded before i near it: the previous one, then the latest of its own block and of the
     blocks W, N, NW, NE of it. Returns how many."""
@@ -87,7 +87,7 @@ def _find_neighbours(table, i, block_map, parameters, found):  # type: ignore[no
     return count
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def _code_cell(c, table, i, first, block_map, parameters, previous_code, previous_exponent):  # type: ignore[no-untyped-def]
     """The cell as a Morton code, as the difference to the previous one. Returns (code, exponent) or (-1, 0)."""
     shift = parameters[CELL_BITS] + 4
@@ -119,7 +119,7 @@ def _code_cell(c, table, i, first, block_map, parameters, previous_code, previou
     return code, exponent
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def _code_shape(c, table, i, rules, near):  # type: ignore[no-untyped-def]
     """Scales as (larger, ratio in steps) and the angle of the larger axis."""
     precision = table[i, PRECISION]
@@ -154,7 +154,7 @@ def _code_shape(c, table, i, rules, near):  # type: ignore[no-untyped-def]
     return OK
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def _code_life(c, table, i, rules, parameters, permanent_near, duration_near):  # type: ignore[no-untyped-def]
     """Always alive or not; if not, log2 of the duration in half octaves and the centre."""
     precision = table[i, PRECISION]
@@ -175,7 +175,7 @@ def _code_life(c, table, i, rules, parameters, permanent_near, duration_near):  
     table[i, CENTRE] = (top << low) | code_raw(c, low, table[i, CENTRE] & ((1 << low) - 1))
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def _code_trajectory(c, table, i, parameters, found, count):  # type: ignore[no-untyped-def]
     """The trajectory: the one that most neighbours follow, or an index."""
     num = parameters[NUM_TRAJECTORIES]
@@ -199,7 +199,7 @@ def _code_trajectory(c, table, i, parameters, found, count):  # type: ignore[no-
     return OK if index < num else BAD_TRAJECTORY
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def _code_residual(c, table, residual, i):  # type: ignore[no-untyped-def]
     """Residual motion: whether there is any, then the control points in order of time."""
     c.registers[ATTRIBUTE] = 8
@@ -230,7 +230,7 @@ def _code_residual(c, table, residual, i):  # type: ignore[no-untyped-def]
     return OK
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def _code_amplitudes(c, table, i, luma_near):  # type: ignore[no-untyped-def]
     """Luma, then the two chroma amplitudes, in quantiser steps."""
     precision = table[i, PRECISION]
@@ -267,7 +267,7 @@ def _code_amplitudes(c, table, i, luma_near):  # type: ignore[no-untyped-def]
     return OK
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def _code_position(c, table, i, rules, parameters):  # type: ignore[no-untyped-def]
     """The bits of the position below the cell, as many as the step leaves."""
     c.registers[ATTRIBUTE] = 11
@@ -283,7 +283,7 @@ def _code_position(c, table, i, rules, parameters):  # type: ignore[no-untyped-d
         table[i, column] = (cell << (parameters[CELL_BITS] + 4)) | (inside << shift)
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def walk_layer(c, table, residual, start, stop, rules, parameters, block_map):  # type: ignore[no-untyped-def]
     """Visits Gaussians start..stop-1 of the table (ordered by Morton code of their cells). Returns OK or a problem.
     block_map i64 [blocks + 1] (-1: none) carries the neighbours from layer to layer."""
@@ -339,7 +339,7 @@ def walk_layer(c, table, residual, start, stop, rules, parameters, block_map):  
     return OK
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def walk_trajectories(c, control):  # type: ignore[no-untyped-def]
     """Visits the trajectories' control points, int64 [M-1, K, 6] (x: 1, mx, my; y: 1, mx, my), as differences along
     time; the trajectory that does not move is never sent."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
 from gvideo.model import motion, steps
 from gvideo.model import symbols as sym
+from gvideo.model.jit import exact_kernel
 from gvideo.model.symbols import SegmentSymbols
 from gvideo.types import Float64, Int64, Splats
 
@@ -18,7 +18,7 @@ LIFE_CUT = -5.0
 MIN_LIFE = 0.3
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def _derive(table, rules, cell_bits, num_frames, scale, exponent, angle, centre):  # type: ignore[no-untyped-def]
     for i in range(table.shape[0]):
         precision = table[i, sym.PRECISION]

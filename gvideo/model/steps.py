@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from gvideo.model.jit import exact_kernel
 
 #: Scales are counted in sixteenths of an octave from the smallest sigma, 2^(-21/16) = 0.403 px.
 SCALE_ORIGIN = -21
@@ -62,13 +63,13 @@ class StepRules:
         return np.array([self.position, self.angle, self.centre, self.residual], np.int64)
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def scale_step(precision):  # type: ignore[no-untyped-def]
     """Step of log2 sigma in sixteenths of an octave: 16, 8, 4, 2, 1, 1, …"""
     return 16 >> min(precision, MAX_SCALE_BITS)
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def angle_bits(rules, precision, ratio):  # type: ignore[no-untyped-def]
     """log2 of the number of angles in [0, pi); 0 for a round Gaussian. ratio: 16 log2(sigma_u / sigma_v)."""
     if ratio == 0:
@@ -77,14 +78,14 @@ def angle_bits(rules, precision, ratio):  # type: ignore[no-untyped-def]
     return min(max((16 * precision + anisotropy + rules[1]) >> 4, 1), MAX_ANGLE_BITS)
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def position_exponent(rules, precision, scale_v, cell_bits):  # type: ignore[no-untyped-def]
     """The position step is 2^this px; never more than a cell. scale_v: sixteenths above SCALE_ORIGIN."""
     exponent = ((scale_v + SCALE_ORIGIN + rules[0]) >> 4) - precision
     return min(max(exponent, MIN_POSITION_EXPONENT), cell_bits)
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def log2_sixteenths(n):  # type: ignore[no-untyped-def]
     """16 log2(n) for an integer n >= 1, linear between powers of two, exact in integers."""
     whole = 0
@@ -93,7 +94,7 @@ def log2_sixteenths(n):  # type: ignore[no-untyped-def]
     return 16 * whole + ((n << 4) >> whole) - 16
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def centre_bits(rules, precision, duration, num_frames):  # type: ignore[no-untyped-def]
     """log2 of the number of life centres in [-T/2, 3T/2). duration: the life's sigma is 2^(duration/2 - 1) frames."""
     span = log2_sixteenths(2 * num_frames)

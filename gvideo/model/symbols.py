@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
 from gvideo.model import steps
+from gvideo.model.jit import exact_kernel
 from gvideo.types import Int64
 
 # Columns of a segment's symbol table (int64 [N, 12]). X, Y: sixteenths of a pixel from the domain's corner; scales
@@ -62,7 +62,7 @@ def parameters_of(symbols: SegmentSymbols, width: int, height: int, num_frames: 
     )
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def interleave(x, y):  # type: ignore[no-untyped-def]
     """Morton code of a cell: bits of x on even places, of y on odd ones."""
     code = np.int64(0)
