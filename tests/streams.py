@@ -1,0 +1,130 @@
+"""Streams made by hand for tests: random legal symbols, coded and put into units. No encoder, no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gvideo.bitstream import headers, units
+from gvideo.bitstream.headers import IndexEntry, SegmentHeader, SequenceHeader
+from gvideo.decoder.stream import rules_of
+from gvideo.entropy.segment import encode_segment
+from gvideo.model import quantize
+from gvideo.model import symbols as sym
+from gvideo.model.steps import StepRules, scale_step
+from gvideo.model.symbols import SegmentSymbols, cells, interleave
+
+
+def random_symbols(
+    rng: np.random.Generator,
+    width: int,
+    height: int,
+    *,
+    count: int = 20,
+    num_frames: int = 6,
+    num_control: int = 2,
+    num_trajectories: int = 3,
+    num_layers: int = 1,
+    cell_bits: int = 2,
+    margins: tuple[int, int, int, int] = (0, 1, 2, 0),
+    rules: StepRules | None = None,
+    largest_octave: int = 5,
+    levels: int = 4,
+) -> SegmentSymbols:
+    """A legal segment: every symbol within what the syntax allows, Gaussians in the order of coding."""
+    rules = rules or StepRules(56)
+    table = np.zeros((count, sym.NUM_COLUMNS), np.int64)
+    precision = rng.integers(0, 8, count)
+    bits = np.minimum(precision, 4)
+    table[:, sym.PRECISION] = precision
+    table[:, sym.SCALE] = rng.integers(0, (largest_octave + 1) << bits)
+    table[:, sym.RATIO] = rng.integers(0, np.minimum(table[:, sym.SCALE], 80 // np.array([scale_step(p) for p in precision], int)) + 1)
+    permanent = rng.random(count) < 0.4
+    table[:, sym.DURATION] = np.where(permanent, sym.PERMANENT, rng.integers(0, sym.PERMANENT, count))
+    derived = quantize.derive(table, rules, cell_bits, num_frames)
+    table[:, sym.ANGLE] = rng.integers(0, 1 << derived.angle_bits)
+    table[:, sym.CENTRE] = np.where(permanent, 0, rng.integers(0, 1 << derived.centre_bits))
+    table[:, sym.TRAJECTORY] = rng.integers(0, num_trajectories, count)
+    table[:, sym.LUMA : sym.RED + 1] = rng.integers(-levels, levels + 1, (count, 3))
+    sides = np.array(cells(width, height, cell_bits, margins)) << (cell_bits + 4)
+    step = derived.exponent + 4
+    table[:, :2] = rng.integers(0, sides, (count, 2)) >> step[:, None] << step[:, None]
+    layer = np.sort(rng.integers(0, num_layers, count))
+    code = np.array([interleave(int(x), int(y)) for x, y in table[:, :2] >> (cell_bits + 4)], np.int64)
+    order = np.lexsort((code, layer)) if count else np.zeros(0, np.int64)
+    residual = rng.integers(-2, 3, (count, 2 * num_control)) * (rng.random((count, 1)) < 0.4)
+    control = rng.integers(-9, 10, (num_trajectories - 1, num_control, 6))
+    ends = tuple(int(n) for n in np.cumsum(np.bincount(layer, minlength=num_layers)))
+    return SegmentSymbols(
+        table[order], residual[order].astype(np.int64), control.astype(np.int64), ends, (400, 500, 530), cell_bits, margins
+    )
+
+
+@dataclass(frozen=True)
+class Made:
+    """A stream and what it was made of."""
+
+    data: bytes
+    sequence: SequenceHeader
+    symbols: tuple[SegmentSymbols, ...]
+    segment_headers: tuple[SegmentHeader, ...]
+
+
+def make_stream(
+    *,
+    width: int = 48,
+    height: int = 32,
+    num_segments: int = 2,
+    num_frames: int = 6,
+    num_layers: int = 1,
+    count: int = 20,
+    seed: int = 0,
+    index: bool = False,
+    durations: tuple[int, ...] = (),
+    extra_units: bool = False,
+    sequence: SequenceHeader | None = None,
+    **symbols_options: int,
+) -> Made:
+    """A stream of random Gaussians. durations: of every frame, else the sequence's. extra_units: a metadata unit and
+    one of an unknown type behind every segment."""
+    rng = np.random.default_rng(seed)
+    sequence = sequence or SequenceHeader(width, height, 1000, 40, matrix=6, primaries=6, transfer=6)
+    sequence = replace(sequence, width=width, height=height)
+    rules = replace(rules_of(sequence), distortion=56)
+    parts, entries, made, segment_headers = [], [], [], []
+    for _ in range(num_segments):
+        symbols = random_symbols(
+            rng, width, height, count=count, num_frames=num_frames, num_layers=num_layers, rules=rules, **symbols_options
+        )
+        header = SegmentHeader(
+            num_frames, 56, symbols.num_control, symbols.num_trajectories, symbols.cell_bits, num_layers, symbols.base,
+            symbols.margins, durations,
+        )  # fmt: skip
+        payloads = encode_segment(symbols, header, rules, width, height)
+        data = b"".join(units.format_unit(units.LAYER if k else units.SEGMENT, p) for k, p in enumerate(payloads))
+        if extra_units:
+            data += units.format_unit(units.METADATA, b"about this") + units.format_unit(0x44, b"from the future")
+        parts.append(data)
+        entries.append(IndexEntry(len(data), num_frames, sum(durations) or num_frames * sequence.frame_duration, 0))
+        made.append(symbols)
+        segment_headers.append(header)
+    data = units.SIGNATURE + units.format_unit(units.SEQUENCE, headers.format_sequence(sequence))
+    if index:
+        data += units.format_unit(units.INDEX, headers.format_index(headers.Index(tuple(entries))))
+    return Made(data + b"".join(parts), sequence, tuple(made), tuple(segment_headers))
+
+
+def split_units(data: bytes) -> list[tuple[int, bytes]]:
+    """(type, payload) of every unit of a whole stream."""
+    found, offset = [], len(units.SIGNATURE)
+    while offset < len(data):
+        kind, length, skip = units.parse_unit_header(data[offset : offset + units.MAX_OVERHEAD])
+        found.append((kind, data[offset + skip : offset + skip + length]))
+        offset += skip + length + units.CRC_BYTES
+    return found
+
+
+def join_units(parts: list[tuple[int, bytes]]) -> bytes:
+    """A stream of units, with right checksums."""
+    return units.SIGNATURE + b"".join(units.format_unit(kind, payload) for kind, payload in parts)
