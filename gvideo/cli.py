@@ -42,7 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line; returns the exit code. Errors of users are one line on stderr."""
-    arguments = make_parser().parse_args(argv)
+    arguments = make_parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped container leaves no halves either
     try:
         arguments.run(arguments)
@@ -58,6 +58,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BAD_INPUT
     return 0
+
+
+def _joined(argv: Sequence[str]) -> list[str]:
+    """`--frames -5:` as `--frames=-5:`, which argparse would take for an option of its own."""
+    joined: list[str] = []
+    for word in argv:
+        if joined and joined[-1] == "--frames":
+            joined[-1] = f"--frames={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _one_line(error: BaseException) -> str:

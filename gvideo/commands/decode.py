@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gvideo.commands.options import check_destination, parse_frames, parse_rate, parse_size
-from gvideo.commands.progress import ProgressLine, format_time
+from gvideo.commands.progress import ProgressLine
 from gvideo.errors import OptionError
 from gvideo.types import Float32, VideoFormat
 
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
                 line.show(done + 1, len(timeline.pts))
     seconds = float(Fraction(sum(timeline.durations), timeline.timescale))
     shape = f"{video_format.width}x{video_format.height}"
-    print(f"{arguments.output}: {len(timeline.pts)} frames of {shape}, {format_time(seconds)}", file=sys.stderr)
+    print(f"{arguments.output}: {len(timeline.pts)} frames of {shape}, {seconds:.3f} s", file=sys.stderr)
 
 
 def output_format(decoder: VideoDecoder) -> VideoFormat:

@@ -6,6 +6,7 @@ Results depend on the jobs alone, never on how many workers there are or which o
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import queue
 import signal
@@ -49,8 +50,11 @@ def encode_all(
     jobs: Iterable[tuple[int, SegmentJob]], num_workers: int, num_threads: int, progress: Progress
 ) -> Iterator[tuple[int, SegmentResult]]:
     """(number, result) of every job, as each is done, so that an interrupt loses none that is finished.
-    num_workers <= 1: in this process. Holds few jobs at a time."""
-    if num_workers <= 1:
+    num_workers <= 1, or a single job: in this process. Holds few jobs at a time."""
+    jobs = iter(jobs)
+    first = list(itertools.islice(jobs, 2)) if num_workers > 1 else []
+    jobs = itertools.chain(first, jobs)
+    if len(first) < 2:
         use_threads(num_threads)
         for number, job in jobs:
             yield number, encode_segment(job, lambda share, n=number: progress(n, share))  # type: ignore[misc]

@@ -44,6 +44,8 @@ class Spool:
             partial.write_bytes(pickle.dumps(result))
             os.replace(partial, self.folder / key)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                partial.unlink()
             raise MediaError(f"{self.folder}: cannot be written ({error.strerror or error})") from error
 
     def remove(self) -> None:
