@@ -1,0 +1,141 @@
+"""The quantiser in training (tensors) against what a decoder makes of the symbols (integers and NumPy)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from streams import random_symbols
+
+from gvideo.decoder.render import frame_times
+from gvideo.encoder import pack
+from gvideo.encoder.parameters import Parameters
+from gvideo.encoder.quantised import Geometry, quantise
+from gvideo.model import motion, quantize, steps
+from gvideo.model import symbols as sym
+from gvideo.model.steps import StepRules
+from gvideo.types import Splats
+
+
+def random_parameters(seed: int, count: int, num_control: int, width: int, height: int, num_frames: int) -> Parameters:
+    """Parameters of all sizes, some beyond what can be coded."""
+    g = torch.Generator().manual_seed(seed)
+
+    def normal(*shape: int, spread: float = 1.0) -> torch.Tensor:
+        return torch.randn(shape, generator=g) * spread
+
+    uniform = torch.rand((count, 2), generator=g)
+    values = {
+        "mean": uniform * torch.tensor([width + 20.0, height + 20.0]) - 10,
+        "residual": normal(count, num_control, 2, spread=2.0),
+        "log_scale": normal(count, 2, spread=1.5) + 1,
+        "angle": normal(count, spread=4.0),
+        "luma": normal(count, 1, spread=0.4),
+        "chroma": normal(count, 2, spread=0.1),
+        "centre": torch.rand(count, generator=g) * 3 * num_frames - num_frames,
+        "log_duration": normal(count, spread=1.5) + math.log(max(num_frames / 3, 1)),
+        "theta": normal(4, num_control, 2, 3, spread=3.0),
+    }
+    return Parameters(values, torch.randint(0, 4, (count,), generator=g))
+
+
+@pytest.mark.parametrize("num_frames", [1, 2, 7, 50])
+@pytest.mark.parametrize("distortion", [20, 56, 90])
+def test_a_decoder_holds_the_values_that_were_trained(num_frames, distortion):
+    width, height, num_control, cell_bits = 90, 50, 4, 2
+    rules = StepRules(distortion)
+    ticks = np.concatenate([[0], np.cumsum(np.random.default_rng(0).integers(1, 9, num_frames))])
+    times = frame_times(ticks)
+    p = random_parameters(distortion + num_frames, 400, num_control, width, height, num_frames)
+    geometry = Geometry(width, height, torch.from_numpy(times).float(), cell_bits)
+    q = quantise(p, rules, geometry, 0.0, 1.0)
+    trajectory = p.trajectory.numpy()
+    symbols = pack.pack(q, trajectory, (0, 512, 512), width, height, cell_bits)
+    got = quantize.dequantise(symbols, rules, width, height, times)
+
+    features = motion.normalised(q.mean.numpy().astype(np.float64), width, height)
+    moved = np.einsum("nkcf,nf->nkc", q.theta.numpy()[trajectory].astype(np.float64), features)
+    wanted = Splats(
+        q.mean.numpy(), (moved + q.residual.numpy()).astype(np.float32), q.log_scale.numpy(), q.angle.numpy(),
+        q.amplitude.numpy(), q.centre.numpy(), q.inverse_duration.numpy(),
+    )  # fmt: skip
+    order = match(got, wanted)
+    swapped = wanted.log_scales[:, 0] < wanted.log_scales[:, 1]
+    scales = np.where(swapped[:, None], wanted.log_scales[:, ::-1], wanted.log_scales)
+    np.testing.assert_allclose(got.means, wanted.means[order], atol=1e-4)
+    np.testing.assert_allclose(got.log_scales, scales[order], atol=1e-5)
+    np.testing.assert_allclose(got.displacements, wanted.displacements[order], atol=2e-3)
+    np.testing.assert_allclose(got.amplitudes, wanted.amplitudes[order], rtol=2e-5, atol=1e-6)
+    np.testing.assert_allclose(got.inverse_durations, wanted.inverse_durations[order], rtol=1e-6)
+    alive = got.inverse_durations > 0
+    np.testing.assert_allclose(got.centres[alive], wanted.centres[order][alive], rtol=1e-6, atol=1e-4)
+    angle = wanted.angles + np.where(swapped, np.pi / 2, 0)
+    difference = np.abs(np.exp(2j * got.angles.astype(float)) - np.exp(2j * angle[order].astype(float)))
+    assert difference.max() < 1e-4
+
+
+def match(got: Splats, wanted: Splats) -> np.ndarray:
+    """For each decoded Gaussian the index of the trained one; packing sorts them, so compare keys of all values."""
+    rows = np.lexsort((got.amplitudes[:, 1], got.amplitudes[:, 0].round(5), got.means[:, 1].round(3), got.means[:, 0].round(3)))
+    order = np.lexsort(
+        (wanted.amplitudes[:, 1], wanted.amplitudes[:, 0].round(5), wanted.means[:, 1].round(3), wanted.means[:, 0].round(3))
+    )
+    result = np.empty(len(rows), int)
+    result[rows] = order
+    return result
+
+
+def test_symbols_stay_within_their_bits():
+    p = random_parameters(3, 500, 3, 64, 64, 20)
+    geometry = Geometry(64, 64, torch.arange(20).float(), 2)
+    for distortion in (0, 56, 120):
+        rules = StepRules(distortion)
+        table = pack.pack(quantise(p, rules, geometry, 0.0, 1.0), p.trajectory.numpy(), (0, 0, 0), 64, 64, 2).table
+        derived = quantize.derive(table, rules, 2, 20)
+        assert (table[:, sym.ANGLE] < 1 << derived.angle_bits).all()
+        assert (table[:, sym.CENTRE] < 1 << derived.centre_bits).all()
+        assert (table[:, sym.RATIO] <= table[:, sym.SCALE]).all()
+        assert (table[:, :2] % (1 << (derived.exponent + 4))[:, None] == 0).all()
+        assert (table[:, : sym.LUMA] >= 0).all()
+
+
+def test_derivations_of_tensors_and_integers_agree():
+    """steps.py one by one against the vectors of quantise(): the two spellings of the same rules."""
+    rules = StepRules(56)
+    table = random_symbols(np.random.default_rng(0), 64, 64, count=300, num_frames=30).table
+    derived = quantize.derive(table, rules, 2, 30)
+    r = rules.as_array()
+    for row, (scale, exponent, angle, centre) in enumerate(
+        zip(derived.scale, derived.exponent, derived.angle_bits, derived.centre_bits, strict=True)
+    ):
+        precision = int(table[row, sym.PRECISION])
+        step = 16 >> min(precision, 4)
+        assert steps.scale_step(precision) == step
+        assert scale[0] == table[row, sym.SCALE] * step
+        expected = (int(scale[1]) + steps.SCALE_ORIGIN + rules.position) // 16 - precision
+        assert exponent == min(max(expected, -4), 2) == steps.position_exponent(r, precision, scale[1], 2)
+        assert angle == steps.angle_bits(r, precision, scale[0] - scale[1])
+        assert centre == steps.centre_bits(r, precision, table[row, sym.DURATION], 30)
+
+
+@pytest.mark.parametrize("num_control", range(1, 17))
+def test_basis_is_a_partition_of_one(num_control):
+    b = motion.basis(np.linspace(-3, 60, 99), 50, num_control)
+    np.testing.assert_allclose(b.sum(1), 1, atol=1e-6)
+    assert (b >= 0).all()
+    ends = motion.basis([0, 49], 50, num_control)
+    assert ends[0, 0] == 1
+    assert ends[1, -1] == 1
+
+
+def test_basis_is_scipys():
+    from scipy.interpolate import BSpline
+
+    for num_control in (4, 5, 9, 16):
+        inner = np.linspace(0, 49, num_control - 2)
+        knots = np.concatenate([[0] * 3, inner, [49] * 3])
+        times = np.linspace(0, 49, 77)
+        wanted = BSpline.design_matrix(np.minimum(times, 49 - 1e-9), knots, 3).toarray()
+        np.testing.assert_allclose(motion.basis(times, 50, num_control), wanted, atol=1e-6)
