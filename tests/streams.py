@@ -39,7 +39,9 @@ def random_symbols(
     bits = np.minimum(precision, 4)
     table[:, sym.PRECISION] = precision
     table[:, sym.SCALE] = rng.integers(0, (largest_octave + 1) << bits)
-    table[:, sym.RATIO] = rng.integers(0, np.minimum(table[:, sym.SCALE], 80 // np.array([scale_step(p) for p in precision], int)) + 1)
+    table[:, sym.RATIO] = rng.integers(
+        0, np.minimum(table[:, sym.SCALE], 80 // np.array([scale_step(p) for p in precision], int)) + 1
+    )
     permanent = rng.random(count) < 0.4
     table[:, sym.DURATION] = np.where(permanent, sym.PERMANENT, rng.integers(0, sym.PERMANENT, count))
     derived = quantize.derive(table, rules, cell_bits, num_frames)
@@ -57,7 +59,13 @@ def random_symbols(
     control = rng.integers(-9, 10, (num_trajectories - 1, num_control, 6))
     ends = tuple(int(n) for n in np.cumsum(np.bincount(layer, minlength=num_layers)))
     return SegmentSymbols(
-        table[order], residual[order].astype(np.int64), control.astype(np.int64), ends, (400, 500, 530), cell_bits, margins
+        table[order],
+        residual[order].astype(np.int64),
+        control.astype(np.int64),
+        ends,
+        (400, 500, 530),
+        cell_bits,
+        margins,
     )
 
 
@@ -95,7 +103,14 @@ def make_stream(
     parts, entries, made, segment_headers = [], [], [], []
     for _ in range(num_segments):
         symbols = random_symbols(
-            rng, width, height, count=count, num_frames=num_frames, num_layers=num_layers, rules=rules, **symbols_options
+            rng,
+            width,
+            height,
+            count=count,
+            num_frames=num_frames,
+            num_layers=num_layers,
+            rules=rules,
+            **symbols_options,
         )
         header = SegmentHeader(
             num_frames, 56, symbols.num_control, symbols.num_trajectories, symbols.cell_bits, num_layers, symbols.base,

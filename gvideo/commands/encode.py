@@ -54,7 +54,8 @@ def run(arguments: argparse.Namespace) -> None:
             notes = []
             if p.coded_seconds > 0:
                 notes = [format_bitrate(8 * p.num_bytes / p.coded_seconds), _decibels(p.luma_psnr_db)]
-            line.show(p.frames_done, p.num_frames, *notes)
+            total = p.num_frames or (None if last is None else last - first + 1)
+            line.show(p.frames_done, total, *notes)
 
         try:
             report = encode(

@@ -19,7 +19,8 @@ def frame_times(ticks: Int64) -> Float64:
     num = len(ticks) - 1
     if num < 2:
         return np.zeros(num)
-    return (ticks[:-1] - ticks[0]) * ((num - 1) / (ticks[-2] - ticks[0]))
+    times: Float64 = (ticks[:-1] - ticks[0]) * ((num - 1) / (ticks[-2] - ticks[0]))
+    return times
 
 
 class SegmentRenderer:

@@ -107,7 +107,7 @@ def _apply(c, bound, bit):  # type: ignore[no-untyped-def]
             width -= bound
         while width < TOP:
             position = r[POSITION]
-            byte = 0
+            byte = np.int64(0)
             if position < r[END]:
                 byte = np.int64(c.buffer[position])
             r[POSITION] = position + 1

@@ -1,4 +1,4 @@
-"""Compiles the coder and the visit of symbols. They draw on the model's derivations, whose files count for the cache."""
+"""Compiles the coder and the visit of symbols. They draw on the model's derivations, so its files count too."""
 
 from __future__ import annotations
 

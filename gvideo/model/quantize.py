@@ -51,7 +51,8 @@ def derive(table: Int64, rules: steps.StepRules, cell_bits: int, num_frames: int
 
 def log_sigmas(scale: Int64) -> Float64:
     """Natural logarithms of sigma in px of scales in sixteenths of an octave above the origin."""
-    return (scale + steps.SCALE_ORIGIN) * (np.log(2) / 16)
+    values: Float64 = (scale + steps.SCALE_ORIGIN) * (np.log(2) / 16)
+    return values
 
 
 def durations(symbol: Int64) -> Float64:
@@ -62,7 +63,8 @@ def durations(symbol: Int64) -> Float64:
 def lives(centres: Float64, inverse_durations: Float64, frame_times: Float64) -> Float64:
     """Sum over the frames of the squared weight, f64 [N], at least MIN_LIFE."""
     e = -0.5 * ((frame_times[:, None] - centres) * inverse_durations) ** 2
-    return np.maximum(np.where(e >= LIFE_CUT, np.exp(2 * e), 0.0).sum(0), MIN_LIFE)
+    sums: Float64 = np.maximum(np.where(e >= LIFE_CUT, np.exp(2 * e), 0.0).sum(0), MIN_LIFE)
+    return sums
 
 
 def amplitude_steps(rules: steps.StepRules, log_scales: Float64, life: Float64) -> Float64:

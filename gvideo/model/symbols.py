@@ -40,7 +40,7 @@ class SegmentSymbols:
     @property
     def num_control(self) -> int:
         """K, control points of a motion spline."""
-        return self.residual.shape[1] // 2
+        return int(self.residual.shape[1]) // 2
 
     @property
     def num_trajectories(self) -> int:

@@ -10,9 +10,7 @@ from gvideo.jit import compiler, stamp_of
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_compile = compiler(
-    stamp_of(Path(__file__).parent), error_model="numpy", fastmath={"nsz", "arcp", "contract", "afn"}
-)
+_compile = compiler(stamp_of(Path(__file__).parent), error_model="numpy", fastmath={"nsz", "arcp", "contract", "afn"})
 
 
 def kernel(function: Function) -> Function:

@@ -99,7 +99,7 @@ def test_signed_bytes(value, data):
     ],
 )
 def test_limits_name_the_field(call, error):
-    with pytest.raises(error, match="^f"):
+    with pytest.raises(error, match=r"^f"):
         call()
 
 
@@ -133,7 +133,9 @@ SEQUENCES = st.builds(
 @st.composite
 def segment_headers(draw: st.DrawFn) -> SegmentHeader:
     num_frames = draw(st.integers(1, 40))
-    durations = draw(st.one_of(st.just(()), st.lists(st.integers(1, 1 << 40), min_size=num_frames, max_size=num_frames)))
+    durations = draw(
+        st.one_of(st.just(()), st.lists(st.integers(1, 1 << 40), min_size=num_frames, max_size=num_frames))
+    )
     return SegmentHeader(
         num_frames,
         draw(st.integers(0, 255)),
@@ -153,7 +155,11 @@ INDICES = st.builds(
     lambda entries: Index(tuple(entries)),
     st.lists(
         st.builds(
-            IndexEntry, st.integers(16, 1 << 40), st.integers(1, 4096), st.integers(1, 1 << 52), st.integers(-(1 << 60), 1 << 60)
+            IndexEntry,
+            st.integers(16, 1 << 40),
+            st.integers(1, 4096),
+            st.integers(1, 1 << 52),
+            st.integers(-(1 << 60), 1 << 60),
         ),
         max_size=9,
     ),

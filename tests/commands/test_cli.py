@@ -119,7 +119,9 @@ def test_the_format_comes_out_as_it_went_in(tmp_path):
         assert source.format.sample_aspect == Fraction(2, 3)
 
 
-@pytest.mark.parametrize(("rate", "count"), [("25", 18), ("24000/1001", 18), ("50", 36), ("12.5", 9), ("60", 44), ("1", 1)])
+@pytest.mark.parametrize(
+    ("rate", "count"), [("25", 18), ("24000/1001", 18), ("50", 36), ("12.5", 9), ("60", 44), ("1", 1)]
+)
 def test_decode_at_another_rate(stream, tmp_path, rate, count):
     assert run("decode", stream, "-o", tmp_path / "o.mp4", "--fps", rate) == 0
     with VideoSource(tmp_path / "o.mp4") as source:

@@ -79,7 +79,15 @@ def test_single_frames(decoder, frames, key, number):
 
 @pytest.mark.parametrize(
     "key",
-    [slice(None), slice(3, 9), slice(30, 99), slice(None, None, 5), slice(9, 3), slice(-4, None), slice(None, None, -7)],
+    [
+        slice(None),
+        slice(3, 9),
+        slice(30, 99),
+        slice(None, None, 5),
+        slice(9, 3),
+        slice(-4, None),
+        slice(None, None, -7),
+    ],
 )
 def test_slices(decoder, frames, key):
     np.testing.assert_array_equal(decoder[key], frames[key])
@@ -100,7 +108,16 @@ def test_bad_numbers(decoder, key, error):
 
 @pytest.mark.parametrize(
     "indices",
-    [[], [5], [5, 5, 5], list(range(36)), list(range(35, -1, -1)), [0, 35, 1, 34, -1, 0], np.array([3, 1, 2]), range(4, 20, 3)],
+    [
+        [],
+        [5],
+        [5, 5, 5],
+        list(range(36)),
+        list(range(35, -1, -1)),
+        [0, 35, 1, 34, -1, 0],
+        np.array([3, 1, 2]),
+        range(4, 20, 3),
+    ],
 )
 def test_frames_in_any_order(decoder, frames, indices):
     batch = decoder.get_frames_at(indices)
@@ -145,7 +162,12 @@ def test_every_time_finds_its_frame(timescale):
     pts = decoder.pts
     np.testing.assert_array_equal(pts, 3 * timescale + np.arange(18) * (timescale // 25))
     for number, ticks in enumerate(pts):
-        for seconds in (ticks / timescale, float(Fraction(int(ticks), timescale)), 3 + number * 0.04, 3 + (number + 0.9) * 0.04):
+        for seconds in (
+            ticks / timescale,
+            float(Fraction(int(ticks), timescale)),
+            3 + number * 0.04,
+            3 + (number + 0.9) * 0.04,
+        ):
             assert decoder.get_frame_played_at(seconds).pts_seconds == ticks / timescale, (number, seconds)
 
 

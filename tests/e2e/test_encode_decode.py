@@ -103,8 +103,12 @@ def test_clips(name, tmp_path):
         assert [Fraction(int(t), decoder.timescale) for t in decoder.pts] == [t * case.time_base for t in case.pts]
         codes = [planes_to_code_values(p, source.format) for p in decoder.planes_at(range(len(decoder)))]
         scale = 2.0 ** (8 - case.depth)
-        error = np.mean([np.mean(((c[0].astype(float) - f.y) * scale) ** 2) for c, f in zip(codes, frames, strict=True)])
-        chroma_error = max(np.abs((c[1].astype(float) - f.cb) * scale).mean() for c, f in zip(codes, frames, strict=True))
+        error = np.mean(
+            [np.mean(((c[0].astype(float) - f.y) * scale) ** 2) for c, f in zip(codes, frames, strict=True)]
+        )
+        chroma_error = max(
+            np.abs((c[1].astype(float) - f.cb) * scale).mean() for c, f in zip(codes, frames, strict=True)
+        )
         assert codes[0][1].shape == chroma_shape(case.size[1], case.size[0], case.chroma)
     psnr = 10 * np.log10(255**2 / error)
     assert psnr == pytest.approx(report.luma_psnr_db, abs=1e-6)
@@ -117,7 +121,10 @@ def test_clips(name, tmp_path):
 def test_still_picture(tmp_path):
     luma, blue, red = (np.rint(255 * p) for p in picture(0.2, (40, 30)))
     cv2.imwrite(str(tmp_path / "a.png"), np.stack([luma, blue, red], -1).astype(np.uint8))
-    assert main(["encode", str(tmp_path / "a.png"), "-o", str(tmp_path / "a.gsv"), "--preset", "fast", "--workers", "1"]) == 0
+    assert (
+        main(["encode", str(tmp_path / "a.png"), "-o", str(tmp_path / "a.gsv"), "--preset", "fast", "--workers", "1"])
+        == 0
+    )
     assert main(["decode", str(tmp_path / "a.gsv"), "-o", str(tmp_path / "b.png")]) == 0
     written, read = (cv2.imread(str(tmp_path / n)).astype(float) for n in ("a.png", "b.png"))
     assert 10 * np.log10(255**2 / np.mean((written - read) ** 2)) > 24

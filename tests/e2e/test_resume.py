@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
+from streams import split_units
 
 from gvideo import encode
 from gvideo.bitstream import units
-from streams import split_units
 
 NUM_SEGMENTS = 4
 

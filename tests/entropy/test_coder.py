@@ -37,7 +37,9 @@ def round_trip(contexts, bits, probability=None) -> tuple[float, int]:
     counted = coder.make_coder(coder.COUNT, *counted_states, 1)
     code_all(counted, contexts, bits.copy())
     cost = float(counted.cost[0])
-    written = coder.make_coder(coder.WRITE, *written_states, 1, np.zeros(int(cost / 8 * 1.1) + len(bits) // 8 + 64, np.uint8))
+    written = coder.make_coder(
+        coder.WRITE, *written_states, 1, np.zeros(int(cost / 8 * 1.1) + len(bits) // 8 + 64, np.uint8)
+    )
     code_all(written, contexts, bits.copy())
     end = coder.finish(written)
     back = np.zeros_like(bits)
@@ -82,8 +84,6 @@ def test_the_write_buffer_is_large_enough_for_the_unlikely():
     assert 8 * size < 1.05 * cost + 64
     cost, size = round_trip(np.arange(NUM_CONTEXTS), np.ones(NUM_CONTEXTS), probability)
     assert 8 * size < 1.05 * cost + 64
-
-
 
 
 @pytest.mark.parametrize("run", [1, 2, 3, 7, 40])

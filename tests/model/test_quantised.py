@@ -78,9 +78,16 @@ def test_a_decoder_holds_the_values_that_were_trained(num_frames, distortion):
 
 def match(got: Splats, wanted: Splats) -> np.ndarray:
     """For each decoded Gaussian the index of the trained one; packing sorts them, so compare keys of all values."""
-    rows = np.lexsort((got.amplitudes[:, 1], got.amplitudes[:, 0].round(5), got.means[:, 1].round(3), got.means[:, 0].round(3)))
+    rows = np.lexsort(
+        (got.amplitudes[:, 1], got.amplitudes[:, 0].round(5), got.means[:, 1].round(3), got.means[:, 0].round(3))
+    )
     order = np.lexsort(
-        (wanted.amplitudes[:, 1], wanted.amplitudes[:, 0].round(5), wanted.means[:, 1].round(3), wanted.means[:, 0].round(3))
+        (
+            wanted.amplitudes[:, 1],
+            wanted.amplitudes[:, 0].round(5),
+            wanted.means[:, 1].round(3),
+            wanted.means[:, 0].round(3),
+        )
     )
     result = np.empty(len(rows), int)
     result[rows] = order
