@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gvideo.encoder import grow, objective
+from gvideo.encoder import grow, objective, trajectories
 from gvideo.encoder.flow import Flow
 from gvideo.encoder.objective import Target
 from gvideo.encoder.parameters import RATES, THETA_RATE, Parameters, Values, empty
@@ -33,7 +33,7 @@ class FitSettings:
     first_density: float = 0.002
     growth: float = 0.25
     max_rounds: int = 14
-    growth_gain: float = 20.0
+    growth_gain: float = 6.0
     round_steps: int = 100
     last_round: float = 4.0
     train_steps: int = 600
@@ -43,10 +43,15 @@ class FitSettings:
     motion_price: float = 0.1
     amplitude_price: float = 1.6
     existence_price: float = 10.0
+    residual_price: float = 1.6
+    residual_jump: float = 3.0
+    residual_flag: float = 0.0
+    chroma_jump: float = 1.5
     lagrangian: float = 4.0
     precision_bias: float = 0.0
     permanent_at: float = 1.0
     prune_every: int = 50
+    reassign: bool = False
     num_trajectories: int = 8
 
 
@@ -135,6 +140,8 @@ class SegmentFit:
     def train(self, rules: StepRules, geometry: Geometry, report: Report | None = None) -> Quantised:
         """Trains against the quantiser; returns the final quantised set (the parameters match it row by row)."""
         s, p = self.settings, self.parameters
+        if s.reassign:
+            self._reassign()
         for step in range(s.train_steps):
             q = self._quantise(rules, geometry)
             if step % s.prune_every == s.prune_every - 1 and step < 0.9 * s.train_steps:
@@ -148,6 +155,20 @@ class SegmentFit:
         q = self._quantise(rules, geometry)
         p.keep(q.levels.abs().sum(1) > 0)
         return self._quantise(rules, geometry)
+
+    def _reassign(self) -> None:
+        p = self.parameters
+        width, height = self.target.size
+        v = unquantised(p)
+        sigma = v["log_scale"].min(1)[0].exp().double().numpy()
+        chosen, means, residual = trajectories.reassign(
+            v["theta"].double().numpy(), self.target.basis, v["mean"].double().numpy(), v["residual"].double().numpy(),
+            p.trajectory.numpy(), v["centre"].double().numpy(), 1 / v["inverse_duration"].double().numpy(),
+            FLOAT_RESIDUAL_STEP * sigma, width, height,
+        )  # fmt: skip
+        p.trajectory = torch.from_numpy(chosen)
+        p.values["mean"] = torch.from_numpy(means).float()
+        p.values["residual"] = torch.from_numpy(residual).float()
 
     def _quantise(self, rules: StepRules, geometry: Geometry) -> Quantised:
         s = self.settings
@@ -163,11 +184,18 @@ class SegmentFit:
         slope = s.amplitude_price * _log_slope(q.levels)
         energy = q.ratio.square().sum(1, keepdim=True)
         slope += s.existence_price * 2 * q.ratio / (1 + energy).square()
+        if s.chroma_jump:
+            x = q.ratio[:, 1:]
+            slope[:, 1:] += s.chroma_jump * 2 * x / (1 + x.square()).square()
         slope *= price / q.amplitude_step
         gradients["luma"] = gradients["luma"] + slope[:, :1]
         gradients["chroma"] = gradients["chroma"] + slope[:, 1:]
-        motion = price * s.amplitude_price * _log_slope(q.residual_levels) / q.residual_step[:, None, None]
-        gradients["residual"] = gradients["residual"] + motion
+        motion = s.residual_price * _log_slope(q.residual_levels)
+        if s.residual_jump or s.residual_flag:
+            x = p.values["residual"] / q.residual_step[:, None, None]
+            motion += s.residual_jump * 2 * x / (1 + x.square()).square()
+            motion += s.residual_flag * 2 * x / (1 + x.square().sum((1, 2), keepdim=True)).square()
+        gradients["residual"] = gradients["residual"] + motion * (price / q.residual_step[:, None, None])
         p.adam(gradients, {name: rate * falling for name, rate in TRAIN_RATES.items()})
         _confine(p)
 
