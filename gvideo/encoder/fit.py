@@ -31,12 +31,12 @@ class FitSettings:
     """Everything that decides how long and how a segment is fitted."""
 
     first_density: float = 0.002
-    growth: float = 0.25
-    max_rounds: int = 14
-    growth_gain: float = 6.0
+    growth: float = 0.3
+    max_rounds: int = 18
+    growth_gain: float = 4.0
     round_steps: int = 100
     last_round: float = 4.0
-    train_steps: int = 600
+    train_steps: int = 1200
     frames_per_step: int = 4
     first_life: float = 0.5
     later_life: float = 0.12
@@ -51,7 +51,7 @@ class FitSettings:
     precision_bias: float = 0.0
     permanent_at: float = 1.0
     prune_every: int = 50
-    reassign: bool = False
+    reassign: bool = True
     num_trajectories: int = 8
 
 
@@ -62,6 +62,10 @@ TRAIN_RATES = {
 }  # fmt: skip
 #: Steps of residual motion, in smaller sigmas, that its price is counted in while growing.
 FLOAT_RESIDUAL_STEP = 0.35
+
+#: Steps of a preset are those of this picture size; smaller ones take up to MAX_EFFORT times as many.
+REFERENCE_PIXELS = 352 * 288
+MAX_EFFORT = 2.0
 
 Report = Callable[[float], None]
 
@@ -74,28 +78,33 @@ class SegmentFit:
         self.flow = flow
         self.settings = settings
         self.rng = np.random.default_rng(seed)
+        width, height = target.size
+        # small pictures cost little a step and deserve more of them
+        self.effort = min(max(REFERENCE_PIXELS / (width * height), 1.0), MAX_EFFORT)
         self.parameters = empty(target.basis.shape[1], torch.from_numpy(theta.astype(np.float32)))
 
     def grow(self, rules: StepRules, report: Report | None = None) -> None:
-        """Places Gaussians round by round where the residual is, fitting without quantisation, as long as a round
-        lowers the squared error by `growth_gain` D for each Gaussian it adds."""
+        """Places Gaussians round by round where the residual is, fitting without quantisation, until two
+        rounds running lower the squared error by less than `growth_gain` D for each Gaussian they add."""
         s, target = self.settings, self.target
         width, height = target.size
         total = _energy(self.target.frames)
         number = max(8, round(s.first_density * width * height * math.sqrt(target.num_frames / 32)))
+        poor = 0
         for index in range(s.max_rounds):
             life = target.num_frames * (s.first_life if index < 2 else s.later_life)
             residual = self._residual(unquantised(self.parameters))
             error = _energy(residual)
             gain = (total - error) / number if index else math.inf
-            last = index == s.max_rounds - 1 or (index > 2 and gain < s.growth_gain * rules.allowed_error)
+            poor = poor + 1 if gain < s.growth_gain * rules.allowed_error else 0
+            last = index == s.max_rounds - 1 or (index > 3 and poor > 1)
             total = error
             theta = self.parameters.values["theta"].double().numpy()
             generation = grow.propose(
                 residual, number, len(self.parameters) + number, max(life, 0.5), theta, self.flow, target, self.rng
             )
             self.parameters.append(generation.values, generation.trajectory)
-            self._settle(generation.sigma, s.round_steps * (s.last_round if last else 1), last)
+            self._settle(generation.sigma, self.effort * s.round_steps * (s.last_round if last else 1), last)
             if report:
                 report(1.0 if last else (index + 1) / s.max_rounds)
             if last:
@@ -142,16 +151,17 @@ class SegmentFit:
         s, p = self.settings, self.parameters
         if s.reassign:
             self._reassign()
-        for step in range(s.train_steps):
+        steps = round(self.effort * s.train_steps)
+        for step in range(steps):
             q = self._quantise(rules, geometry)
-            if step % s.prune_every == s.prune_every - 1 and step < 0.9 * s.train_steps:
+            if step % s.prune_every == s.prune_every - 1 and step < 0.9 * steps:
                 alive = q.levels.abs().sum(1) > 0
                 if not bool(alive.all()):
                     p.keep(alive)
                     q = self._quantise(rules, geometry)
-            self._train_step(q, rules, 0.5 * (1 + math.cos(math.pi * step / s.train_steps)))
+            self._train_step(q, rules, 0.5 * (1 + math.cos(math.pi * step / steps)))
             if report and step % 50 == 49:
-                report((step + 1) / s.train_steps)
+                report((step + 1) / steps)
         q = self._quantise(rules, geometry)
         p.keep(q.levels.abs().sum(1) > 0)
         return self._quantise(rules, geometry)
