@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gvideo.encoder import grow, objective
+from gvideo.encoder import grow, objective, trajectories
 from gvideo.encoder.flow import Flow
 from gvideo.encoder.objective import Target
 from gvideo.encoder.parameters import RATES, THETA_RATE, Parameters, Values, empty
@@ -31,22 +31,27 @@ class FitSettings:
     """Everything that decides how long and how a segment is fitted."""
 
     first_density: float = 0.002
-    growth: float = 0.25
-    max_rounds: int = 14
-    growth_gain: float = 20.0
+    growth: float = 0.3
+    max_rounds: int = 18
+    growth_gain: float = 4.0
     round_steps: int = 100
     last_round: float = 4.0
-    train_steps: int = 600
+    train_steps: int = 1200
     frames_per_step: int = 4
     first_life: float = 0.5
     later_life: float = 0.12
     motion_price: float = 0.1
     amplitude_price: float = 1.6
     existence_price: float = 10.0
+    residual_price: float = 1.6
+    residual_jump: float = 3.0
+    residual_flag: float = 0.0
+    chroma_jump: float = 1.5
     lagrangian: float = 4.0
     precision_bias: float = 0.0
     permanent_at: float = 1.0
     prune_every: int = 50
+    reassign: bool = True
     num_trajectories: int = 8
 
 
@@ -57,6 +62,10 @@ TRAIN_RATES = {
 }  # fmt: skip
 #: Steps of residual motion, in smaller sigmas, that its price is counted in while growing.
 FLOAT_RESIDUAL_STEP = 0.35
+
+#: Steps of a preset are those of this picture size; smaller ones take up to MAX_EFFORT times as many.
+REFERENCE_PIXELS = 352 * 288
+MAX_EFFORT = 2.0
 
 Report = Callable[[float], None]
 
@@ -69,28 +78,33 @@ class SegmentFit:
         self.flow = flow
         self.settings = settings
         self.rng = np.random.default_rng(seed)
+        width, height = target.size
+        # small pictures cost little a step and deserve more of them
+        self.effort = min(max(REFERENCE_PIXELS / (width * height), 1.0), MAX_EFFORT)
         self.parameters = empty(target.basis.shape[1], torch.from_numpy(theta.astype(np.float32)))
 
     def grow(self, rules: StepRules, report: Report | None = None) -> None:
-        """Places Gaussians round by round where the residual is, fitting without quantisation, as long as a round
-        lowers the squared error by `growth_gain` D for each Gaussian it adds."""
+        """Places Gaussians round by round where the residual is, fitting without quantisation, until two
+        rounds running lower the squared error by less than `growth_gain` D for each Gaussian they add."""
         s, target = self.settings, self.target
         width, height = target.size
         total = _energy(self.target.frames)
         number = max(8, round(s.first_density * width * height * math.sqrt(target.num_frames / 32)))
+        poor = 0
         for index in range(s.max_rounds):
             life = target.num_frames * (s.first_life if index < 2 else s.later_life)
             residual = self._residual(unquantised(self.parameters))
             error = _energy(residual)
             gain = (total - error) / number if index else math.inf
-            last = index == s.max_rounds - 1 or (index > 2 and gain < s.growth_gain * rules.allowed_error)
+            poor = poor + 1 if gain < s.growth_gain * rules.allowed_error else 0
+            last = index == s.max_rounds - 1 or (index > 3 and poor > 1)
             total = error
             theta = self.parameters.values["theta"].double().numpy()
             generation = grow.propose(
                 residual, number, len(self.parameters) + number, max(life, 0.5), theta, self.flow, target, self.rng
             )
             self.parameters.append(generation.values, generation.trajectory)
-            self._settle(generation.sigma, s.round_steps * (s.last_round if last else 1), last)
+            self._settle(generation.sigma, self.effort * s.round_steps * (s.last_round if last else 1), last)
             if report:
                 report(1.0 if last else (index + 1) / s.max_rounds)
             if last:
@@ -135,19 +149,36 @@ class SegmentFit:
     def train(self, rules: StepRules, geometry: Geometry, report: Report | None = None) -> Quantised:
         """Trains against the quantiser; returns the final quantised set (the parameters match it row by row)."""
         s, p = self.settings, self.parameters
-        for step in range(s.train_steps):
+        if s.reassign:
+            self._reassign()
+        steps = round(self.effort * s.train_steps)
+        for step in range(steps):
             q = self._quantise(rules, geometry)
-            if step % s.prune_every == s.prune_every - 1 and step < 0.9 * s.train_steps:
+            if step % s.prune_every == s.prune_every - 1 and step < 0.9 * steps:
                 alive = q.levels.abs().sum(1) > 0
                 if not bool(alive.all()):
                     p.keep(alive)
                     q = self._quantise(rules, geometry)
-            self._train_step(q, rules, 0.5 * (1 + math.cos(math.pi * step / s.train_steps)))
+            self._train_step(q, rules, 0.5 * (1 + math.cos(math.pi * step / steps)))
             if report and step % 50 == 49:
-                report((step + 1) / s.train_steps)
+                report((step + 1) / steps)
         q = self._quantise(rules, geometry)
         p.keep(q.levels.abs().sum(1) > 0)
         return self._quantise(rules, geometry)
+
+    def _reassign(self) -> None:
+        p = self.parameters
+        width, height = self.target.size
+        v = unquantised(p)
+        sigma = v["log_scale"].min(1)[0].exp().double().numpy()
+        chosen, means, residual = trajectories.reassign(
+            v["theta"].double().numpy(), self.target.basis, v["mean"].double().numpy(), v["residual"].double().numpy(),
+            p.trajectory.numpy(), v["centre"].double().numpy(), 1 / v["inverse_duration"].double().numpy(),
+            FLOAT_RESIDUAL_STEP * sigma, width, height,
+        )  # fmt: skip
+        p.trajectory = torch.from_numpy(chosen)
+        p.values["mean"] = torch.from_numpy(means).float()
+        p.values["residual"] = torch.from_numpy(residual).float()
 
     def _quantise(self, rules: StepRules, geometry: Geometry) -> Quantised:
         s = self.settings
@@ -163,11 +194,18 @@ class SegmentFit:
         slope = s.amplitude_price * _log_slope(q.levels)
         energy = q.ratio.square().sum(1, keepdim=True)
         slope += s.existence_price * 2 * q.ratio / (1 + energy).square()
+        if s.chroma_jump:
+            x = q.ratio[:, 1:]
+            slope[:, 1:] += s.chroma_jump * 2 * x / (1 + x.square()).square()
         slope *= price / q.amplitude_step
         gradients["luma"] = gradients["luma"] + slope[:, :1]
         gradients["chroma"] = gradients["chroma"] + slope[:, 1:]
-        motion = price * s.amplitude_price * _log_slope(q.residual_levels) / q.residual_step[:, None, None]
-        gradients["residual"] = gradients["residual"] + motion
+        motion = s.residual_price * _log_slope(q.residual_levels)
+        if s.residual_jump or s.residual_flag:
+            x = p.values["residual"] / q.residual_step[:, None, None]
+            motion += s.residual_jump * 2 * x / (1 + x.square()).square()
+            motion += s.residual_flag * 2 * x / (1 + x.square().sum((1, 2), keepdim=True)).square()
+        gradients["residual"] = gradients["residual"] + motion * (price / q.residual_step[:, None, None])
         p.adam(gradients, {name: rate * falling for name, rate in TRAIN_RATES.items()})
         _confine(p)
 

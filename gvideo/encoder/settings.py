@@ -8,13 +8,13 @@ from gvideo.encoder.fit import FitSettings
 from gvideo.errors import OptionError
 
 PRESETS: dict[str, FitSettings] = {
-    "fast": replace(FitSettings(), round_steps=40, train_steps=250, last_round=3.0),
+    "fast": replace(FitSettings(), round_steps=25, train_steps=300, max_rounds=14),
     "medium": FitSettings(),
-    "slow": replace(FitSettings(), round_steps=300, train_steps=2400),
+    "slow": replace(FitSettings(), round_steps=400, train_steps=5000),
 }
 
 #: `--crf` to distortion (eighths of an octave of 1/D), set so that the mean Y-PSNR equals x264's at the same number.
-CRF_ANCHOR, CRF_DISTORTION, CRF_SLOPE = 34.0, 56.0, 4.0
+CRF_ANCHOR, CRF_DISTORTION, CRF_SLOPE = 34.0, 99.0, 5.5
 MAX_CRF = 63.0
 
 

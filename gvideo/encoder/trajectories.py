@@ -124,3 +124,45 @@ def _refit(
     right = np.einsum("tk,ctf->kfc", b, moved).reshape(num_control * 3, 2)
     solution = np.linalg.solve(normal, right)
     return solution.reshape(num_control, 3, 2).transpose(0, 2, 1)
+
+
+def reassign(
+    theta: Float64,
+    basis: Float32,
+    means: Float64,
+    residual: Float64,
+    trajectory: Int64,
+    centres: Float64,
+    durations: Float64,
+    steps: Float64,
+    width: int,
+    height: int,
+) -> tuple[Int64, Float64, Float64]:
+    """Gives every Gaussian the trajectory that leaves the least residual motion, its path unchanged.
+
+    A B-spline's weights sum to one, so a path has absolute control points mean + displacement. Under trajectory m a
+    new mean is solved for the position at the life's centre, and the residual is what is left of the control points;
+    those beyond four sigmas of the life do not show and become zero. centres, durations f64 [N] frames; steps f64 [N]:
+    px that a residual is counted in. Returns (trajectory [N], means [N,2], residual [N,K,2]).
+    """
+    num_frames, num_control = basis.shape
+    own = np.einsum("nkcf,nf->nkc", theta[trajectory], motion.normalised(means, width, height))
+    path = means[:, None] + own + residual
+    frames = np.clip(np.round(centres), 0, num_frames - 1).astype(np.int64)
+    places = np.linspace(0, num_frames - 1, num_control)
+    shown = np.abs(places - np.clip(centres, 0, num_frames - 1)[:, None]) <= np.maximum(
+        4 * durations[:, None], (num_frames - 1) / max(num_control - 1, 1)
+    )
+    here = np.einsum("nk,nkc->nc", basis[frames].astype(np.float64), path).astype(np.float32)
+    best = np.full(len(means), np.inf)
+    chosen, new_means, new_residual = trajectory.copy(), means.copy(), residual.copy()
+    for m in range(len(theta)):
+        mean = solve_means(theta[m], basis, here, frames, width, height)
+        left = path - mean[:, None] - displacement_control(theta[m], mean, width, height)
+        left *= shown[..., None]
+        cost = np.log2(1 + np.abs(left) / steps[:, None, None]).sum((1, 2)) - 1.0 * (trajectory == m)
+        better = cost < best
+        best = np.where(better, cost, best)
+        chosen = np.where(better, m, chosen)
+        new_means[better], new_residual[better] = mean[better], left[better]
+    return chosen, new_means, new_residual

@@ -25,7 +25,7 @@ _BLOCKS: dict[str, int] = {
     "trajectory_same": 8,
     "trajectory": 15,
     "residual_flag": 4 * 4,
-    "residual_zero": 3 * 8,
+    "residual_zero": 5 * 9,
     "residual": 8 + 8,
     "luma": 8 * (14 + 8),
     "luma_sign": 3,

@@ -200,7 +200,27 @@ def _code_trajectory(c, table, i, parameters, found, count):  # type: ignore[no-
 
 
 @exact_kernel
-def _code_residual(c, table, residual, i):  # type: ignore[no-untyped-def]
+def _reach(table, i, k, rules, parameters):  # type: ignore[no-untyped-def]
+    """How far control point k lies from a Gaussian's life: 0 within a sigma, 1 within 2, 2 within 4, 3 beyond;
+    4 if it is always alive."""
+    duration = table[i, DURATION]
+    if duration == PERMANENT:
+        return 4
+    num_frames, num_control = parameters[NUM_FRAMES], parameters[NUM_CONTROL]
+    bits = steps.centre_bits(rules, table[i, PRECISION], duration, num_frames)
+    centre = (((2 * table[i, CENTRE] + 1) * num_frames * 16) >> bits) - num_frames * 8
+    place = (k * (num_frames - 1) * 16) // max(num_control - 1, 1)
+    sigma = (16 << (duration >> 1)) >> 1
+    if duration & 1:
+        sigma = (sigma * 181) >> 7
+    distance = abs(place - centre)
+    if distance <= sigma:
+        return 0
+    return 1 if distance <= 2 * sigma else (2 if distance <= 4 * sigma else 3)
+
+
+@exact_kernel
+def _code_residual(c, table, residual, i, rules, parameters):  # type: ignore[no-untyped-def]
     """Residual motion: whether there is any, then the control points in order of time."""
     c.registers[ATTRIBUTE] = 8
     n = residual.shape[1]
@@ -219,7 +239,8 @@ def _code_residual(c, table, residual, i):  # type: ignore[no-untyped-def]
         near = min(before, 2)
         other = min(abs(residual[i, k - 1]), 2) if k & 1 else 0
         value = residual[i, k]
-        nonzero = code_bit(c, ctx.RESIDUAL_ZERO + 3 * near + other, 1 if value != 0 else 0)
+        reach = _reach(table, i, k >> 1, rules, parameters)
+        nonzero = code_bit(c, ctx.RESIDUAL_ZERO + 9 * reach + 3 * near + other, 1 if value != 0 else 0)
         if nonzero == 0:
             residual[i, k] = 0
             continue
@@ -324,7 +345,7 @@ def walk_layer(c, table, residual, start, stop, rules, parameters, block_map):  
         problem = _code_trajectory(c, table, i, parameters, found, count)
         if problem != OK:
             return problem
-        problem = _code_residual(c, table, residual, i)
+        problem = _code_residual(c, table, residual, i, rules, parameters)
         if problem != OK:
             return problem
         luma_near = 0

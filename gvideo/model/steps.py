@@ -36,7 +36,7 @@ ANISOTROPY = np.array(
 class StepRules:
     """Constants of a sequence that shape all steps; offsets in sixteenths of an octave.
 
-    distortion: D = 2^(-distortion/8) is the squared error that a parameter may add (units: full scale squared,
+    distortion: D = 2^(4 - distortion/8) is the squared error that a parameter may add (units: full scale squared,
     summed over pixels and frames). chroma: chroma step over luma step, in sixteenths. residual: octaves by which
     the step of residual motion exceeds that of the position. trajectory: the step of trajectories is 2^trajectory px.
     """
@@ -52,7 +52,7 @@ class StepRules:
     @property
     def allowed_error(self) -> float:
         """D, the squared error per parameter."""
-        return float(2.0 ** (-self.distortion / 8))
+        return float(2.0 ** (4 - self.distortion / 8))
 
     def with_distortion(self, distortion: int) -> StepRules:
         """The same rules at another quality."""
