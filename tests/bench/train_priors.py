@@ -31,9 +31,7 @@ def samples_of(path: Path) -> list[Sample]:
     found = []
     for number, place in enumerate(stream.segments):
         decoded = stream.decode_segment(number)
-        found.append(
-            (decoded.symbols, decoded.rules, stream.header.width, stream.header.height, place.num_frames)
-        )
+        found.append((decoded.symbols, decoded.rules, stream.header.width, stream.header.height, place.num_frames))
     return found
 
 
