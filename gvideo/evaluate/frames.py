@@ -158,4 +158,5 @@ def _rounded(codes: NDArray[Any], depth: int) -> UInt8:
         eight: UInt8 = codes
         return eight
     shift = depth - 8
-    return np.minimum((codes.astype(np.uint32) + (1 << (shift - 1))) >> shift, 255).astype(np.uint8)
+    rounded = (codes.astype(np.uint32) + (1 << (shift - 1))) >> shift
+    return np.asarray(np.minimum(rounded, 255), np.uint8)
