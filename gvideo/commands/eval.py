@@ -80,7 +80,7 @@ def _evaluate(args: argparse.Namespace) -> Evaluation:
         segment_seconds=args.segment, preset=args.preset, threads=args.threads, seed=args.seed,
     )  # fmt: skip
     root = args.cache or default_root()
-    line = _Line()
+    line = ProgressLine()
     try:
         evaluation = evaluate(args.clips, settings, root, line.show)
         if args.report and evaluation.points:
@@ -136,7 +136,7 @@ def _aligned(table: list[tuple[str, ...]]) -> list[str]:
     return ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in table]
 
 
-class _Line:
+class ProgressLine:
     """Progress on one line of a terminal; every half minute a line of its own where there is none."""
 
     def __init__(self) -> None:

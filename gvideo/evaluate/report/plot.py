@@ -42,7 +42,7 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 
 def line_chart(
-    lines: Sequence[Line], x_label: str, y_label: str, *, log_x: bool = False, width: int = 520, height: int = 340
+    lines: Sequence[Line], x_label: str, y_label: str, *, log_x: bool = False, width: int = 400, height: int = 290
 ) -> str:
     """Curves with their points marked; each point's tooltip gives its values. The legend is the page's."""
     lines = [Line(k.label, [p for p in k.points if _usable(p, log_x)], k.colour, k.dashed, k.strong) for k in lines]
@@ -101,13 +101,13 @@ def _padded(low: float, high: float, log: bool) -> tuple[float, float]:
 
 
 def stacked_bar(parts: Sequence[tuple[str, float]], total: float) -> str:
-    """One bar of 100 % in HTML, its legend under it: largest first."""
-    ordered = sorted((p for p in parts if p[1] > 0), key=lambda p: -p[1])
+    """One bar of 100 % in HTML, its legend under it: largest first, a colour for each name by its place in `parts`."""
+    colours = {name: k % 12 for k, (name, _) in enumerate(parts)}
     pieces, legend = [], []
-    for k, (name, value) in enumerate(ordered):
-        share = 100 * value / total
-        pieces.append(f'<i class="b{k % 12}" style="width:{share:.2f}%" title="{escape(name)} {share:.1f} %"></i>')
-        legend.append(f'<span><i class="b{k % 12}"></i>{escape(name)} <b>{share:.1f} %</b></span>')
+    for name, value in sorted((p for p in parts if p[1] > 0), key=lambda p: -p[1]):
+        share, colour = 100 * value / total, f"b{colours[name]}"
+        pieces.append(f'<i class="{colour}" style="width:{share:.2f}%" title="{escape(name)} {share:.1f} %"></i>')
+        legend.append(f'<span><i class="{colour}"></i>{escape(name)} <b>{share:.1f} %</b></span>')
     return f'<div class="bar">{"".join(pieces)}</div><p class="legend">{"".join(legend)}</p>'
 
 
