@@ -86,9 +86,8 @@ def prepare(clip: Path, folder: Path, size: tuple[int, int] | None, num_frames: 
         durations: list[int] = []
         first, end = 0, 0
         rate = video.average_rate
-        frames = list(video.code_frames()) if rate is None else None
         with open_sink(path, stored, frame_rate=None if rate is None else Fraction(rate)) as sink:
-            for frame in frames if frames is not None else video.code_frames():
+            for frame in video.code_frames():
                 codes = _eight_bits(frame, video.format, stored)
                 sink.write_codes(codes, frame.pts, frame.duration)
                 first = frame.pts if not durations else first
