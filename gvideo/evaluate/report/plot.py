@@ -102,7 +102,7 @@ def _padded(low: float, high: float, log: bool) -> tuple[float, float]:
 
 def stacked_bar(parts: Sequence[tuple[str, float]], total: float) -> str:
     """One bar of 100 % in HTML, its legend under it: largest first, a colour for each name by its place in `parts`."""
-    colours = {name: k % 12 for k, (name, _) in enumerate(parts)}
+    colours = {name: k % 14 for k, (name, _) in enumerate(parts)}
     pieces, legend = [], []
     for name, value in sorted((p for p in parts if p[1] > 0), key=lambda p: -p[1]):
         share, colour = 100 * value / total, f"b{colours[name]}"

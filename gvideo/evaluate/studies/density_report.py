@@ -203,5 +203,5 @@ def _loss_chart(runs: Sequence[Run]) -> str:
         points = [(float(n), statistics.median(v) * 1000) for n, v in losses.items()]
         lines.append(plot.Line(group, points, f"c{k}", strong=group == "constant"))
         legend.append(f'<span><i class="k c{k}"></i>{escape(group)}</span>')
-    chart = plot.line_chart(lines, "Gaussians (64×64)", "best loss × 1000, median over seeds", width=760)
+    chart = plot.line_chart(lines, "Gaussians (64×64)", "best loss × 1000, median over seeds", width=560)
     return f'<p class="legend">{"".join(legend)}</p><figure>{chart}</figure>'

@@ -154,12 +154,14 @@ def write_sweep(spec: Spec, runs: Sequence[SweepRun], problems: Sequence[str], f
     steps_table = convergence_table(runs)
     sections = [
         f"<h1>Sweep of {escape(', '.join(spec.parameters))}</h1><p>{len(runs)} runs: {len(spec.combinations())} "
-        f"combinations, {len(won)} clips, {len(spec.seeds)} seeds. Scores are from 0 (best on its clip) to 1.</p>",
+        f"combinations, {len(won)} clips, {len(spec.seeds)} seeds. Scores are from 0 (best on its clip) to 1. Losses "
+        "during training are of shifted pictures where the grid is shifted, which interpolation makes smoother: a large "
+        "offset flatters best_loss. final_loss and truth_loss are of the picture itself.</p>",
         f"<ul>{''.join(f'<li>{escape(k)}</li>' for k in summary(spec, runs).splitlines())}</ul>",
         "<h3>Ranking</h3>", html_table(table), "<h3>Winners</h3>", html_table(distribution),
         "<h3>Steps to converge</h3>",
         html_table(steps_table) if len(steps_table) > 1 else '<p class="note">Encodes report no loss by step.</p>',
-        "<h3>Heat maps</h3>", *heat_maps(spec, runs),
+        "<h3>Heat maps of the combined score</h3>", f'<div class="maps">{"".join(heat_maps(spec, runs))}</div>',
         f"<h3>What went wrong</h3><ul>{''.join(f'<li>{escape(p)}</li>' for p in problems) or '<li>nothing</li>'}</ul>",
     ]  # fmt: skip
     page = folder / "sweep.html"
@@ -185,5 +187,12 @@ def heat_maps(spec: Spec, runs: Sequence[SweepRun]) -> list[str]:
                         if clip in chosen and c[0] == a and (len(names) < 2 or c[1] == b)]  # fmt: skip
                 line.append(statistics.mean(cell) if cell else None)
             values.append(line)
-        maps.append(plot.heat_map([str(a) for a in rows], [str(b) for b in columns], values, f"{label}: {title}"))
+        maps.append(
+            plot.heat_map(
+                [str(a) for a in rows],
+                [str(b) for b in columns],
+                values,
+                f"{label}: {title}" if chosen == clips else label,
+            )
+        )
     return maps
