@@ -155,8 +155,8 @@ def write_sweep(spec: Spec, runs: Sequence[SweepRun], problems: Sequence[str], f
     sections = [
         f"<h1>Sweep of {escape(', '.join(spec.parameters))}</h1><p>{len(runs)} runs: {len(spec.combinations())} "
         f"combinations, {len(won)} clips, {len(spec.seeds)} seeds. Scores are from 0 (best on its clip) to 1. Losses "
-        "during training are of shifted pictures where the grid is shifted, which interpolation makes smoother: a large "
-        "offset flatters best_loss. final_loss and truth_loss are of the picture itself.</p>",
+        "during training are of shifted pictures where the grid is shifted, which interpolation makes smoother: a "
+        "large offset flatters best_loss. final_loss and truth_loss are of the picture itself.</p>",
         f"<ul>{''.join(f'<li>{escape(k)}</li>' for k in summary(spec, runs).splitlines())}</ul>",
         "<h3>Ranking</h3>", html_table(table), "<h3>Winners</h3>", html_table(distribution),
         "<h3>Steps to converge</h3>",
