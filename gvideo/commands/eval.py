@@ -1,8 +1,9 @@
-"""`gvideo eval`: is it better than x264 on my clip?
+"""compare with x264, x265, SVT-AV1 and VVenC on clips of your own
 
     gvideo eval CLIP… [--size WxH] [--frames N] [--crf LIST] [--anchors x264,x265,svtav1,vvenc] [--report DIR]
 
-Exit code 0 when something was compared, 2 when nothing could be done. Also `python -m gvideo.commands.eval`.
+Encodes the same frames with gvideo and its anchors, decodes what was written, and reports bytes, PSNR, SSIM, MS-SSIM,
+VMAF, XPSNR, flicker, times and Bjøntegaard deltas. Exit code 2 when nothing could be compared.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gvideo.errors import GVideoError, OptionError
 
@@ -21,14 +22,8 @@ if TYPE_CHECKING:
     from gvideo.evaluate.compare import Evaluation
 
 
-def add_parser(subparsers: Any) -> None:
-    """Adds the subcommand."""
-    parser = subparsers.add_parser(
-        "eval",
-        help="compare with x264, x265, SVT-AV1 and VVenC on clips of your own",
-        description="Encodes the same frames with gvideo and its anchors, decodes what was written, and reports "
-        "bytes, PSNR, SSIM, MS-SSIM, VMAF, XPSNR, flicker, times and Bjøntegaard deltas.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `gvideo eval`."""
     parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP", help="video files")
     parser.add_argument("--size", metavar="WxH", help="resize to this size first, such as 352x288")
     parser.add_argument("--frames", type=int, metavar="N", help="use the first N frames only")
@@ -43,23 +38,16 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="of every codec")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write report.html, TSV and JSON there")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="where results are kept for the next run")
-    parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Runs the comparison."""
-    try:
-        evaluation = _evaluate(args)
-    except GVideoError as error:
-        print(f"gvideo eval: {error}", file=sys.stderr)
-        return 2
+def run(args: argparse.Namespace) -> None:
+    """Runs the comparison. What failed is named on stderr and the rest goes on; GVideoError if nothing is left."""
+    evaluation = _evaluate(args)
     for problem in evaluation.problems:
         print(f"gvideo eval: {problem}", file=sys.stderr)
     if not evaluation.points:
-        print("gvideo eval: nothing could be compared", file=sys.stderr)
-        return 2
+        raise GVideoError("nothing could be compared")
     print(summary(evaluation))
-    return 0
 
 
 def _evaluate(args: argparse.Namespace) -> Evaluation:
@@ -161,15 +149,3 @@ class ProgressLine:
     def end(self) -> None:
         if self.live and self.shown > 0:
             print(file=sys.stderr)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Runs the subcommand alone."""
-    parser = argparse.ArgumentParser(prog="gvideo")
-    add_parser(parser.add_subparsers(required=True))
-    args = parser.parse_args(["eval", *(sys.argv[1:] if argv is None else argv)])
-    return int(args.run(args))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,9 +1,9 @@
-"""`gvideo study`: experiments on the fit itself.
+"""experiments on the fit: how many Gaussians a picture wants, parameter sweeps
 
     gvideo study density [--quick] [--images FILE…] [--report DIR]        how many Gaussians a picture wants
     gvideo study sweep SPEC.yaml [--report DIR]                            any grid of parameters
 
-Exit code 0 when something was measured, 2 when nothing could be. Also `python -m gvideo.commands.study`.
+Exit code 2 when nothing could be measured.
 """
 
 from __future__ import annotations
@@ -12,14 +12,12 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from gvideo.errors import GVideoError, OptionError
 
 
-def add_parser(subparsers: Any) -> None:
-    """Adds the subcommand."""
-    parser = subparsers.add_parser("study", help="experiments on the fit: densities, parameter sweeps")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `gvideo study`."""
     kinds = parser.add_subparsers(required=True, metavar="STUDY")
     density = kinds.add_parser("density", help="how many Gaussians a picture wants")
     density.add_argument("--images", nargs="+", default=[], metavar="FILE", help="pictures or clips (first frame) too")
@@ -29,24 +27,24 @@ def add_parser(subparsers: Any) -> None:
     density.add_argument(
         "--quick", action="store_true", help="few counts, sizes and steps: a minute instead of an hour"
     )
-    density.set_defaults(run=_density)
+    density.set_defaults(study=_density)
     sweep = kinds.add_parser("sweep", help="a grid of parameters over clips")
     sweep.add_argument(
         "spec", type=Path, metavar="SPEC.yaml", help="what to run (see gvideo/evaluate/studies/sweep.py)"
     )
-    sweep.set_defaults(run=_sweep)
+    sweep.set_defaults(study=_sweep)
     for one in (density, sweep):
         one.add_argument("--report", type=Path, default=Path("study"), metavar="DIR", help="default: %(default)s")
         one.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes")
         one.add_argument("--cache", type=Path, metavar="DIR", help="where results are kept for the next run")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Runs the chosen study."""
-    return int(args.run(args))
+    args.study(args)
 
 
-def _density(args: argparse.Namespace) -> int:
+def _density(args: argparse.Namespace) -> None:
     from gvideo.commands.eval import ProgressLine
     from gvideo.evaluate.cache import default_root
     from gvideo.evaluate.studies import density
@@ -61,27 +59,24 @@ def _density(args: argparse.Namespace) -> int:
                 600, 2, (density.FIRST, "texture", *args.images), (32, 64), (20, 35, 40, 65, 70, 100),
                 (0.005, 0.015, 0.03, 0.06),
             )  # fmt: skip
-    except ValueError:
-        return _failed(OptionError(f"--sizes {args.sizes}: whole numbers with commas between them wanted"))
+    except ValueError as error:
+        raise OptionError(f"--sizes {args.sizes}: whole numbers with commas between them wanted") from error
     line = ProgressLine()
     try:
         runs, problems = density.run_density(settings, args.cache or default_root(), args.workers, line.show)
         page = write_density(runs, settings, problems, args.report) if any(r.record for r in runs) else None
-    except GVideoError as error:
-        return _failed(error)
     finally:
         line.end()
     for problem in problems:
         print(f"gvideo study: {problem}", file=sys.stderr)
     if page is None:
-        return 2
+        raise GVideoError("nothing could be measured")
     for number, answer in enumerate(answers(runs), 1):
         print(f"{number:2d}. {answer}")
     print(page)
-    return 0
 
 
-def _sweep(args: argparse.Namespace) -> int:
+def _sweep(args: argparse.Namespace) -> None:
     from gvideo.commands.eval import ProgressLine
     from gvideo.evaluate.cache import default_root
     from gvideo.evaluate.studies.sweep import read_spec, run_sweep
@@ -92,31 +87,11 @@ def _sweep(args: argparse.Namespace) -> int:
         spec = read_spec(args.spec)
         runs, problems = run_sweep(spec, args.cache or default_root(), args.workers, line.show)
         page = write_sweep(spec, runs, problems, args.report) if runs else None
-    except GVideoError as error:
-        return _failed(error)
     finally:
         line.end()
     for problem in problems:
         print(f"gvideo study: {problem}", file=sys.stderr)
     if page is None:
-        return 2
+        raise GVideoError("nothing could be measured")
     print(summary(spec, runs))
     print(page)
-    return 0
-
-
-def _failed(error: GVideoError) -> int:
-    print(f"gvideo study: {error}", file=sys.stderr)
-    return 2
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Runs the subcommand alone."""
-    parser = argparse.ArgumentParser(prog="gvideo")
-    add_parser(parser.add_subparsers(required=True))
-    args = parser.parse_args(["study", *(sys.argv[1:] if argv is None else argv)])
-    return run(args)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

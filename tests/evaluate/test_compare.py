@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gvideo.commands import eval as command
+from gvideo import cli
 from gvideo.errors import OptionError
 from gvideo.evaluate import anchors, points, tables
 from gvideo.evaluate.anchors import ANCHORS, AnchorSettings
@@ -150,10 +150,10 @@ def test_names_of_clips(tmp_path: Path) -> None:
 
 def test_command_says_two_when_nothing_could_be_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cache = ["--cache", str(tmp_path)]
-    assert command.main([str(tmp_path / "no.mp4"), *cache]) == 2
+    assert cli.main(["eval", str(tmp_path / "no.mp4"), *cache]) == 2
     assert "no.mp4" in capsys.readouterr().err
     for option in (["--crf", "high"], ["--crf", "99"], ["--anchors", "divx"], ["--size", "big"], ["--frames", "0"]):
-        assert command.main([str(tmp_path / "no.mp4"), *option, *cache]) == 2
+        assert cli.main(["eval", str(tmp_path / "no.mp4"), *option, *cache]) == 2
         assert option[0] in capsys.readouterr().err
 
 
@@ -162,7 +162,7 @@ def test_command_prints_the_comparison(
 ) -> None:
     assert evaluation.points
     arguments = ["--crf", "36,44,52", "--anchors", "x264", "--preset", "fast", "--threads", "1", "--cache"]
-    assert command.main([str(clip), *arguments, str(cache)]) == 0
+    assert cli.main(["eval", str(clip), *arguments, str(cache)]) == 0
     printed = capsys.readouterr().out
     assert "gvideo fast" in printed
     assert "x264 medium, tune psnr" in printed

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gvideo.commands import study as command
+from gvideo import cli
 from gvideo.errors import OptionError
 from gvideo.evaluate.studies import density, sweep, sweep_report
 from gvideo.evaluate.studies.density import DensitySettings, Run
@@ -120,7 +120,7 @@ def _spec(path: Path, **changes: object) -> Path:
 def test_sweep_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = _spec(tmp_path / "spec.json")
     arguments = ["sweep", str(spec), "--report", str(tmp_path / "out"), "--workers", "1", "--cache", str(tmp_path)]
-    assert command.main(arguments) == 0
+    assert cli.main(["study", *arguments]) == 0
     printed = capsys.readouterr().out
     assert "8 runs; best of all" in printed
     with (tmp_path / "out/runs.csv").open() as file:
