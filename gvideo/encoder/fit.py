@@ -51,6 +51,8 @@ class FitSettings:
     precision_bias: float = 0.0
     permanent_at: float = 1.0
     prune_every: int = 25
+    growth_rate: float = 1.0
+    train_rate: float = 1.0
     reassign: bool = True
     num_trajectories: int = 8
 
@@ -65,7 +67,7 @@ FLOAT_RESIDUAL_STEP = 0.35
 
 #: Steps of a preset are those of this picture size; smaller ones take up to MAX_EFFORT times as many.
 REFERENCE_PIXELS = 352 * 288
-MAX_EFFORT = 2.0
+MAX_EFFORT = 3.0
 
 Report = Callable[[float], None]
 
@@ -115,7 +117,9 @@ class SegmentFit:
         """Adam on everything after a generation of that sigma; in the last round the rates fall to zero."""
         wide = max(1.0, sigma / 6)
         for step in range(int(steps)):
-            falling = 0.5 * (1 + math.cos(math.pi * step / steps)) if last else 1.0
+            falling = self.settings.growth_rate
+            if last:
+                falling *= 0.5 * (1 + math.cos(math.pi * step / steps))
             rates = {name: rate * falling for name, rate in RATES.items()} | {"theta": THETA_RATE * falling}
             rates["mean"] *= wide
             rates["residual"] *= wide
@@ -159,7 +163,7 @@ class SegmentFit:
                 if not bool(alive.all()):
                     p.keep(alive)
                     q = self._quantise(rules, geometry)
-            self._train_step(q, rules, 0.5 * (1 + math.cos(math.pi * step / steps)))
+            self._train_step(q, rules, s.train_rate * 0.5 * (1 + math.cos(math.pi * step / steps)))
             if report and step % 50 == 49:
                 report((step + 1) / steps)
         q = self._quantise(rules, geometry)
