@@ -34,9 +34,9 @@ class FitSettings:
     growth: float = 0.3
     max_rounds: int = 14
     growth_gain: float = 4.0
-    round_steps: int = 60
+    round_steps: int = 45
     last_round: float = 3.0
-    train_steps: int = 1000
+    train_steps: int = 750
     frames_per_step: int = 4
     first_life: float = 0.5
     later_life: float = 0.12

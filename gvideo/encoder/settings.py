@@ -8,7 +8,7 @@ from gvideo.encoder.fit import FitSettings
 from gvideo.errors import OptionError
 
 PRESETS: dict[str, FitSettings] = {
-    "fast": replace(FitSettings(), round_steps=20, train_steps=350, max_rounds=11),
+    "fast": replace(FitSettings(), round_steps=12, train_steps=250, max_rounds=10),
     "medium": FitSettings(),
     "slow": replace(FitSettings(), round_steps=150, train_steps=2500, max_rounds=18, last_round=4.0),
 }
