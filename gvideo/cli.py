@@ -22,6 +22,8 @@ COMMANDS = {
     "encode": "gvideo.commands.encode",
     "decode": "gvideo.commands.decode",
     "info": "gvideo.commands.info",
+    "eval": "gvideo.commands.eval",
+    "study": "gvideo.commands.study",
 }
 EXIT_BAD_INPUT, EXIT_INTERRUPTED = 2, 130
 

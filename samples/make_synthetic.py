@@ -108,7 +108,7 @@ CLIPS: dict[str, Clip] = {c.__name__: c for c in (shapes, pan, cut, flash, fade,
 def write_clip(path: Path, name: str, num_frames: int = 50, height: int = 90, width: int = 160) -> None:
     """Write one clip as .mkv."""
     with av.open(str(path), "w", format="matroska") as container:
-        container.flags |= av.container.Flags.bitexact.value
+        container.flags |= av.container.Flags.bitexact.value  # type: ignore[operator]
         video = container.add_stream("ffv1", rate=RATE)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         video.codec_context.time_base = Fraction(1, RATE)

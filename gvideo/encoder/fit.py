@@ -32,11 +32,11 @@ class FitSettings:
 
     first_density: float = 0.002
     growth: float = 0.3
-    max_rounds: int = 18
+    max_rounds: int = 14
     growth_gain: float = 4.0
-    round_steps: int = 100
-    last_round: float = 4.0
-    train_steps: int = 1200
+    round_steps: int = 60
+    last_round: float = 3.0
+    train_steps: int = 1000
     frames_per_step: int = 4
     first_life: float = 0.5
     later_life: float = 0.12
@@ -50,7 +50,7 @@ class FitSettings:
     lagrangian: float = 4.0
     precision_bias: float = 0.0
     permanent_at: float = 1.0
-    prune_every: int = 50
+    prune_every: int = 25
     reassign: bool = True
     num_trajectories: int = 8
 

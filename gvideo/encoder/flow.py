@@ -5,6 +5,8 @@ Flow is DIS (Kroeger et al., ECCV 2016) as OpenCV implements it, on 8-bit luma.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -22,7 +24,7 @@ class Flow:
         self.backward = np.zeros(shape, np.float32)
         if min(self.height, self.width) < 16:
             return  # DIS needs a few patches a side; tiny frames get trajectories at rest
-        estimator = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        estimator: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         codes = [np.ascontiguousarray(np.clip(f * 255 + 0.5, 0, 255).astype(np.uint8)) for f in luma]
         for k in range(self.num_frames - 1):
             self.forward[k] = estimator.calc(codes[k], codes[k + 1], None)

@@ -46,7 +46,7 @@ def propose(
 ) -> Generation:
     """`count` new Gaussians against a residual f32 [T,3,H,W] (source less picture). total: Gaussians there will be.
     life: sigma of a new life, frames. theta f64 [M,K,2,3]."""
-    num_frames, _, height, width = residual.shape
+    _, _, height, width = residual.shape
     sigma = math.sqrt(width * height / max(total, 1)) * START_SIGMA
     kernel = int(sigma) // 2 * 2 + 1
     energy = _energy(residual[:, 0], kernel, max(1, int(life / 2) // 2 * 2 + 1))
@@ -84,7 +84,8 @@ def _energy(luma: Float32, space: int, time: int) -> Float32:
     sums = np.concatenate([np.zeros_like(pooled[:1]), np.cumsum(pooled, 0, dtype=np.float64)])
     index = np.arange(len(luma))
     low, high = np.maximum(index - time // 2, 0), np.minimum(index + time // 2 + 1, len(luma))
-    return ((sums[high] - sums[low]) / (high - low)[:, None, None]).astype(np.float32)
+    mean: Float32 = ((sums[high] - sums[low]) / (high - low)[:, None, None]).astype(np.float32)
+    return mean
 
 
 def _sample(energy: Float32, count: int, rng: np.random.Generator) -> Int64:

@@ -8,13 +8,13 @@ from gvideo.encoder.fit import FitSettings
 from gvideo.errors import OptionError
 
 PRESETS: dict[str, FitSettings] = {
-    "fast": replace(FitSettings(), round_steps=25, train_steps=300, max_rounds=14),
+    "fast": replace(FitSettings(), round_steps=20, train_steps=350, max_rounds=11),
     "medium": FitSettings(),
-    "slow": replace(FitSettings(), round_steps=400, train_steps=5000),
+    "slow": replace(FitSettings(), round_steps=150, train_steps=2500, max_rounds=18, last_round=4.0),
 }
 
 #: `--crf` to distortion (eighths of an octave of 1/D), set so that the mean Y-PSNR equals x264's at the same number.
-CRF_ANCHOR, CRF_DISTORTION, CRF_SLOPE = 34.0, 99.0, 5.5
+CRF_ANCHOR, CRF_DISTORTION, CRF_SLOPE = 34.0, 92.0, 4.5
 MAX_CRF = 63.0
 
 

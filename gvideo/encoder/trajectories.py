@@ -70,7 +70,8 @@ def track_weights(tracks: Float32, frames: Int64, spread: float, width: int, hei
 
 def displacement_control(theta: Float64, means: Float64, width: int, height: int) -> Float64:
     """Control points f64 [n,K,2] of one trajectory [K,2,3] at means [n,2]."""
-    return np.einsum("kcf,nf->nkc", theta, motion.normalised(means, width, height))
+    control: Float64 = np.einsum("kcf,nf->nkc", theta, motion.normalised(means, width, height))
+    return control
 
 
 def solve_means(theta: Float64, basis: Float32, points: Float32, frames: Int64, width: int, height: int) -> Float64:

@@ -1,0 +1,97 @@
+"""experiments on the fit: how many Gaussians a picture wants, parameter sweeps
+
+    gvideo study density [--quick] [--images FILE…] [--report DIR]        how many Gaussians a picture wants
+    gvideo study sweep SPEC.yaml [--report DIR]                            any grid of parameters
+
+Exit code 2 when nothing could be measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from gvideo.errors import GVideoError, OptionError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `gvideo study`."""
+    kinds = parser.add_subparsers(required=True, metavar="STUDY")
+    density = kinds.add_parser("density", help="how many Gaussians a picture wants")
+    density.add_argument("--images", nargs="+", default=[], metavar="FILE", help="pictures or clips (first frame) too")
+    density.add_argument("--sizes", default="32,64,128", metavar="LIST", help="longer sides, px (default: %(default)s)")
+    density.add_argument("--steps", type=int, default=4000, help="of every fit (default: %(default)s)")
+    density.add_argument("--seeds", type=int, default=5, help="how many (default: %(default)s)")
+    density.add_argument(
+        "--quick", action="store_true", help="few counts, sizes and steps: a minute instead of an hour"
+    )
+    density.set_defaults(study=_density)
+    sweep = kinds.add_parser("sweep", help="a grid of parameters over clips")
+    sweep.add_argument(
+        "spec", type=Path, metavar="SPEC.yaml", help="what to run (see gvideo/evaluate/studies/sweep.py)"
+    )
+    sweep.set_defaults(study=_sweep)
+    for one in (density, sweep):
+        one.add_argument("--report", type=Path, default=Path("study"), metavar="DIR", help="default: %(default)s")
+        one.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes")
+        one.add_argument("--cache", type=Path, metavar="DIR", help="where results are kept for the next run")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Runs the chosen study."""
+    args.study(args)
+
+
+def _density(args: argparse.Namespace) -> None:
+    from gvideo.commands.eval import ProgressLine
+    from gvideo.evaluate.cache import default_root
+    from gvideo.evaluate.studies import density
+    from gvideo.evaluate.studies.density_report import answers, write_density
+
+    try:
+        sides = tuple(int(s) for s in args.sizes.split(","))
+        pictures = (*density.DensitySettings().pictures, *args.images)
+        settings = density.DensitySettings(steps=args.steps, seeds=args.seeds, pictures=pictures, sides=sides)
+        if args.quick:
+            settings = density.DensitySettings(
+                600, 2, (density.FIRST, "texture", *args.images), (32, 64), (20, 35, 40, 65, 70, 100),
+                (0.005, 0.015, 0.03, 0.06),
+            )  # fmt: skip
+    except ValueError as error:
+        raise OptionError(f"--sizes {args.sizes}: whole numbers with commas between them wanted") from error
+    line = ProgressLine()
+    try:
+        runs, problems = density.run_density(settings, args.cache or default_root(), args.workers, line.show)
+        page = write_density(runs, settings, problems, args.report) if any(r.record for r in runs) else None
+    finally:
+        line.end()
+    for problem in problems:
+        print(f"gvideo study: {problem}", file=sys.stderr)
+    if page is None:
+        raise GVideoError("nothing could be measured")
+    for number, answer in enumerate(answers(runs), 1):
+        print(f"{number:2d}. {answer}")
+    print(page)
+
+
+def _sweep(args: argparse.Namespace) -> None:
+    from gvideo.commands.eval import ProgressLine
+    from gvideo.evaluate.cache import default_root
+    from gvideo.evaluate.studies.sweep import read_spec, run_sweep
+    from gvideo.evaluate.studies.sweep_report import summary, write_sweep
+
+    line = ProgressLine()
+    try:
+        spec = read_spec(args.spec)
+        runs, problems = run_sweep(spec, args.cache or default_root(), args.workers, line.show)
+        page = write_sweep(spec, runs, problems, args.report) if runs else None
+    finally:
+        line.end()
+    for problem in problems:
+        print(f"gvideo study: {problem}", file=sys.stderr)
+    if page is None:
+        raise GVideoError("nothing could be measured")
+    print(summary(spec, runs))
+    print(page)
