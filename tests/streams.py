@@ -8,8 +8,8 @@ import numpy as np
 
 from gvideo.bitstream import headers, units
 from gvideo.bitstream.headers import IndexEntry, SegmentHeader, SequenceHeader
-from gvideo.decoder.stream import rules_of
 from gvideo.entropy.segment import encode_segment
+from gvideo.entropy.sequence import SequenceState, rules_of
 from gvideo.model import quantize
 from gvideo.model import symbols as sym
 from gvideo.model.steps import StepRules, scale_step
