@@ -15,12 +15,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gvideo.encoder.price import Events, Sample, best_corrections, record
+from gvideo.bitstream.headers import SequenceHeader
+from gvideo.encoder.price import Sample, best_corrections, context_bits, record
 from gvideo.entropy import coder, contexts, walk
 from gvideo.entropy.jit import exact_kernel
-from gvideo.entropy.priors import Corrections, corrected
+from gvideo.entropy.priors import Corrections, format_corrections
 from gvideo.entropy.segment import block_map
-from gvideo.entropy.sequence import SequenceState
 from gvideo.model import codebooks as cb
 from gvideo.model import steps
 from gvideo.model import symbols as sym
@@ -29,11 +29,13 @@ from gvideo.types import Float64, Int64
 
 SIZES = (8, 16, 32, 63)
 ITERATIONS = 8
-#: A colour or life that is never coded as an index; its price keeps scalar coding the choice.
+#: Price of an index that does not exist.
 _NEVER = 1e9
+#: Magnitudes of a residual that have a price of their own.
 _LENGTHS = 32
+#: What each group's scalars count as (contexts.ATTRIBUTES).
 _ATTRIBUTES_OF = ((2, 3, 4), (9, 10), (5, 6))
-#: Sizes of entries in the header, bits.
+#: Bits of an entry in the header.
 _ENTRY_BITS = 24
 
 
@@ -54,9 +56,10 @@ class Plan:
     corrections: Corrections = field(default_factory=Corrections)
     prices: tuple[Prices | None, Prices | None, Prices | None] = (None, None, None)
 
-    def sequence(self, plain: SequenceState) -> SequenceState:
-        """The state that a decoder will make of the header."""
-        return replace(plain, codebooks=self.codebooks, start=corrected(plain.start, self.corrections))
+    def header(self, plain: SequenceHeader) -> SequenceHeader:
+        """A sequence header with codebooks and priors."""
+        codebooks, priors = format_codebooks(self.codebooks), format_corrections(self.corrections)
+        return replace(plain, codebooks=codebooks, priors=priors)
 
     def choices(self, sample: Sample, scalar: Float64 | None = None) -> Int64:
         """Indices i64 [N,3] of a segment. sample: with a sequence state without codebooks. scalar: scalar_bits."""
@@ -97,7 +100,7 @@ def scalar_bits(sample: Sample) -> Float64:
 
 
 @exact_kernel
-def _residuals(row, group, entry, rules, num_frames, out):  # type: ignore[no-untyped-def]
+def residuals_of(row, group, entry, rules, num_frames, out):  # type: ignore[no-untyped-def]
     """Residuals of one Gaussian from one entry, as the walk codes them. Returns how many components are coded."""
     precision = row[sym.PRECISION]
     out[:] = 0
@@ -132,7 +135,7 @@ def _assign_all(table, group, entries, residual, rules, num_frames, index, refin
         g = min(table[i, sym.PRECISION], 3)
         best[i], bits[i] = 0, scalar[i] + index[g, 0]
         for e in range(len(entries)):
-            coded = _residuals(table[i], group, entries[e], rules, num_frames, out)
+            coded = residuals_of(table[i], group, entries[e], rules, num_frames, out)
             cost = index[g, e + 1]
             if out[0] == 0 and out[1] == 0 and out[2] == 0:
                 cost += refined[g, 0] if residual else 0.0
@@ -235,11 +238,11 @@ def _middle(members: Int64, group: int, residual: bool) -> Int64:
     if not residual:
         rows, counts = np.unique(members, axis=0, return_counts=True)
         return np.asarray(rows[counts.argmax()], np.int64)
-    middle = np.median(members, axis=0)
+    middle: Float64 = np.asarray(np.median(members, axis=0), np.float64)
     if group == cb.SHAPE:
         turns = np.exp(2j * np.pi * members[:, 2] / (1 << cb.CIRCLE_BITS)).sum()
         middle[2] = np.angle(turns) / (2 * np.pi) * (1 << cb.CIRCLE_BITS) % (1 << cb.CIRCLE_BITS)
-    rounded = np.round(middle).astype(np.int64)
+    rounded: Int64 = np.round(middle).astype(np.int64)
     if group == cb.SHAPE:
         rounded[2] %= 1 << cb.CIRCLE_BITS
     return rounded
@@ -252,51 +255,35 @@ def fit_codebook(
     values = np.concatenate([_common(s, group) for s in samples])
     precision = np.concatenate([s.symbols.table[:, sym.PRECISION] for s in samples])
     alone = np.concatenate([bits[:, group] for bits in scalar])
-    entries = _start(values, alone, size, residual, np.random.default_rng(size))
+    entries = _sorted(_start(values, alone, size, residual, np.random.default_rng(size)))
     prices = _first_prices(len(entries))
     for iteration in range(ITERATIONS):
-        if len(entries) == 0:
-            break
-        entries = entries[np.lexsort(entries.T[::-1])]
         book = Codebook(entries, residual)
-        if iteration == 0:
-            prices = _first_prices(len(entries))
         found = [_assign(s, group, book, prices, bits[:, group]) for s, bits in zip(samples, scalar, strict=True)]
         best, bits, residuals = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        last = iteration == ITERATIONS - 1
-        kept = []
-        for e in range(len(entries)):
-            members = best == e + 1
-            escape = alone[members] + prices.index[np.minimum(precision[members], 3), 0]
-            if (escape - bits[members]).sum() * weight > (_ENTRY_BITS if iteration >= 2 else 0):
-                kept.append(entries[e] if last else _middle(values[members], group, residual))
-        if last:
-            # the prices of the last round belong to the entries that are left
-            if len(kept) == len(entries):
-                return book, _prices(precision, best, residuals, len(entries))
-            book = Codebook(np.array(kept, np.int64).reshape(-1, 3), residual)
-            found = [
-                _assign(s, group, book, _first_prices(len(kept)), b[:, group])
-                for s, b in zip(samples, scalar, strict=True)
-            ]
-            best, bits, residuals = (np.concatenate(parts) for parts in zip(*found, strict=True))
-            return book, _prices(precision, best, residuals, len(kept))
-        moved = np.array(kept, np.int64).reshape(-1, 3)
-        numbers = [e for e in range(len(entries)) if (best == e + 1).any()]
-        if len(moved) == len(entries) and len(numbers) == len(entries):
+        escape = alone + prices.index[np.minimum(precision, 3), 0]
+        saved = np.bincount(best, weights=escape - bits, minlength=len(entries) + 1)[1:] * weight
+        # entries may find their place first; then each must pay for its bits in the header
+        kept = np.flatnonzero(saved > (_ENTRY_BITS if iteration >= 2 else 0))
+        if len(kept) == len(entries) and iteration == ITERATIONS - 1:
+            return book, _prices(precision, best, residuals, len(entries))
+        places = np.zeros(len(entries) + 1, np.int64)
+        places[kept + 1] = np.arange(1, len(kept) + 1)
+        best = places[best]
+        prices = _prices(precision, best, residuals, len(kept))
+        entries = entries[kept]
+        if iteration < ITERATIONS - 2 and len(kept):
+            moved = np.stack([_middle(values[best == e + 1], group, residual) for e in range(len(kept))])
             order = np.lexsort(moved.T[::-1])
-            prices = _prices(precision, _renumbered(best, order), residuals, len(entries))
-        else:
-            prices = _first_prices(len(moved))
-        entries = moved
-    return Codebook(np.zeros((0, 3), np.int64)), prices
+            places = np.concatenate([[0], 1 + np.argsort(order)])
+            entries, prices = moved[order], _prices(precision, places[best], residuals, len(kept))
+        if len(entries) == 0:
+            break
+    return Codebook(entries, residual), prices
 
 
-def _renumbered(best: Int64, order: Int64) -> Int64:
-    """Indices after the entries were put in another order."""
-    places = np.zeros(len(order) + 1, np.int64)
-    places[order + 1] = np.arange(1, len(order) + 1)
-    return places[best]
+def _sorted(entries: Int64) -> Int64:
+    return entries[np.lexsort(entries.T[::-1])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,11 +300,13 @@ def evaluate(
     """Bits of a plan's codebooks with the corrections that suit them."""
     chosen = [plan.choices(s, bits) for s, bits in zip(samples, scalar, strict=True)]
     coded = [replace(s, sequence=replace(s.sequence, codebooks=plan.codebooks)) for s in samples]
-    events: Events = record(coded, chosen)
+    events = record(coded, chosen)
     block = 8 * len(format_codebooks(plan.codebooks))
-    corrections, bits = best_corrections(events, samples[0].sequence.start, weight if with_priors else 1e-9)
-    if not with_priors:
-        bits *= 1e9 * weight
+    start = samples[0].sequence.start
+    if with_priors:
+        corrections, bits = best_corrections(events, start, weight)
+    else:
+        corrections, bits = Corrections(), (float(context_bits(events, start).sum()) + events.raw_bits) * weight
     return Trial(replace(plan, corrections=corrections), bits + block + (8 if block else 0))
 
 
@@ -336,9 +325,7 @@ def train(samples: list[Sample], weight: float = 1.0) -> Plan:
     return best.plan
 
 
-def trials(
-    samples: list[Sample], scalar: list[Float64], plan: Plan, group: int, weight: float = 1.0
-) -> list[Trial]:
+def trials(samples: list[Sample], scalar: list[Float64], plan: Plan, group: int, weight: float = 1.0) -> list[Trial]:
     """The plan with codebooks of all kinds for one group."""
     found = []
     for residual in (False, True):

@@ -124,7 +124,7 @@ def _best_states(bit, first, before, limit, table, codes, bits):  # type: ignore
             ones += bit[k] & 1
         side = 128 if 2 * ones > high - low else 0
         rare = (min(ones, high - low - ones) + 0.4) / (high - low + 0.8)
-        middle = int(round(-4 * np.log2(rare))) - 4
+        middle = round(-4 * np.log2(rare)) - 4
         for v in range(max(middle - _SPREAD, 0), min(middle + _SPREAD, 31) + 1):
             for age in range(4):
                 code = side | (v & 3) << 2 | (v >> 2) << 4 | age

@@ -1,6 +1,6 @@
 """Groups of symbols coded by an index into a codebook (SYNTAX.md §6.5, §6.7), within the visit of walk.py.
 
-    index 0: scalar coding follows     index > 0: the entry predicts the group; exact, or a residual a component
+index 0: scalar coding follows     index > 0: the entry predicts the group; exact, or a residual a component
 """
 
 from __future__ import annotations
