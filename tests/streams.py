@@ -9,11 +9,13 @@ import numpy as np
 from gvideo.bitstream import headers, units
 from gvideo.bitstream.headers import IndexEntry, SegmentHeader, SequenceHeader
 from gvideo.encoder.codebooks import residuals_of
+from gvideo.entropy.contexts import NUM_CONTEXTS
+from gvideo.entropy.priors import Corrections, format_corrections
 from gvideo.entropy.segment import encode_segment
 from gvideo.entropy.sequence import SequenceState, rules_of
 from gvideo.model import quantize
 from gvideo.model import symbols as sym
-from gvideo.model.codebooks import LIMITS, Codebook, Codebooks
+from gvideo.model.codebooks import LIMITS, Codebook, Codebooks, format_codebooks
 from gvideo.model.steps import StepRules, scale_step
 from gvideo.model.symbols import SegmentSymbols, cells, interleave
 
@@ -81,6 +83,18 @@ def random_codebooks(rng: np.random.Generator, size: int = 5) -> Codebooks:
         entries = entries[np.lexsort(entries.T[::-1])]
         books.append(Codebook(entries, bool(len(entries) and rng.random() < 0.6)))
     return Codebooks((books[0], books[1], books[2]))
+
+
+def shared_header(seed: int) -> SequenceHeader:
+    """A header with three codebooks and corrected start states."""
+    rng = np.random.default_rng(seed)
+    entries = tuple((int(c), int(rng.integers(256))) for c in np.flatnonzero(rng.random(NUM_CONTEXTS) < 0.05))
+    books = random_codebooks(rng, 40)
+    while not all(len(b.entries) for b in books.groups):
+        books = random_codebooks(rng, 40)
+    return SequenceHeader(
+        48, 32, 1000, 40, codebooks=format_codebooks(books), priors=format_corrections(Corrections(entries))
+    )
 
 
 def random_choices(
