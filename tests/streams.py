@@ -1,4 +1,4 @@
-"""Streams made by hand for tests: random legal symbols, coded and put into units. No encoder, no torch."""
+"""Streams made by hand for tests: random legal symbols, coded and put into units. No torch."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ import numpy as np
 
 from gvideo.bitstream import headers, units
 from gvideo.bitstream.headers import IndexEntry, SegmentHeader, SequenceHeader
-from gvideo.decoder.stream import rules_of
+from gvideo.encoder.codebooks import residuals_of
+from gvideo.entropy.contexts import NUM_CONTEXTS
+from gvideo.entropy.priors import Corrections, format_corrections
 from gvideo.entropy.segment import encode_segment
+from gvideo.entropy.sequence import SequenceState, rules_of
 from gvideo.model import quantize
 from gvideo.model import symbols as sym
+from gvideo.model.codebooks import LIMITS, Codebook, Codebooks, format_codebooks
 from gvideo.model.steps import StepRules, scale_step
 from gvideo.model.symbols import SegmentSymbols, cells, interleave
 
@@ -69,6 +73,47 @@ def random_symbols(
     )
 
 
+def random_codebooks(rng: np.random.Generator, size: int = 5) -> Codebooks:
+    """Legal codebooks: groups without entries, with a residual and without."""
+    books = []
+    for limits in LIMITS:
+        entries = np.zeros((int(rng.integers(0, size + 1)), 3), np.int64)
+        for column, (low, high) in enumerate(limits):
+            entries[:, column] = rng.integers(low, high + 1, len(entries))
+        entries = entries[np.lexsort(entries.T[::-1])]
+        books.append(Codebook(entries, bool(len(entries) and rng.random() < 0.6)))
+    return Codebooks((books[0], books[1], books[2]))
+
+
+def shared_header(seed: int) -> SequenceHeader:
+    """A header with three codebooks and corrected start states."""
+    rng = np.random.default_rng(seed)
+    entries = tuple((int(c), int(rng.integers(256))) for c in np.flatnonzero(rng.random(NUM_CONTEXTS) < 0.05))
+    books = random_codebooks(rng, 40)
+    while not all(len(b.entries) for b in books.groups):
+        books = random_codebooks(rng, 40)
+    return SequenceHeader(
+        48, 32, 1000, 40, codebooks=format_codebooks(books), priors=format_corrections(Corrections(entries))
+    )
+
+
+def random_choices(
+    rng: np.random.Generator, symbols: SegmentSymbols, sequence: SequenceState, num_frames: int
+) -> np.ndarray:
+    """Random legal indices: any entry where a residual may follow, else those that fit exactly."""
+    chosen = np.zeros((len(symbols.table), 3), np.int64)
+    rules = sequence.rules.as_array()
+    for group, book in enumerate(sequence.codebooks.groups):
+        for i, row in enumerate(symbols.table):
+            left = np.ones(3, np.int64)
+            wanted = int(rng.integers(0, len(book.entries) + 1))
+            if wanted and not book.residual:
+                residuals_of(row, group, book.entries[wanted - 1], rules, num_frames, left)
+                wanted = 0 if left.any() else wanted
+            chosen[i, group] = wanted
+    return chosen
+
+
 @dataclass(frozen=True)
 class Made:
     """A stream and what it was made of."""
@@ -100,6 +145,7 @@ def make_stream(
     sequence = sequence or SequenceHeader(width, height, 1000, 40, matrix=6, primaries=6, transfer=6)
     sequence = replace(sequence, width=width, height=height)
     rules = replace(rules_of(sequence), distortion=56)
+    state = SequenceState.of(sequence).with_distortion(56)
     parts, entries, made, segment_headers = [], [], [], []
     for _ in range(num_segments):
         symbols = random_symbols(
@@ -116,7 +162,8 @@ def make_stream(
             num_frames, 56, symbols.num_control, symbols.num_trajectories, symbols.cell_bits, num_layers, symbols.base,
             symbols.margins, durations,
         )  # fmt: skip
-        payloads = encode_segment(symbols, header, rules, width, height)
+        chosen = random_choices(rng, symbols, state, num_frames)
+        payloads = encode_segment(symbols, header, state, width, height, chosen)
         data = b"".join(units.format_unit(units.LAYER if k else units.SEGMENT, p) for k, p in enumerate(payloads))
         if extra_units:
             data += units.format_unit(units.METADATA, b"about this") + units.format_unit(0x44, b"from the future")

@@ -23,6 +23,7 @@ from gvideo.errors import BitstreamError, InvalidError, TruncatedError
 from gvideo.types import ColourDescription, Float64, Int64, VideoFormat
 
 if TYPE_CHECKING:
+    from gvideo.entropy.sequence import SequenceState
     from gvideo.model.steps import StepRules
     from gvideo.model.symbols import SegmentSymbols
 
@@ -85,6 +86,7 @@ class Stream:
     def __init__(self, source: Source) -> None:
         self.source = ByteSource(source)
         self._ticks: dict[int, Int64] = {}
+        self._sequence: SequenceState | None = None
         try:
             with self._named():
                 self._check_signature()
@@ -156,17 +158,20 @@ class Stream:
     def decode_segment(self, number: int, num_layers: int | None = None) -> DecodedSegment:
         """A segment's symbols from its first num_layers layers (all: None)."""
         from gvideo.entropy.segment import decode_segment
+        from gvideo.entropy.sequence import SequenceState
 
         payloads = [self.payload(unit) for unit in self.segment_units(number, num_layers)]
         with self._named(f"segment {number}: "):
             h = self.header
-            header, symbols, rules, cost = decode_segment(payloads, rules_of(h), h.width, h.height)
+            if self._sequence is None:
+                self._sequence = SequenceState.of(h)
+            header, symbols, rules, cost = decode_segment(payloads, self._sequence, h.width, h.height)
             if header.num_frames != self.segments[number].num_frames:
                 raise InvalidError(f"index: {self.segments[number].num_frames} frames, there are {header.num_frames}")
         return DecodedSegment(header, symbols, rules, cost, tuple(len(p) for p in payloads))
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_ticks": {}}
+        return {**self.__dict__, "_ticks": {}, "_sequence": None}
 
     # --- reading
 
@@ -281,14 +286,6 @@ class Stream:
         if ticks[-1] != place.end:
             raise InvalidError(f"index: segment {number} lasts {ticks[-1] - place.start} ticks, the index differs")
         return ticks
-
-
-def rules_of(h: SequenceHeader) -> StepRules:
-    """Step rules of a sequence, without the distortion, which each segment sets."""
-    from gvideo.model.steps import StepRules
-
-    r = h.rules
-    return StepRules(0, r.position, r.angle, r.centre, r.chroma, r.residual, r.trajectory)
 
 
 def _format_of(h: SequenceHeader) -> VideoFormat:

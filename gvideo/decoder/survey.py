@@ -40,12 +40,14 @@ class SegmentSurvey:
 @dataclass(frozen=True, slots=True)
 class Survey:
     """A whole stream. Framing: signature, types, lengths and checksums of units. Headers: the fields of sequence,
-    index, segments and layers. Both in bytes."""
+    index, segments and layers, without the sequence's codebooks and priors, which stand apart. All in bytes."""
 
     segments: tuple[SegmentSurvey, ...]
     num_framing_bytes: int
     num_header_bytes: int
     num_unknown_bytes: int
+    num_codebook_bytes: int = 0
+    num_prior_bytes: int = 0
 
     @property
     def num_gaussians(self) -> int:
@@ -60,6 +62,8 @@ class Survey:
         rows = [(name, float(bits)) for name, bits in zip(ATTRIBUTES, cost, strict=True)]
         known = [
             ("headers", 8.0 * self.num_header_bytes),
+            ("sequence codebooks", 8.0 * self.num_codebook_bytes),
+            ("sequence priors", 8.0 * self.num_prior_bytes),
             ("framing", 8.0 * self.num_framing_bytes),
             ("other units", 8.0 * self.num_unknown_bytes),
         ]
@@ -78,7 +82,9 @@ def survey(stream: Stream) -> Survey:
             header_bytes += unit.num_payload_bytes
         else:
             unknown += unit.num_payload_bytes
-    return Survey(tuple(_segment(stream, n) for n in range(len(stream.segments))), framing, header_bytes, unknown)
+    codebooks, priors = len(stream.header.codebooks), len(stream.header.priors)
+    segments = tuple(_segment(stream, n) for n in range(len(stream.segments)))
+    return Survey(segments, framing, header_bytes - codebooks - priors, unknown, codebooks, priors)
 
 
 def _segment(stream: Stream, number: int) -> SegmentSurvey:

@@ -1,6 +1,8 @@
 """A video file to a .gsv stream: frames to segments, segments to workers, payloads to units.
 
-source -> segmenter -> jobs -> pool (or the spool of an interrupted run) -> spool -> file, renamed when whole
+source -> segmenter -> jobs -> pool (or the spool of an interrupted run) -> spool
+       -> codebooks and priors of an even choice of segments -> the same symbols coded anew, if that is shorter
+       -> file, renamed when whole
 """
 
 from __future__ import annotations
@@ -9,12 +11,13 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gvideo.bitstream import headers, units
 from gvideo.bitstream.headers import IndexEntry, SequenceHeader
 from gvideo.encoder.pool import encode_all
+from gvideo.encoder.recode import even_choice, recode, reduce_segments
 from gvideo.encoder.scenes import Segmenter
 from gvideo.encoder.segment import SegmentJob, SegmentResult
 from gvideo.encoder.settings import EncodeSettings
@@ -136,19 +139,34 @@ class _Run:
 
     def run(self) -> EncodeReport:
         """Encodes everything and puts the stream together."""
-        entries = []
         for number, result in encode_all(self._jobs(), self.workers, self.threads, self._share):
             self._account(number, result)
             self.spool.store(self.keys[number], result)
         if not self.keys:
             raise OptionError(f"{self.video.path}: no frame of it is in the range asked for")
-        for key in self.keys:
-            result = self._stored(key)
-            size = sum(len(u) for u in _units(result))
-            entries.append(IndexEntry(size, result.num_frames, result.duration, 0))
-        size = self._write(entries)
+        header, keys = self._shared()
+        size = self._write(header, keys)
         self.spool.remove()
         return self._report(size)
+
+    def _shared(self) -> tuple[SequenceHeader, list[str]]:
+        """(the header, the spooled results to write): with codebooks and priors if they make the stream smaller."""
+        plain = sequence_header(self.video.format, self.frame_duration, self.start)
+        plan = reduce_segments(
+            (self._stored(self.keys[k]).payloads for k in even_choice(len(self.keys), self.num_gaussians)), plain,
+            len(self.keys),
+        )  # fmt: skip
+        header = plan.header(plain)
+        if header == plain:
+            return plain, self.keys
+        saved, keys = len(headers.format_sequence(plain)) - len(headers.format_sequence(header)), []
+        for key in self.keys:
+            result = self._stored(key)
+            coded = replace(result, payloads=tuple(recode(result.payloads, plain, header, plan)))
+            saved += _size(result) - _size(coded)
+            keys.append(key + ".shared")
+            self.spool.store(keys[-1], coded)
+        return (header, keys) if saved > 0 else (plain, self.keys)
 
     def _jobs(self) -> Iterator[tuple[int, SegmentJob]]:
         """Jobs that no earlier run has finished; those that one has are accounted for at once."""
@@ -182,7 +200,7 @@ class _Run:
         self.shares[number] = 1.0
         self.num_frames += result.num_frames
         self.num_gaussians += result.num_gaussians
-        self.num_bytes += sum(len(u) for u in _units(result))
+        self.num_bytes += _size(result)
         self.coded_ticks += result.duration
         self.luma_errors.append(result.luma_error)
         self._tell()
@@ -203,17 +221,20 @@ class _Run:
         pixels = self.num_frames * self.video.format.width * self.video.format.height
         return psnr_db(math.fsum(self.luma_errors) / pixels) if pixels else math.nan
 
-    def _write(self, entries: list[IndexEntry]) -> int:
+    def _write(self, header: SequenceHeader, keys: list[str]) -> int:
+        entries = []
+        for key in keys:
+            result = self._stored(key)
+            entries.append(IndexEntry(_size(result), result.num_frames, result.duration, 0))
         partial = self.target.with_name(self.target.name + ".partial")
         try:
             with partial.open("wb") as out:
                 out.write(units.SIGNATURE)
-                header = sequence_header(self.video.format, self.frame_duration, self.start)
                 out.write(units.format_unit(units.SEQUENCE, headers.format_sequence(header)))
                 if len(entries) >= MIN_INDEXED_SEGMENTS:
                     index = headers.format_index(headers.Index(tuple(entries)))
                     out.write(units.format_unit(units.INDEX, index))
-                for key in self.keys:
+                for key in keys:
                     for unit in _units(self._stored(key)):
                         out.write(unit)
                 size = out.tell()
@@ -252,6 +273,10 @@ def psnr_db(mean_squared_error: float) -> float:
 def _units(result: SegmentResult) -> list[bytes]:
     kinds = [units.SEGMENT] + [units.LAYER] * (len(result.payloads) - 1)
     return [units.format_unit(kind, payload) for kind, payload in zip(kinds, result.payloads, strict=True)]
+
+
+def _size(result: SegmentResult) -> int:
+    return sum(len(u) for u in _units(result))
 
 
 def _usual_duration(frames: list[CodeFrame]) -> int:

@@ -18,6 +18,7 @@ from gvideo.encoder.objective import Target
 from gvideo.encoder.quantised import Geometry
 from gvideo.encoder.settings import EncodeSettings
 from gvideo.entropy.segment import encode_segment as encode_symbols
+from gvideo.entropy.sequence import SequenceState
 from gvideo.media import CodeFrame, planes_to_code_values
 from gvideo.model import motion, quantize
 from gvideo.model.steps import StepRules
@@ -96,7 +97,7 @@ def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResu
         len(symbols.layer_ends), base, symbols.margins,
         () if all(d == job.frame_duration for d in durations) else durations,
     )  # fmt: skip
-    payloads = encode_symbols(symbols, header, rules, fmt.width, fmt.height)
+    payloads = encode_symbols(symbols, header, SequenceState(rules), fmt.width, fmt.height)
     renderer = SegmentRenderer(symbols, rules, fmt.width, fmt.height, ticks)
     error = _luma_error(renderer, job.frames, fmt)
     return SegmentResult(tuple(payloads), num_frames, int(ticks[-1] - ticks[0]), error, len(symbols.table))

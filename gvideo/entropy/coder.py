@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from gvideo.entropy.jit import exact_kernel
 
-COUNT, WRITE, READ = 0, 1, 2
+#: RECORD counts, and notes context << 1 | bit of every adaptive bit in the buffer, two bytes each, as far as it holds.
+RECORD, COUNT, WRITE, READ = -1, 0, 1, 2
 
 LOW, RANGE, CODE, POSITION, CACHE, PENDING, MODE, END, ATTRIBUTE = range(9)
 NUM_REGISTERS = 9
@@ -132,12 +133,23 @@ def _apply(c, bound, bit):  # type: ignore[no-untyped-def]
 
 
 @exact_kernel
+def _note(c, event):  # type: ignore[no-untyped-def]
+    r = c.registers
+    if r[POSITION] + 2 <= r[END]:
+        c.buffer[r[POSITION]] = event >> 8
+        c.buffer[r[POSITION] + 1] = event & 0xFF
+    r[POSITION] += 2
+
+
+@exact_kernel
 def code_bit(c, context, bit):  # type: ignore[no-untyped-def]
     """Codes one bit with an adaptive context. Returns the bit (the one read in READ mode)."""
     r = c.registers
     p = np.int64(c.probability[context])
-    if r[MODE] != COUNT:
+    if r[MODE] > COUNT:
         bit = _apply(c, (r[RANGE] >> 16) * p, bit)
+    elif r[MODE] == RECORD:
+        _note(c, context << 1 | bit)
     q = p if bit == 0 else PROBABILITY_ONE - p
     c.cost[r[ATTRIBUTE]] += COST_TABLE[q >> 4]
     n = np.int64(c.seen[context])
@@ -157,7 +169,7 @@ def code_raw(c, num_bits, value):  # type: ignore[no-untyped-def]
     """Codes num_bits bits at even odds, highest first. Returns the value."""
     r = c.registers
     c.cost[r[ATTRIBUTE]] += num_bits
-    if r[MODE] == COUNT:
+    if r[MODE] <= COUNT:
         return value
     result = np.int64(0)
     for i in range(num_bits - 1, -1, -1):

@@ -35,6 +35,9 @@ _BLOCKS: dict[str, int] = {
     "red": 4 * (14 + 8),
     "chroma_sign": 6,
     "control": 3 * (8 + 8),
+    "vector_index": 3 * 4 * 63,
+    "vector_refined": 3 * 4,
+    "vector_residual": 3 * 3 * (6 + 8),
 }
 
 
@@ -74,6 +77,9 @@ RED_ZERO = OFFSETS["red_zero"]
 RED = OFFSETS["red"]
 CHROMA_SIGN = OFFSETS["chroma_sign"]
 CONTROL = OFFSETS["control"]
+VECTOR_INDEX = OFFSETS["vector_index"]
+VECTOR_REFINED = OFFSETS["vector_refined"]
+VECTOR_RESIDUAL = OFFSETS["vector_residual"]
 
 #: What bits are spent on, in the order of `Coder.cost`.
 ATTRIBUTES = (

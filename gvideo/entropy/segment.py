@@ -16,11 +16,12 @@ from gvideo.bitstream import headers
 from gvideo.bitstream.fields import Reader, Writer
 from gvideo.bitstream.headers import LayerHeader, SegmentHeader
 from gvideo.entropy import coder, contexts, priors, walk
+from gvideo.entropy.sequence import SequenceState
 from gvideo.errors import InvalidError
 from gvideo.model import symbols as sym
 from gvideo.model.steps import StepRules
 from gvideo.model.symbols import SegmentSymbols
-from gvideo.types import Float64
+from gvideo.types import Float64, Int64
 
 #: Room of a write buffer beyond the counted bits: the count rounds probabilities, the coder rounds its range. The
 #: kernels do not check; a byte for every Gaussian is far more than both can add up to.
@@ -37,17 +38,24 @@ def block_map(parameters: NDArray[np.int64]) -> NDArray[np.int64]:
 def visit(
     mode: int,
     symbols: SegmentSymbols,
-    rules: StepRules,
+    sequence: SequenceState,
     width: int,
     height: int,
     num_frames: int,
-    states: priors.States,
     buffers: Sequence[NDArray[np.uint8]] | None = None,
+    *,
+    choices: Int64 | None = None,
+    states: priors.States | None = None,
 ) -> tuple[list[coder.Coder], Float64]:
-    """One visit of all layers in COUNT, WRITE or READ mode; `states` are used up, READ fills `symbols`' arrays.
+    """One visit of all layers in any mode of the coder; READ fills `symbols`' arrays and `choices`. sequence: with the
+    segment's distortion. choices i64 [N,3]: index into the codebook of each group, 0 (or None) for scalar coding; an
+    entry without a residual must fit exactly. states: used up; by default the sequence's.
     Returns (a coder for each layer, bits f64 [attributes] spent in all). Raises InvalidError on a bad symbol."""
     parameters = sym.parameters_of(symbols, width, height, num_frames)
     neighbours = block_map(parameters)
+    states = sequence.states() if states is None else states
+    choices = np.zeros((len(symbols.table), 3), np.int64) if choices is None else choices
+    rules, books = sequence.rules.as_array(), sequence.codebooks.as_array()
     cost = np.zeros(len(contexts.ATTRIBUTES))
     coders, start = [], 0
     for layer, end in enumerate(symbols.layer_ends):
@@ -58,7 +66,7 @@ def visit(
             raise InvalidError("segment.trajectories: a control point out of range")
         parameters[walk.LAYER] = layer
         problem = walk.walk_layer(
-            c, symbols.table, symbols.residual, start, end, rules.as_array(), parameters, neighbours
+            c, symbols.table, symbols.residual, choices, start, end, rules, parameters, books, neighbours
         )
         if problem != walk.OK:
             raise InvalidError(f"segment.{walk.PROBLEMS[problem]}: a symbol out of range in layer {layer}")
@@ -68,19 +76,31 @@ def visit(
     return coders, cost
 
 
-def count_bits(symbols: SegmentSymbols, rules: StepRules, width: int, height: int, num_frames: int) -> Float64:
-    """Bits f64 [attributes] that a segment's symbols take, from the shipped start states."""
-    return visit(coder.COUNT, symbols, rules, width, height, num_frames, priors.start_states())[1]
+def count_bits(
+    symbols: SegmentSymbols,
+    sequence: SequenceState,
+    width: int,
+    height: int,
+    num_frames: int,
+    choices: Int64 | None = None,
+) -> Float64:
+    """Bits f64 [attributes] that a segment's symbols take."""
+    return visit(coder.COUNT, symbols, sequence, width, height, num_frames, choices=choices)[1]
 
 
 def encode_segment(
-    symbols: SegmentSymbols, header: SegmentHeader, rules: StepRules, width: int, height: int
+    symbols: SegmentSymbols,
+    header: SegmentHeader,
+    sequence: SequenceState,
+    width: int,
+    height: int,
+    choices: Int64 | None = None,
 ) -> list[bytes]:
-    """Payloads of a segment: the base unit's, then one a layer."""
-    counted, _ = visit(coder.COUNT, symbols, rules, width, height, header.num_frames, priors.start_states())
+    """Payloads of a segment: the base unit's, then one a layer. choices: as in `visit`."""
+    counted, _ = visit(coder.COUNT, symbols, sequence, width, height, header.num_frames, choices=choices)
     slack = _SLACK_BYTES + _SLACK_PER_GAUSSIAN * len(symbols.table)
     buffers = [np.zeros(int(c.cost.sum() / 8 * _SLACK_SHARE) + slack, np.uint8) for c in counted]
-    coders, _ = visit(coder.WRITE, symbols, rules, width, height, header.num_frames, priors.start_states(), buffers)
+    coders, _ = visit(coder.WRITE, symbols, sequence, width, height, header.num_frames, buffers, choices=choices)
     payloads, start = [], 0
     for layer, (c, end) in enumerate(zip(coders, symbols.layer_ends, strict=True)):
         writer = Writer()
@@ -94,10 +114,10 @@ def encode_segment(
 
 
 def decode_segment(
-    payloads: Sequence[bytes], rules_of: StepRules, width: int, height: int
+    payloads: Sequence[bytes], sequence: SequenceState, width: int, height: int
 ) -> tuple[SegmentHeader, SegmentSymbols, StepRules, Float64]:
     """(header, symbols, the segment's step rules, bits per attribute) of a base payload and any number of layer
-    payloads that follow it. rules_of: the sequence's rules, whose distortion the segment replaces."""
+    payloads that follow it."""
     readers = [Reader(p) for p in payloads]
     header = headers.visit_segment(readers[0])
     if len(payloads) > header.num_layers:
@@ -125,6 +145,6 @@ def decode_segment(
     cells_x, cells_y = sym.cells(width, height, header.cell_bits, header.margins)
     if max(cells_x, cells_y) > sym.MAX_CELLS:
         raise InvalidError(f"segment.shape: {cells_x}x{cells_y} cells, at most {sym.MAX_CELLS} a side")
-    rules = rules_of.with_distortion(header.distortion)
-    _, cost = visit(coder.READ, symbols, rules, width, height, header.num_frames, priors.start_states(), buffers)
-    return header, symbols, rules, cost
+    own = sequence.with_distortion(header.distortion)
+    _, cost = visit(coder.READ, symbols, own, width, height, header.num_frames, buffers)
+    return header, symbols, own.rules, cost

@@ -14,6 +14,19 @@ from gvideo.entropy import contexts as ctx
 from gvideo.entropy.binarise import code_signed, code_tree, code_unary
 from gvideo.entropy.coder import ATTRIBUTE, code_bit, code_raw
 from gvideo.entropy.jit import exact_kernel
+from gvideo.entropy.vectors import (
+    BAD_CELL,
+    BAD_MAGNITUDE,
+    BAD_SCALE,
+    BAD_TRAJECTORY,
+    MAX_MAGNITUDE,
+    OK,
+    PROBLEMS,
+    SCALAR,
+    code_colour,
+    code_life,
+    code_shape,
+)
 from gvideo.model import steps
 from gvideo.model.symbols import (
     ANGLE,
@@ -38,11 +51,7 @@ NUM_PARAMETERS = 7
 #: log2 of the cells along a side of a block of the neighbour map.
 BLOCK_BITS = 2
 NUM_NEIGHBOURS = 6
-#: Amplitudes and residuals beyond this are not legal.
-MAX_MAGNITUDE = 1 << 20
-
-OK, BAD_CELL, BAD_SCALE, BAD_TRAJECTORY, BAD_MAGNITUDE = range(5)
-PROBLEMS = ("", "cell", "scale", "trajectory", "magnitude")
+__all__ = ["OK", "PROBLEMS", "walk_layer", "walk_trajectories"]
 
 
 @exact_kernel
@@ -164,7 +173,7 @@ def _code_life(c, table, i, rules, parameters, permanent_near, duration_near):  
     if always:
         table[i, DURATION] = PERMANENT
         table[i, CENTRE] = 0
-        return
+        return OK
     duration = code_tree(c, ctx.DURATION + 31 * (4 * p + duration_near), 5, table[i, DURATION])
     table[i, DURATION] = duration
     c.registers[ATTRIBUTE] = 6
@@ -173,6 +182,7 @@ def _code_life(c, table, i, rules, parameters, permanent_near, duration_near):  
     low = bits - high
     top = code_tree(c, ctx.CENTRE + 15 * (high - 1), high, table[i, CENTRE] >> low) if high > 0 else 0
     table[i, CENTRE] = (top << low) | code_raw(c, low, table[i, CENTRE] & ((1 << low) - 1))
+    return OK
 
 
 @exact_kernel
@@ -305,8 +315,9 @@ def _code_position(c, table, i, rules, parameters):  # type: ignore[no-untyped-d
 
 
 @exact_kernel
-def walk_layer(c, table, residual, start, stop, rules, parameters, block_map):  # type: ignore[no-untyped-def]
+def walk_layer(c, table, residual, choices, start, stop, rules, parameters, books, block_map):  # type: ignore[no-untyped-def]
     """Visits Gaussians start..stop-1 of the table (ordered by Morton code of their cells). Returns OK or a problem.
+    choices i64 [N,3]: index into each group's codebook, 0 for scalar coding. books: Codebooks.as_array().
     block_map i64 [blocks + 1] (-1: none) carries the neighbours from layer to layer."""
     code, exponent = np.int64(0), 0
     found = np.empty(NUM_NEIGHBOURS, np.int64)
@@ -338,10 +349,16 @@ def walk_layer(c, table, residual, start, stop, rules, parameters, block_map):  
                 if ratio >= 12 and bits >= 3:
                     direction = table[j, ANGLE] >> (bits - 3)
                     break
-        problem = _code_shape(c, table, i, rules, direction)
+        problem = code_shape(c, table, i, rules, books, choices)
+        if problem == SCALAR:
+            problem = _code_shape(c, table, i, rules, direction)
         if problem != OK:
             return problem
-        _code_life(c, table, i, rules, parameters, permanent_near, duration_near)
+        problem = code_life(c, table, i, rules, parameters[NUM_FRAMES], books, choices)
+        if problem == SCALAR:
+            problem = _code_life(c, table, i, rules, parameters, permanent_near, duration_near)
+        if problem != OK:
+            return problem
         problem = _code_trajectory(c, table, i, parameters, found, count)
         if problem != OK:
             return problem
@@ -351,7 +368,9 @@ def walk_layer(c, table, residual, start, stop, rules, parameters, block_map):  
         luma_near = 0
         if count > 0:
             luma_near = 1 if table[found[0], LUMA] > 0 else 2
-        problem = _code_amplitudes(c, table, i, luma_near)
+        problem = code_colour(c, table, i, books, choices)
+        if problem == SCALAR:
+            problem = _code_amplitudes(c, table, i, luma_near)
         if problem != OK:
             return problem
         _code_position(c, table, i, rules, parameters)

@@ -18,6 +18,7 @@ import numpy as np
 
 from gvideo.decoder.stream import Stream
 from gvideo.entropy import coder, contexts, priors, segment
+from gvideo.entropy.sequence import SequenceState
 from gvideo.model.steps import StepRules
 from gvideo.model.symbols import SegmentSymbols
 
@@ -36,7 +37,8 @@ def samples_of(path: Path) -> list[Sample]:
 
 
 def count(sample: Sample, states: priors.States) -> np.ndarray:
-    return segment.visit(coder.COUNT, *sample, states)[1]
+    symbols, rules, *rest = sample
+    return segment.visit(coder.COUNT, symbols, SequenceState(rules), *rest, states=states)[1]
 
 
 def train(samples: list[Sample]) -> priors.States:

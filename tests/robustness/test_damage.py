@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from streams import join_units, make_stream, split_units
+from streams import join_units, make_stream, shared_header, split_units
 
 from gvideo import VideoDecoder
 from gvideo.bitstream import headers, units
@@ -21,6 +21,7 @@ from gvideo.errors import BitstreamError, InvalidError, TruncatedError, Unsuppor
 
 STREAM = make_stream(num_segments=2, num_layers=2, count=12)
 INDEXED = make_stream(num_segments=2, count=8, index=True, durations=(40, 41, 39, 40, 40, 40), extra_units=True)
+SHARED = make_stream(count=12, sequence=shared_header(1))
 FRAME = (48, 32)
 
 
@@ -93,7 +94,7 @@ def repaired_flips(data: bytes, count: int, seed: int) -> int:
     return good
 
 
-@pytest.mark.parametrize("made", [STREAM, INDEXED], ids=["plain", "indexed"])
+@pytest.mark.parametrize("made", [STREAM, INDEXED, SHARED], ids=["plain", "indexed", "shared"])
 def test_flipped_bits_under_right_checksums(made):
     assert repaired_flips(made.data, 4000, 2) > 100
 
@@ -101,7 +102,7 @@ def test_flipped_bits_under_right_checksums(made):
 BOUNDS_SCRIPT = """
 import sys; sys.path.insert(0, sys.argv[1]); sys.path.insert(0, sys.argv[1] + "/robustness")
 import test_damage
-for made in (test_damage.STREAM, test_damage.INDEXED):
+for made in (test_damage.STREAM, test_damage.INDEXED, test_damage.SHARED):
     test_damage.repaired_flips(made.data, 1500, 7)
 test_damage.test_random_bytes_as_symbols()
 print("all in bounds")
