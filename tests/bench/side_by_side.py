@@ -1,6 +1,6 @@
 """The picture of the README: source, gvideo, and x264 medium at no fewer bytes, one frame of the sample.
 
-    python tests/bench/side_by_side.py [CLIP] [--size WxH] [--frames N] [--crf Q] [--show FRAME] [-o docs/side_by_side.png]
+    python tests/bench/side_by_side.py [CLIP] [--size WxH] [--frames N] [--crf Q] [--show FRAME] [-o FILE.png]
 
 x264 runs with tune psnr and one keyframe a segment; its crf is raised in steps of 0.25 as long as the stream is no
 smaller than ours. Prints bytes and Y-PSNR of both.

@@ -1,7 +1,7 @@
 """Makes the golden streams anew: python tests/golden/make.py. Only a change of the bitstream is a reason to do so.
 
-Each stream is coded from a synthetic clip; golden.json holds hashes of its bytes, of every segment's symbols, and of the
-decoded 8-bit frames, together with the mean of each frame, which tells how far off a wrong one is.
+Each stream is coded from a synthetic clip; golden.json holds hashes of its bytes, of every segment's symbols, and of
+the decoded 8-bit frames, together with the mean of each frame, which tells how far off a wrong one is.
 """
 
 from __future__ import annotations
