@@ -27,7 +27,9 @@ from gvideo.model import symbols as sym
 from gvideo.model.codebooks import Codebook, Codebooks, format_codebooks
 from gvideo.types import Float64, Int64
 
-SIZES = (8, 16, 32, 63)
+#: Entries at most; an encode tries the first two, the bench all.
+SIZES = (8, 32, 16, 63)
+NUM_TRIED = 2
 ITERATIONS = 8
 #: Price of an index that does not exist.
 _NEVER = 1e9
@@ -319,17 +321,24 @@ def train(samples: list[Sample], weight: float = 1.0) -> Plan:
     scalar = [scalar_bits(s) for s in samples]
     best = evaluate(samples, scalar, Plan(), weight)
     for group in range(3):
-        for trial in trials(samples, scalar, best.plan, group, weight):
+        for trial in trials(samples, scalar, best.plan, group, weight, SIZES[:NUM_TRIED]):
             if trial.bits < best.bits:
                 best = trial
     return best.plan
 
 
-def trials(samples: list[Sample], scalar: list[Float64], plan: Plan, group: int, weight: float = 1.0) -> list[Trial]:
+def trials(
+    samples: list[Sample],
+    scalar: list[Float64],
+    plan: Plan,
+    group: int,
+    weight: float = 1.0,
+    sizes: tuple[int, ...] = SIZES,
+) -> list[Trial]:
     """The plan with codebooks of all kinds for one group."""
     found = []
     for residual in (False, True):
-        for size in SIZES:
+        for size in sizes:
             book, prices = fit_codebook(samples, scalar, group, size, residual, weight)
             if len(book.entries):
                 all_prices = list(plan.prices)

@@ -14,13 +14,15 @@ from gvideo.entropy.segment import decode_segment, encode_segment
 from gvideo.entropy.sequence import SequenceState
 
 #: Segments and Gaussians that training looks at: more would cost memory and time, and change little.
-MAX_SEGMENTS, MAX_GAUSSIANS = 64, 150_000
+MAX_SEGMENTS, MAX_GAUSSIANS = 64, 40_000
+#: But so many segments whatever they hold: corrections that fit two may fit no other.
+MIN_SEGMENTS = 8
 
 
 def even_choice(num_segments: int, num_gaussians: int) -> list[int]:
     """Numbers of the segments to train from, evenly spread."""
     mean = max(num_gaussians // max(num_segments, 1), 1)
-    wanted = min(num_segments, MAX_SEGMENTS, max(MAX_GAUSSIANS // mean, 2))
+    wanted = min(num_segments, MAX_SEGMENTS, max(MAX_GAUSSIANS // mean, MIN_SEGMENTS))
     return [(2 * k + 1) * num_segments // (2 * wanted) for k in range(wanted)]
 
 
