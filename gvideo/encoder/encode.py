@@ -29,6 +29,9 @@ from gvideo.types import VideoFormat
 
 #: An index is written for streams of at least so many segments; shorter ones are found by walking over them.
 MIN_INDEXED_SEGMENTS = 4
+#: Codebooks and corrected start states are trained for streams of at least so many segments; with two there was nothing
+#: to win on any clip, and training takes seconds.
+MIN_SHARING_SEGMENTS = 3
 #: Cores that share one segment at most; more threads than frames in a step have nothing to do.
 _MAX_THREADS = 4
 
@@ -152,6 +155,8 @@ class _Run:
     def _shared(self) -> tuple[SequenceHeader, list[str]]:
         """(the header, the spooled results to write): with codebooks and priors if they make the stream smaller."""
         plain = sequence_header(self.video.format, self.frame_duration, self.start)
+        if len(self.keys) < MIN_SHARING_SEGMENTS:
+            return plain, self.keys
         plan = reduce_segments(
             (self._stored(self.keys[k]).payloads for k in even_choice(len(self.keys), self.num_gaussians)), plain,
             len(self.keys),

@@ -18,8 +18,11 @@ from torch import Tensor
 from gvideo.encoder import grow, objective, trajectories
 from gvideo.encoder.flow import Flow
 from gvideo.encoder.objective import Target
+from gvideo.encoder.pack import pack
 from gvideo.encoder.parameters import RATES, THETA_RATE, Parameters, Values, empty
+from gvideo.encoder.prices import Prices, measure
 from gvideo.encoder.quantised import MAX_LOG_SCALE, MIN_LOG_SCALE, Geometry, Quantised, quantise, unquantised
+from gvideo.entropy.sequence import SequenceState
 from gvideo.model.steps import StepRules
 from gvideo.types import Float32, Float64, Int32
 
@@ -42,18 +45,13 @@ class FitSettings:
     later_life: float = 0.12
     motion_price: float = 0.1
     amplitude_price: float = 1.6
-    existence_price: float = 10.0
     residual_price: float = 1.6
-    residual_jump: float = 3.0
-    residual_flag: float = 0.0
-    chroma_jump: float = 1.5
+    price_share: float = 0.26
+    price_every: int = 250
     lagrangian: float = 4.0
     precision_bias: float = 0.0
     permanent_at: float = 1.0
     prune_every: int = 25
-    growth_rate: float = 1.0
-    train_rate: float = 1.0
-    reassign: bool = True
     num_trajectories: int = 8
 
 
@@ -83,6 +81,7 @@ class SegmentFit:
         width, height = target.size
         # small pictures cost little a step and deserve more of them
         self.effort = min(max(REFERENCE_PIXELS / (width * height), 1.0), MAX_EFFORT)
+        self.prices = Prices()
         self.parameters = empty(target.basis.shape[1], torch.from_numpy(theta.astype(np.float32)))
 
     def grow(self, rules: StepRules, report: Report | None = None) -> None:
@@ -117,9 +116,7 @@ class SegmentFit:
         """Adam on everything after a generation of that sigma; in the last round the rates fall to zero."""
         wide = max(1.0, sigma / 6)
         for step in range(int(steps)):
-            falling = self.settings.growth_rate
-            if last:
-                falling *= 0.5 * (1 + math.cos(math.pi * step / steps))
+            falling = 0.5 * (1 + math.cos(math.pi * step / steps)) if last else 1.0
             rates = {name: rate * falling for name, rate in RATES.items()} | {"theta": THETA_RATE * falling}
             rates["mean"] *= wide
             rates["residual"] *= wide
@@ -153,8 +150,7 @@ class SegmentFit:
     def train(self, rules: StepRules, geometry: Geometry, report: Report | None = None) -> Quantised:
         """Trains against the quantiser; returns the final quantised set (the parameters match it row by row)."""
         s, p = self.settings, self.parameters
-        if s.reassign:
-            self._reassign()
+        self._reassign()
         steps = round(self.effort * s.train_steps)
         for step in range(steps):
             q = self._quantise(rules, geometry)
@@ -163,12 +159,19 @@ class SegmentFit:
                 if not bool(alive.all()):
                     p.keep(alive)
                     q = self._quantise(rules, geometry)
-            self._train_step(q, rules, s.train_rate * 0.5 * (1 + math.cos(math.pi * step / steps)))
+            if step % s.price_every == s.price_every - 1:
+                self._measure_prices(q, rules, geometry)
+            self._train_step(q, rules, 0.5 * (1 + math.cos(math.pi * step / steps)))
             if report and step % 50 == 49:
                 report((step + 1) / steps)
         q = self._quantise(rules, geometry)
         p.keep(q.levels.abs().sum(1) > 0)
         return self._quantise(rules, geometry)
+
+    def _measure_prices(self, q: Quantised, rules: StepRules, geometry: Geometry) -> None:
+        width, height = self.target.size
+        symbols = pack(q, self.parameters.trajectory.numpy(), (0, 512, 512), width, height, geometry.cell_bits)
+        self.prices = measure(symbols, SequenceState(rules), width, height, geometry.num_frames)
 
     def _reassign(self) -> None:
         p = self.parameters
@@ -197,18 +200,14 @@ class SegmentFit:
         price = s.lagrangian * rules.allowed_error
         slope = s.amplitude_price * _log_slope(q.levels)
         energy = q.ratio.square().sum(1, keepdim=True)
-        slope += s.existence_price * 2 * q.ratio / (1 + energy).square()
-        if s.chroma_jump:
-            x = q.ratio[:, 1:]
-            slope[:, 1:] += s.chroma_jump * 2 * x / (1 + x.square()).square()
+        slope += s.price_share * self.prices.existence * 2 * q.ratio / (1 + energy).square()
+        slope[:, 1:] += s.price_share * self.prices.chroma * _jump_slope(q.ratio[:, 1:])
         slope *= price / q.amplitude_step
         gradients["luma"] = gradients["luma"] + slope[:, :1]
         gradients["chroma"] = gradients["chroma"] + slope[:, 1:]
         motion = s.residual_price * _log_slope(q.residual_levels)
-        if s.residual_jump or s.residual_flag:
-            x = p.values["residual"] / q.residual_step[:, None, None]
-            motion += s.residual_jump * 2 * x / (1 + x.square()).square()
-            motion += s.residual_flag * 2 * x / (1 + x.square().sum((1, 2), keepdim=True)).square()
+        levels = p.values["residual"] / q.residual_step[:, None, None]
+        motion += s.price_share * self.prices.residual * _jump_slope(levels)
         gradients["residual"] = gradients["residual"] + motion * (price / q.residual_step[:, None, None])
         p.adam(gradients, {name: rate * falling for name, rate in TRAIN_RATES.items()})
         _confine(p)
@@ -234,6 +233,11 @@ def _scale(gradients: Values, factor: float) -> None:
 def _log_slope(levels: Tensor) -> Tensor:
     """Derivative of log2(1 + |x|)."""
     return levels.sign() / ((1 + levels.abs()) * LN2)
+
+
+def _jump_slope(levels: Tensor) -> Tensor:
+    """Derivative of x² / (1 + x²), a smooth stand-in for "not zero"."""
+    return 2 * levels / (1 + levels.square()).square()
 
 
 def _confine(p: Parameters) -> None:
