@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gvideo.commands.options import parse_size
 from gvideo.errors import GVideoError, OptionError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _evaluate(args: argparse.Namespace) -> Evaluation:
     for crf in crfs:
         EncodeSettings(crf, args.preset, args.segment, args.seed)  # says what is wrong before anything is encoded
     settings = EvalSettings(
-        crfs=crfs, anchors=parse_anchors(args.anchors), size=_size(args.size), num_frames=args.frames,
+        crfs=crfs, anchors=parse_anchors(args.anchors), size=parse_size(args.size), num_frames=args.frames,
         segment_seconds=args.segment, preset=args.preset, threads=args.threads, seed=args.seed,
     )  # fmt: skip
     root = args.cache or default_root()
@@ -89,16 +90,6 @@ def _numbers(text: str) -> tuple[float, ...]:
     if not found:
         raise OptionError("--crf: at least one number wanted")
     return found
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    try:
-        width, height = (int(part) for part in text.lower().split("x"))
-    except ValueError as error:
-        raise OptionError(f"--size {text}: WIDTHxHEIGHT wanted, such as 352x288") from error
-    return width, height
 
 
 def summary(evaluation: Evaluation) -> str:

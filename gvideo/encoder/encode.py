@@ -133,7 +133,6 @@ class _Run:
         self.rules = StepRules(0)
         self.keys: list[str] = []
         self.counts: list[int] = []
-        self.durations: list[int] = []
         self.shares: dict[int, float] = {}
         self.resumed: set[int] = set()
         self.num_bytes = self.num_frames = self.num_gaussians = 0
@@ -187,7 +186,6 @@ class _Run:
             job = SegmentJob(tuple(frames), self.video.format, self.settings, self.frame_duration, self.rules)
             self.keys.append(job.key())
             self.counts.append(len(frames))
-            self.durations.append(sum(f.duration for f in frames))
             finished = self.spool.load(self.keys[-1])
             if finished is not None:
                 self.resumed.add(number)
