@@ -23,12 +23,14 @@ print(*(b - a for a, b in zip(t, t[1:])), t[3] - t[0])
 """
 IMPORTS = "import time; t = time.perf_counter(); import {name}; print(time.perf_counter() - t)"
 MEMORY = """
-import resource, sys, time
+import sys, time
+sys.path.insert(0, {tests!r})
+from memory import peak_megabytes
 import gvideo
 d = gvideo.VideoDecoder({path!r})
 started = time.perf_counter()
 {work}
-print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(time.perf_counter() - started, peak_megabytes())
 """
 WORK = {
     "iterate over RGB": "n = sum(1 for _ in d)",
@@ -62,7 +64,8 @@ def main() -> None:
         for name, seconds in zip(names, best(START.format(path=str(small))), strict=True):
             print(f"{name:29} {seconds:7.3f} s")
         for name, work in WORK.items():
-            code = MEMORY.format(path=str(large), work=work.format(path=str(large)))
+            options = {"path": str(large), "tests": str(Path(__file__).parent.parent)}
+            code = MEMORY.format(**options, work=work.format(path=str(large)))
             seconds, megabytes = best(code, 1)
             print(f"720p, 5000 Gaussians, 100 frames: {name:18} {seconds:6.2f} s {megabytes:6.0f} MB at most")
 
