@@ -96,6 +96,7 @@ def report_text(report: EncodeReport) -> str:
 def report_json(report: EncodeReport) -> str:
     """The report as a JSON object; numbers that JSON does not know (a perfect PSNR) are null."""
     fields = dataclasses.asdict(report)
+    del fields["losses"]  # thousands of numbers, for studies
     return json.dumps({k: v if math.isfinite(v) else None for k, v in fields.items()})
 
 

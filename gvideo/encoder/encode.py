@@ -50,7 +50,8 @@ class EncodeProgress:
 
 @dataclass(frozen=True, slots=True)
 class EncodeReport:
-    """What came out. luma_psnr_db over all frames, of what a decoder shows against the source's 8-bit-scaled codes."""
+    """What came out. luma_psnr_db over all frames, of what a decoder shows against the source's 8-bit-scaled codes.
+    losses: squared error (full scale) per pixel at every step of training, mean of all segments."""
 
     num_frames: int
     num_segments: int
@@ -62,6 +63,7 @@ class EncodeReport:
     elapsed_s: float
     frames_per_second: float
     num_resumed: int
+    losses: tuple[float, ...]
 
 
 def encode(
@@ -138,6 +140,7 @@ class _Run:
         self.num_bytes = self.num_frames = self.num_gaussians = 0
         self.coded_ticks = 0
         self.luma_errors: list[float] = []
+        self.losses: list[tuple[float, ...]] = []
 
     def run(self) -> EncodeReport:
         """Encodes everything and puts the stream together."""
@@ -206,6 +209,7 @@ class _Run:
         self.num_bytes += _size(result)
         self.coded_ticks += result.duration
         self.luma_errors.append(result.luma_error)
+        self.losses.append(result.losses)
         self._tell()
 
     def _share(self, number: int, share: float) -> None:
@@ -225,10 +229,8 @@ class _Run:
         return psnr_db(math.fsum(self.luma_errors) / pixels) if pixels else math.nan
 
     def _write(self, header: SequenceHeader, keys: list[str]) -> int:
-        entries = []
-        for key in keys:
-            result = self._stored(key)
-            entries.append(IndexEntry(_size(result), result.num_frames, result.duration, 0))
+        results = (self._stored(key) for key in keys)
+        entries = [IndexEntry(_size(r), r.num_frames, r.duration, 0) for r in results]
         partial = self.target.with_name(self.target.name + ".partial")
         try:
             with partial.open("wb") as out:
@@ -256,6 +258,7 @@ class _Run:
         return EncodeReport(
             self.num_frames, len(self.keys), self.num_gaussians, size, seconds, 8 * size / seconds, self._psnr(),
             elapsed, self.num_frames / max(elapsed, 1e-9), len(self.resumed),
+            tuple(math.fsum(step) / len(step) for step in zip(*self.losses, strict=True)),
         )  # fmt: skip
 
 

@@ -31,7 +31,8 @@ LN2 = math.log(2)
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
-    """Everything that decides how long and how a segment is fitted."""
+    """Everything that decides how long and how a segment is fitted. growth_rate, train_rate: factors on RATES and
+    TRAIN_RATES; short fits need faster ones."""
 
     first_density: float = 0.002
     growth: float = 0.3
@@ -39,7 +40,9 @@ class FitSettings:
     growth_gain: float = 4.0
     round_steps: int = 45
     last_round: float = 3.0
+    growth_rate: float = 1.0
     train_steps: int = 750
+    train_rate: float = 1.0
     frames_per_step: int = 4
     first_life: float = 0.5
     later_life: float = 0.12
@@ -82,6 +85,8 @@ class SegmentFit:
         # small pictures cost little a step and deserve more of them
         self.effort = min(max(REFERENCE_PIXELS / (width * height), 1.0), MAX_EFFORT)
         self.prices = Prices()
+        #: Squared error per pixel and frame of every step of training, over that step's frames.
+        self.losses: list[float] = []
         self.parameters = empty(target.basis.shape[1], torch.from_numpy(theta.astype(np.float32)))
 
     def grow(self, rules: StepRules, report: Report | None = None) -> None:
@@ -117,7 +122,8 @@ class SegmentFit:
         wide = max(1.0, sigma / 6)
         for step in range(int(steps)):
             falling = 0.5 * (1 + math.cos(math.pi * step / steps)) if last else 1.0
-            rates = {name: rate * falling for name, rate in RATES.items()} | {"theta": THETA_RATE * falling}
+            faster = falling * self.settings.growth_rate
+            rates = {name: rate * faster for name, rate in RATES.items()} | {"theta": THETA_RATE * falling}
             rates["mean"] *= wide
             rates["residual"] *= wide
             self._float_step(rates)
@@ -161,7 +167,7 @@ class SegmentFit:
                     q = self._quantise(rules, geometry)
             if step % s.price_every == s.price_every - 1:
                 self._measure_prices(q, rules, geometry)
-            self._train_step(q, rules, 0.5 * (1 + math.cos(math.pi * step / steps)))
+            self._train_step(q, rules, s.train_rate * 0.5 * (1 + math.cos(math.pi * step / steps)))
             if report and step % 50 == 49:
                 report((step + 1) / steps)
         q = self._quantise(rules, geometry)
@@ -191,10 +197,12 @@ class SegmentFit:
         s = self.settings
         return quantise(self.parameters, rules, geometry, s.precision_bias, s.permanent_at)
 
-    def _train_step(self, q: Quantised, rules: StepRules, falling: float) -> None:
+    def _train_step(self, q: Quantised, rules: StepRules, rate: float) -> None:
         s, p = self.settings, self.parameters
         frames = self._frames()
-        _, gradients = objective.error_and_gradients(values_of(q), p.trajectory, self.target, frames)
+        error, gradients = objective.error_and_gradients(values_of(q), p.trajectory, self.target, frames)
+        width, height = self.target.size
+        self.losses.append(error / (len(frames) * width * height))
         _scale(gradients, self.target.num_frames / len(frames))
         gradients["log_duration"] = -gradients.pop("inverse_duration") * q.inverse_duration
         price = s.lagrangian * rules.allowed_error
@@ -209,7 +217,7 @@ class SegmentFit:
         levels = p.values["residual"] / q.residual_step[:, None, None]
         motion += s.price_share * self.prices.residual * _jump_slope(levels)
         gradients["residual"] = gradients["residual"] + motion * (price / q.residual_step[:, None, None])
-        p.adam(gradients, {name: rate * falling for name, rate in TRAIN_RATES.items()})
+        p.adam(gradients, {name: value * rate for name, value in TRAIN_RATES.items()})
         _confine(p)
 
 

@@ -44,8 +44,8 @@ def pack(
     renumbered = np.zeros(int(trajectory.max(initial=0)) + 1, np.int64)
     renumbered[used] = np.arange(1, len(used) + 1)
     table[:, sym.TRAJECTORY] = renumbered[trajectory]
-    control = q.control.numpy()[used]
-    control = control.reshape(len(used), control.shape[1], 6).astype(np.int64)
+    num_control = q.control.shape[1]
+    control = q.control.numpy()[used].reshape(len(used), num_control, 6).astype(np.int64)
 
     fixed = np.round((q.mean.numpy().astype(np.float64) + 0.5) * 16 - np.exp2(q.exponent.numpy() + 3)[:, None])
     fixed = fixed.astype(np.int64)
@@ -58,7 +58,7 @@ def pack(
 
     code = np.array([sym.interleave(x, y) for x, y in table[:, :2] >> (cell_bits + 4)], np.int64)
     order = np.lexsort((code, layer)) if count else np.zeros(0, np.int64)
-    residual = q.residual_levels.numpy().astype(np.int64).reshape(count, -1)
+    residual = q.residual_levels.numpy().astype(np.int64).reshape(count, 2 * num_control)
     ends = tuple(int(e) for e in np.cumsum(np.bincount(layer, minlength=1)))
     return SegmentSymbols(table[order], residual[order], control, ends, base, cell_bits, margins)
 

@@ -58,13 +58,15 @@ class SegmentJob:
 
 @dataclass(frozen=True, slots=True)
 class SegmentResult:
-    """Payloads (base, then layers), frames, ticks, and the summed squared error of 8-bit-scaled luma codes."""
+    """Payloads (base, then layers), frames, ticks, and the summed squared error of 8-bit-scaled luma codes.
+    losses: SegmentFit.losses."""
 
     payloads: tuple[bytes, ...]
     num_frames: int
     duration: int
     luma_error: float
     num_gaussians: int
+    losses: tuple[float, ...]
 
 
 def num_control_points(num_frames: int) -> int:
@@ -100,7 +102,8 @@ def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResu
     payloads = encode_symbols(symbols, header, SequenceState(rules), fmt.width, fmt.height)
     renderer = SegmentRenderer(symbols, rules, fmt.width, fmt.height, ticks)
     error = _luma_error(renderer, job.frames, fmt)
-    return SegmentResult(tuple(payloads), num_frames, int(ticks[-1] - ticks[0]), error, len(symbols.table))
+    duration = int(ticks[-1] - ticks[0])
+    return SegmentResult(tuple(payloads), num_frames, duration, error, len(symbols.table), tuple(fit.losses))
 
 
 def _stage(report: Report | None, low: float, high: float) -> Report | None:

@@ -8,7 +8,17 @@ from gvideo.encoder.fit import FitSettings
 from gvideo.errors import OptionError
 
 PRESETS: dict[str, FitSettings] = {
-    "fast": replace(FitSettings(), round_steps=12, train_steps=250, max_rounds=10),
+    "fast": replace(
+        FitSettings(),
+        first_density=0.006,
+        growth=1.5,
+        max_rounds=4,
+        round_steps=24,
+        last_round=6.0,
+        growth_rate=1.6,
+        train_steps=200,
+        train_rate=2.5,
+    ),
     "medium": FitSettings(),
     "slow": replace(FitSettings(), round_steps=150, train_steps=2500, max_rounds=18, last_round=4.0),
 }

@@ -130,6 +130,14 @@ def test_still_picture(tmp_path):
     assert 10 * np.log10(255**2 / np.mean((written - read) ** 2)) > 24
 
 
+def test_nothing_worth_a_gaussian(tmp_path):
+    """A plain picture: the base colour says it all, and every Gaussian leaves."""
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((30, 40, 3), 118, np.uint8))
+    report = encode(tmp_path / "a.png", tmp_path / "a.gsv", preset="fast", crf=50, workers=1)
+    assert report.num_gaussians == 0
+    assert np.ptp(VideoDecoder(tmp_path / "a.gsv")[0]) <= 1
+
+
 def test_size_and_frames(tmp_path, capsys):
     write_clip(tmp_path / "a.mp4", Case())
     command = f"encode {tmp_path}/a.mp4 -o {tmp_path}/a.gsv --preset fast --workers 1 --size 24x32 --frames 2:5 --json"

@@ -202,4 +202,5 @@ def _encode_run(clip: str, size: tuple[int, ...], frames: int, seed: int, settin
         "truth_loss": error / truth.num_frames, "seconds": report.elapsed_s,
         "num_gaussians": float(report.num_gaussians),
     }  # fmt: skip
-    return {"values": values, "curve": []}
+    curve = [(step + 1, 255**2 * loss) for step, loss in enumerate(report.losses)]
+    return {"values": values, "curve": curve[9::10]}
