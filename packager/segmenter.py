@@ -18,6 +18,7 @@ from packager.isobmff import entries as sample_entries
 from packager.isobmff import fragments, movie
 from packager.isobmff.box import Box, Container, format_box, format_boxes
 from packager.isobmff.entries import BitRate
+from packager.languages import three_letters
 from packager.tracks import Chunk, Piece, Track
 
 SINGLE_BRANDS = ("iso6", "cmfc", "cmf2", "dash")
@@ -102,7 +103,7 @@ def _trak(track: Track, layer: int, track_id: int, rates: Rates) -> Container:
     media = Container(
         "mdia",
         [
-            movie.MediaHeader(timescale=track.timescale, language=track.language),
+            movie.MediaHeader(timescale=track.timescale, language=three_letters(track.language)),
             movie.Handler(_HANDLERS[track.kind], track.name),
             Container("minf", [media_header, references, table]),
         ],
