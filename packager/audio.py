@@ -10,11 +10,13 @@ begins at zero to the sample. Packets that begin behind the end of the video are
 
 from __future__ import annotations
 
+import itertools
 import os
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import av
 import av.audio.stream
@@ -140,7 +142,7 @@ class _Grid:
         return start
 
 
-def _num_samples(codec: str, packet: av.Packet, frame_size: int, rate: int) -> int:
+def _num_samples(codec: str, packet: av.Packet[av.audio.stream.AudioStream], frame_size: int, rate: int) -> int:
     """Samples of a packet."""
     told = round((packet.duration or 0) * (packet.time_base or 0) * rate)
     if codec == "opus":
@@ -151,7 +153,7 @@ def _num_samples(codec: str, packet: av.Packet, frame_size: int, rate: int) -> i
 def _within(packets: Sequence[Packet], rate: int, end: Fraction) -> list[Packet]:
     """Packets that sound between zero and end; each lasts until the next one starts."""
     kept = [p for p in packets if p.start + p.duration > 0 and p.start < end * rate]
-    durations = [b.start - a.start for a, b in zip(kept, kept[1:], strict=False)]
+    durations = [b.start - a.start for a, b in itertools.pairwise(kept)]
     return [*(replace(p, duration=d) for p, d in zip(kept, durations, strict=False)), *kept[-1:]]
 
 
@@ -194,7 +196,7 @@ def _encode(
     frames = _Filled(layout, rate, end)
     packets: list[Packet] = []
 
-    def take(coded: list[av.Packet]) -> None:
+    def take(coded: Iterable[av.Packet[Any]]) -> None:
         for packet in coded:
             assert packet.pts is not None
             packets.append(Packet(packet.pts, encoder.frame_size or 1024, bytes(packet)))
@@ -270,9 +272,7 @@ class _Filled:
         return frame
 
 
-def _decoded(
-    container: av.container.InputContainer, stream: av.audio.stream.AudioStream
-) -> Iterator[av.AudioFrame]:
+def _decoded(container: av.container.InputContainer, stream: av.audio.stream.AudioStream) -> Iterator[av.AudioFrame]:
     """Decoded sound; damaged packets are skipped, and become silence."""
     for packet in container.demux(stream):
         try:
@@ -305,7 +305,7 @@ def _pieces(audio: CodedAudio, cuts: Sequence[Fraction], hidden: int) -> list[Pi
     half = packets[0].duration // 2
     bounds = [0, *(bisect_left(starts, int(cut * audio.sample_rate) - half) for cut in cuts[:-1]), len(packets)]
     pieces = []
-    for first, stop in zip(bounds, bounds[1:], strict=False):
+    for first, stop in itertools.pairwise(bounds):
         own = packets[first:stop]
         if not own:  # no packet begins in this segment: the one before lasts through it
             continue
@@ -345,7 +345,9 @@ def _language(stream: av.audio.stream.AudioStream) -> tuple[str, str]:
 
 def _opened(path: str | os.PathLike[str]) -> av.container.InputContainer:
     try:
-        return av.open(os.path.abspath(path), metadata_errors="ignore", options={"protocol_whitelist": "file,crypto,data"})
+        return av.open(
+            os.path.abspath(path), metadata_errors="ignore", options={"protocol_whitelist": "file,crypto,data"}
+        )
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(f"{path}: cannot be read as audio ({_reason(error)})") from error
 

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import av
 import av.error
@@ -61,7 +62,7 @@ def encode_avc(
     durations: dict[int, int] = {}
     pieces: list[tuple[int, list[_Place]]] = []
 
-    def take(packets: list[av.Packet]) -> None:
+    def take(packets: Iterable[av.Packet[Any]]) -> None:
         for packet in packets:
             assert packet.pts is not None
             if packet.pts in starts:
@@ -82,7 +83,9 @@ def encode_avc(
             done(count)
         take(encoder.encode(None))
     except (av.error.FFmpegError, OSError) as error:
-        raise MediaError(f"the H.264 fallback cannot be encoded ({getattr(error, 'strerror', None) or error})") from error
+        raise MediaError(
+            f"the H.264 fallback cannot be encoded ({getattr(error, 'strerror', None) or error})"
+        ) from error
 
     def read() -> Iterator[Piece]:
         for start, places in pieces:

@@ -197,7 +197,7 @@ def _range(place: ByteRange) -> str:
 
 
 def _rate(rate: Fraction) -> str:
-    """frames or frames/seconds as the schema wants it."""
+    """Frames or frames/seconds as the schema wants it."""
     rate = rate.limit_denominator(1001)
     return str(rate.numerator) if rate.denominator == 1 else f"{rate.numerator}/{rate.denominator}"
 

@@ -98,7 +98,9 @@ class GsvFile:
             raise UnsupportedError(f"sequence.timescale: {self.header.timescale} does not fit the 32 bits of MP4")
 
     def _time(self, found: list[tuple[SegmentHeader, list[tuple[int, int]]]]) -> None:
-        starts, ends, time = [], [], self.header.start
+        starts: list[int] = []
+        ends: list[int] = []
+        time = self.header.start
         for header, _ in found:
             time += header.gap
             if ends and header.gap < 0:
@@ -107,7 +109,7 @@ class GsvFile:
             time += sum(header.durations) or header.num_frames * self.header.frame_duration
             ends.append(time)
         self.start = starts[0]
-        self.segments = []
+        self.segments: list[CodedSegment] = []
         for (header, layers), start, end in zip(found, starts, [*starts[1:], ends[-1]], strict=True):
             if end - start > _MAX_DURATION:
                 raise UnsupportedError(f"segment {len(self.segments)}: {end - start} ticks do not fit 32 bits of MP4")

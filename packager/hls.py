@@ -44,7 +44,7 @@ def subtitle_name(s: Subtitles) -> str:
 
 
 def key_rungs(p: Presentation) -> list[Representation]:
-    """Rungs with a playlist of key frames: the first of every layered file (all its rungs share the base), all others."""
+    """Rungs with a playlist of key frames: the first of a layered file, as all its rungs share the base; all others."""
     return [r for r in p.video if r.layer in (None, 1) and all(s.key for s in r.segments)]
 
 

@@ -31,4 +31,6 @@ def three_letters(language: str) -> str:
 def language_name(language: str) -> str:
     """What a menu shows."""
     code = short_tag(language)
-    return next((name for two, *_, name in _LANGUAGES if two == code.split("-")[0]), "Default" if code == "und" else code)
+    return next(
+        (name for two, *_, name in _LANGUAGES if two == code.split("-")[0]), "Default" if code == "und" else code
+    )

@@ -7,6 +7,7 @@ The tracks are those of the published folder; subtitles are timed text (tx3g), w
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -38,10 +39,10 @@ def _text_pieces(cues: Sequence[Cue], cuts: Sequence[Fraction]) -> list[Piece]:
     bounds = [0, *(round(cut * _TEXT_TIMESCALE) for cut in cuts)]
     marks = sorted({*bounds, *(min(round(t * _TEXT_TIMESCALE), bounds[-1]) for c in cues for t in (c.start, c.end))})
     pieces = []
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in itertools.pairwise(bounds):
         own = [m for m in marks if start <= m <= end]
         samples = []
-        for a, b in zip(own, own[1:], strict=False):
+        for a, b in itertools.pairwise(own):
             middle = Fraction(a + b, 2 * _TEXT_TIMESCALE)
             text = "\n".join(_plain(c.text) for c in cues if c.start <= middle < c.end).encode()[:65535]
             samples.append(Sample(len(text).to_bytes(2, "big") + text, b - a))
@@ -102,12 +103,11 @@ def _groups(tracks: Sequence[Track], ids: Sequence[int]) -> Iterator[list[tuple[
         for k, pieces in enumerate(others):
             track = tracks[k + 1]
             while taken[k] < len(pieces) and (
-                number == len(segments) or Fraction(pieces[taken[k]].start - track.media_time, track.timescale) < end - Fraction(1, 20)
+                number == len(segments)
+                or Fraction(pieces[taken[k]].start - track.media_time, track.timescale) < end - Fraction(1, 20)
             ):
                 other = pieces[taken[k]]
                 taken[k] += 1
-                data = segmenter.format_segment(
-                    track, other, taken[k], first_track_id=ids[k + 1], bare=True
-                ).data
+                data = segmenter.format_segment(track, other, taken[k], first_track_id=ids[k + 1], bare=True).data
                 group.append((k + 1, other, data))
         yield group

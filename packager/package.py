@@ -1,6 +1,6 @@
 """Streams, sound and subtitles to a published folder, or to one fragmented MP4 file: the order of the work.
 
-    .gsv rungs + fallback track + audio + subtitles + pictures --> files in a sink --> Presentation --> manifests, last
+.gsv rungs + fallback track + audio + subtitles + pictures --> files in a sink --> Presentation --> manifests, last
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def read_sounds(rung: GsvFile, extras: Extras) -> Sounds:
     shown = (clipped(c, end) for c in cues)
     codecs = {t.codecs for t in audio}
     if len(codecs) > 1:
-        raise OptionError(f"--audio: all audio must have one codec, these have {', '.join(sorted(codecs))}; convert some")
+        raise OptionError(
+            f"--audio: all audio must have one codec, these have {', '.join(sorted(codecs))}; convert some"
+        )
     return Sounds(_distinct(audio), tuple(c for c in shown if c.cues))
 
 
@@ -116,9 +118,7 @@ def package(
     cuts = rungs[0].cuts
     subtitles = [_publish_cues(sink, cues, f"s{number}", cuts) for number, cues in enumerate(sounds.subtitles)]
     thumbnails = publish_pictures(sink, pictures) if pictures else None
-    presentation = Presentation(
-        scored(known, coded), tuple(audio), tuple(subtitles), thumbnails, title=extras.title
-    )
+    presentation = Presentation(scored(known, coded), tuple(audio), tuple(subtitles), thumbnails, title=extras.title)
     if has_rungs(presentation):
         publish_virtual(sink, presentation)
     publish_manifests(sink, presentation)

@@ -113,7 +113,7 @@ class Subtitles:
 
 @dataclass(frozen=True, slots=True)
 class Thumbnails:
-    """A sprite of columns × rows pictures of width × height px, one every `interval` seconds; vtt: the WebVTT map."""
+    """A sprite of columns × rows pictures of width × height px, one every `interval` s; vtt: its WebVTT map."""
 
     sprite: str
     vtt: str

@@ -86,9 +86,7 @@ def publish_track(sink: Sink, track: Track, name: str, *, single_file: bool = Fa
         Segment(uri, start, duration, size, None, _key(track, 0, key))
         for uri, start, duration, size, key in zip(uris, m.starts, m.durations, m.sizes, m.keys, strict=True)
     ]
-    whole = Representation(
-        name, track, f"{folder}/init.mp4", tuple(segments), template=f"{folder}/seg_$Number$.m4s"
-    )
+    whole = Representation(name, track, f"{folder}/init.mp4", tuple(segments), template=f"{folder}/seg_$Number$.m4s")
     return _rungs(whole, m, [0] * len(segments)) if track.num_layers > 1 else (whole,)
 
 

@@ -57,7 +57,7 @@ def format_init(track: Track, duration: int, rates: Rates) -> bytes:
 def format_movie(
     tracks: Sequence[Track], rates: Sequence[Rates], duration: int, timescale: int, file_type: movie.FileType
 ) -> bytes:
-    """ftyp and moov of tracks that share a file; track_IDs count from 1, layers of a track before the next track."""
+    """Ftyp and moov of tracks that share a file; track_IDs count from 1, layers of a track before the next track."""
     traks: list[Box] = []
     extends: list[Box] = [fragments.MovieExtendsHeader(duration=duration)] if duration else []
     levels: list[fragments.Level] = []
@@ -77,7 +77,9 @@ def format_movie(
 
 def _trak(track: Track, layer: int, track_id: int, rates: Rates) -> Container:
     entry = copy.copy(track.entries[layer])
-    entry.children = [*entry.children, BitRate(0, rates.peak, rates.average)] if track.kind != "text" else entry.children
+    entry.children = (
+        [*entry.children, BitRate(0, rates.peak, rates.average)] if track.kind != "text" else entry.children
+    )
     media_header: Box = {
         "video": movie.VideoMediaHeader, "audio": movie.SoundMediaHeader, "text": movie.NullMediaHeader,
     }[track.kind]()  # fmt: skip
@@ -117,7 +119,7 @@ def _trak(track: Track, layer: int, track_id: int, rates: Rates) -> Container:
 
 
 def format_fragment(chunk: Chunk, track_id: int, number: int) -> bytes:
-    """moof and mdat of a chunk."""
+    """Moof and mdat of a chunk."""
     run = fragments.TrackRun(
         samples=[
             fragments.SampleRun(
@@ -134,7 +136,9 @@ def format_fragment(chunk: Chunk, track_id: int, number: int) -> bytes:
     return format_box(moof) + format_box(fragments.MediaData(b"".join(s.data for s in chunk.samples)))
 
 
-def format_segment(track: Track, piece: Piece, number: int, *, first_track_id: int = 1, bare: bool = False) -> SegmentBytes:
+def format_segment(
+    track: Track, piece: Piece, number: int, *, first_track_id: int = 1, bare: bool = False
+) -> SegmentBytes:
     """The media segment of a piece; number counts from 1. bare: without styp and indices, for a single file."""
     per_segment = max(track.num_layers, 2)
     parts = [
@@ -145,7 +149,8 @@ def format_segment(track: Track, piece: Piece, number: int, *, first_track_id: i
     head = b"" if bare else format_box(_styp(track))
     if layered and not bare:
         head += _indices(track, piece, parts, first_track_id)
-    ends, at = [], len(head)
+    ends: list[int] = []
+    at = len(head)
     for chunk, part in zip(piece.chunks, parts, strict=True):
         at += len(part)
         if layered and chunk.layer == len(ends):
@@ -186,4 +191,12 @@ def format_file_index(track: Track, pieces: Sequence[tuple[int, int]], track_id:
     )
 
 
-__all__ = ["Rates", "SegmentBytes", "format_file_index", "format_init", "format_movie", "format_segment", "sample_entries"]
+__all__ = [
+    "Rates",
+    "SegmentBytes",
+    "format_file_index",
+    "format_init",
+    "format_movie",
+    "format_segment",
+    "sample_entries",
+]

@@ -184,6 +184,8 @@ def open_sink(destination: str) -> Sink:
     try:
         from obstore.store import from_url
     except ImportError:
-        raise OptionError(f"{destination}: object stores need the package obstore; pip install 'gvideo[store]'") from None
+        raise OptionError(
+            f"{destination}: object stores need the package obstore; pip install 'gvideo[store]'"
+        ) from None
     bucket, _, prefix = rest.partition("/")
     return StoreSink(from_url(f"{scheme}://{bucket}"), prefix)

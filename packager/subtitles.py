@@ -6,6 +6,7 @@ equal cues once. X-TIMESTAMP-MAP says that local time 0 is media time 0.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -100,7 +101,9 @@ def subtitles_within(path: str | os.PathLike[str], zero: Fraction) -> list[CueLi
     found = []
     try:
         with av.open(os.path.abspath(path), metadata_errors="ignore") as container:
-            streams = [s for s in container.streams.subtitles if s.codec_context and s.codec_context.name in _TEXT_CODECS]
+            streams = [
+                s for s in container.streams.subtitles if s.codec_context and s.codec_context.name in _TEXT_CODECS
+            ]
             cues: dict[int, list[Cue]] = {s.index: [] for s in streams}
             for packet in container.demux(streams) if streams else ():
                 if packet.pts is None or not packet.size or packet.time_base is None:
@@ -108,7 +111,7 @@ def subtitles_within(path: str | os.PathLike[str], zero: Fraction) -> list[CueLi
                 start = packet.pts * packet.time_base - zero
                 end = start + (packet.duration or 0) * packet.time_base
                 text = "\n".join(_dialogue(line) for line in packet.decode())
-                if text.strip() and end > max(start, 0):
+                if text.strip() and end > start and end > 0:
                     cues[packet.stream_index].append(Cue(max(start, Fraction(0)), end, text.strip()))
             for stream in streams:
                 tag = short_tag(stream.metadata.get("language"))
@@ -116,7 +119,9 @@ def subtitles_within(path: str | os.PathLike[str], zero: Fraction) -> list[CueLi
                 if cues[stream.index]:
                     found.append(CueList(tag, name, tuple(cues[stream.index])))
     except (av.error.FFmpegError, OSError) as error:
-        raise MediaError(f"{path}: its subtitles cannot be read ({getattr(error, 'strerror', None) or error})") from error
+        raise MediaError(
+            f"{path}: its subtitles cannot be read ({getattr(error, 'strerror', None) or error})"
+        ) from error
     return found
 
 
@@ -148,9 +153,7 @@ def _clock(seconds: Fraction) -> str:
 def cut_cues(cues: Sequence[Cue], cuts: Sequence[Fraction]) -> list[list[Cue]]:
     """The cues that are on screen in every segment; cuts: seconds at which segments end."""
     bounds = [Fraction(0), *cuts]
-    return [
-        [c for c in cues if c.start < end and c.end > start] for start, end in zip(bounds, bounds[1:], strict=False)
-    ]
+    return [[c for c in cues if c.start < end and c.end > start] for start, end in itertools.pairwise(bounds)]
 
 
 def clipped(found: CueList, end: Fraction) -> CueList:

@@ -17,7 +17,8 @@ from packager.isobmff.entries import SampleEntry
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A sample: its bytes, ticks that it lasts, ticks from decoding to presentation, whether decoding may start at it."""
+    """A sample: its bytes, ticks that it lasts, whether decoding may start at it, ticks from decoding to
+    presentation."""
 
     data: bytes
     duration: int

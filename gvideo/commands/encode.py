@@ -24,7 +24,9 @@ DEVICES = ("auto", "cpu", "cuda")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `gvideo encode`."""
     parser.add_argument("source", metavar="IN", help="a video file, a picture, or a pattern such as frames/%%05d.png")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="OUT.gsv, OUT.mp4, or a folder OUT/ to serve")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="OUT.gsv, OUT.mp4, or a folder OUT/ to serve"
+    )
     parser.add_argument("--crf", type=float, default=34.0, metavar="Q", help="quality: lower is better (default 34)")
     parser.add_argument("--size", metavar="WxH", help="resize to this before encoding")
     parser.add_argument("--frames", metavar="A:B", help="frames A to B-1 of the source, counted from 0")
@@ -37,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the random choices (default 0)")
     parser.add_argument("--json", action="store_true", help="print a report as JSON (of a .gsv stream)")
     parser.add_argument(
-        "--ladder", metavar="WxH[:Q],...", help="rungs of a published folder, the best first, such as 640x360:34,320x180:36"
+        "--ladder",
+        metavar="WxH[:Q],...",
+        help="rungs of a published folder, the best first, such as 640x360:34,320x180:36",
     )
     add_extras(parser)
 

@@ -39,7 +39,9 @@ def parse_ladder(text: str, crf: float) -> list[Rung]:
         try:
             rungs.append(Rung(parse_size(size), float(quality) if mark else crf))
         except (OptionError, ValueError):
-            raise OptionError(f"--ladder {text}: WIDTHxHEIGHT[:CRF],... wanted, such as 640x360:34,320x180:36") from None
+            raise OptionError(
+                f"--ladder {text}: WIDTHxHEIGHT[:CRF],... wanted, such as 640x360:34,320x180:36"
+            ) from None
     if len(set(rungs)) < len(rungs):
         raise OptionError(f"--ladder {text}: a rung is there twice")
     return rungs

@@ -22,7 +22,9 @@ class CheckFailedError(GVideoError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `gvideo package`."""
-    parser.add_argument("streams", nargs="*", metavar="IN.gsv", help="streams with the same cuts, the rungs of a ladder")
+    parser.add_argument(
+        "streams", nargs="*", metavar="IN.gsv", help="streams with the same cuts, the rungs of a ladder"
+    )
     parser.add_argument("-o", "--output", metavar="OUT", help="a folder, s3://bucket/prefix, or a file OUT.mp4")
     parser.add_argument("--check", metavar="DIR|URL", help="check a published folder instead of making one")
     parser.add_argument("--source", metavar="FILE", help="the streams' source: take its sound, subtitles and pictures")
@@ -35,7 +37,9 @@ def add_extras(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--audio", action="append", default=[], metavar="FILE[:LANG]", help="add sound that begins with the first frame"
     )
-    group.add_argument("--subtitles", action="append", default=[], metavar="FILE[:LANG]", help="add a .vtt or .srt file")
+    group.add_argument(
+        "--subtitles", action="append", default=[], metavar="FILE[:LANG]", help="add a .vtt or .srt file"
+    )
     group.add_argument("--fallback", choices=("avc",), help="add an H.264 rung for players that do not know gsv1")
     group.add_argument("--fallback-crf", type=float, default=26.0, metavar="Q", help="its quality (default 26)")
     group.add_argument("--single-file", action="store_true", help="a file a rung with byte ranges, not one a segment")
@@ -132,7 +136,9 @@ def describe(output: str, p: Presentation) -> str:
     """What was published, a line a representation."""
     lines = [f"{output}: {float(p.duration):.3f} s, master.m3u8 and manifest.mpd"]
     for r in (*p.video, *p.audio):
-        shape = "{}x{}".format(*r.track.shown_size) if r.track.kind == "video" else f"{r.track.name}, {r.track.language}"
+        shape = (
+            "{}x{}".format(*r.track.shown_size) if r.track.kind == "video" else f"{r.track.name}, {r.track.language}"
+        )
         layers = f", {r.layer} layer(s)" if r.layer else ""
         lines.append(f"  {r.id}: {r.track.codecs}, {shape}{layers}, {format_bitrate(r.average_bps)}")
     lines += [f"  {s.id}: subtitles, {s.name}, {s.language}" for s in p.subtitles]

@@ -27,7 +27,9 @@ def run(arguments: argparse.Namespace) -> None:
     if not 0 < arguments.port < 1 << 16:
         raise OptionError(f"--port {arguments.port}: from 1 to 65535 wanted")
     if arguments.workers < 1 or (arguments.workers > 1 and arguments.server != "granian"):
-        raise OptionError(f"--workers {arguments.workers}: at least 1 wanted, and more than one with --server granian only")
+        raise OptionError(
+            f"--workers {arguments.workers}: at least 1 wanted, and more than one with --server granian only"
+        )
     try:
         from packager.server.app import ROOT_VARIABLE, make_app
     except ImportError as error:

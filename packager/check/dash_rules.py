@@ -147,9 +147,7 @@ def _segments(
     return _based(library, base, url, faults)
 
 
-def _listed(
-    library: Library, listed: ElementTree.Element, faults: list[str]
-) -> tuple[InitFacts, Listed, int] | None:
+def _listed(library: Library, listed: ElementTree.Element, faults: list[str]) -> tuple[InitFacts, Listed, int] | None:
     initial = listed.find(_tag("Initialization"))
     urls = listed.findall(_tag("SegmentURL"))
     times = _timeline(listed, faults)
@@ -159,9 +157,7 @@ def _listed(
         faults.append("SegmentList: Initialization is missing")
         return None
     init = library.init(initial.get("sourceURL", ""), _range(initial.get("range")))
-    found = [
-        (u.get("media", ""), _range(u.get("mediaRange")), t, d) for u, (t, d) in zip(urls, times, strict=False)
-    ]
+    found = [(u.get("media", ""), _range(u.get("mediaRange")), t, d) for u, (t, d) in zip(urls, times, strict=False)]
     return (init, found, int(listed.get("timescale", "1"))) if init else None
 
 

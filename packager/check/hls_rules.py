@@ -135,7 +135,9 @@ def _measure(library: Library, name: str, faults: list[str]) -> Measured | None:
             continue
         segments.append(facts)
         if abs(entry.seconds - facts.seconds(init)) > _ROUNDING:
-            faults.append(f"{entry.uri}: EXTINF {float(entry.seconds):.6f} s, its samples last {float(facts.seconds(init)):.6f} s")
+            faults.append(
+                f"{entry.uri}: EXTINF {float(entry.seconds):.6f} s, its samples last {float(facts.seconds(init)):.6f} s"
+            )
         if expected is not None and facts.start != expected and not entry.discontinuity:
             late = Fraction(abs(facts.start - expected), max(1, init.timescale))
             if expected or init.kind == "video" or late > _AUDIO_DIFFERENCE:

@@ -173,7 +173,9 @@ def _runs(boxes: list[Box], data: bytes, facts: SegmentFacts) -> Iterator[_Run]:
         if at != mdat.offset + 8:
             facts.faults.append(f"trun.data_offset: {run.data_offset} is not where the samples begin")
         if sum(s.num_bytes for s in run.samples) != mdat.size - 8:
-            facts.faults.append(f"trun.sample_size: {sum(s.num_bytes for s in run.samples)} bytes, mdat has {mdat.size - 8}")
+            facts.faults.append(
+                f"trun.sample_size: {sum(s.num_bytes for s in run.samples)} bytes, mdat has {mdat.size - 8}"
+            )
         parts = []
         for s in run.samples:
             parts.append(data[at : at + s.num_bytes])
@@ -238,7 +240,9 @@ def _check_indices(boxes: list[Box], init: InitFacts, facts: SegmentFacts) -> No
         return
     index = sidx[0]
     if sum(r.duration for r in index.references) != facts.duration:
-        facts.faults.append(f"sidx: {sum(r.duration for r in index.references)} ticks, its samples last {facts.duration}")
+        facts.faults.append(
+            f"sidx: {sum(r.duration for r in index.references)} ticks, its samples last {facts.duration}"
+        )
     if index.earliest != facts.start:
         facts.faults.append(f"sidx.earliest_presentation_time: {index.earliest}, tfdt says {facts.start}")
     first = index.offset + index.size + index.first_offset

@@ -75,7 +75,9 @@ class Web:
     def _get(self, name: str, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         url = urllib.parse.urljoin(self._base, name)
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT_SECONDS) as answer:
+            with urllib.request.urlopen(
+                urllib.request.Request(url, headers=headers), timeout=_TIMEOUT_SECONDS
+            ) as answer:
                 return answer.status, answer.headers, answer.read()
         except (OSError, urllib.error.URLError, http.client.HTTPException, ValueError) as error:
             raise MissingError(f"{name} cannot be fetched ({error})") from error

@@ -83,7 +83,7 @@ BoxType = TypeVar("BoxType", bound=Box)
 
 
 def register(*kinds: str) -> Callable[[type[BoxType]], type[BoxType]]:
-    """Names the kinds that a class reads. The first is the kind that it writes unless its constructor says otherwise."""
+    """Names the kinds that a class reads. It writes the first unless its constructor says otherwise."""
 
     def remember(cls: type[BoxType]) -> type[BoxType]:
         cls.kind = kinds[0]

@@ -58,9 +58,10 @@ class PublishedFiles(StaticFiles):
             raise HTTPException(404)
         rung = _RUNG.match(path)
         if rung:
-            found = await anyio.to_thread.run_sync(self.lookup_path, rung.group(2))
-            if found[1] is not None and stat.S_ISREG(found[1].st_mode):
-                return await anyio.to_thread.run_sync(_prefix_response, *found, int(rung.group(1)), scope)
+            whole, whole_stat = await anyio.to_thread.run_sync(self.lookup_path, rung.group(2))
+            if whole_stat is not None and stat.S_ISREG(whole_stat.st_mode):
+                layers = int(rung.group(1))
+                return await anyio.to_thread.run_sync(_prefix_response, whole, whole_stat, layers, scope)
             raise HTTPException(404)
         name, found_stat = await anyio.to_thread.run_sync(self.lookup_path, path)
         if found_stat is None or not stat.S_ISREG(found_stat.st_mode):
@@ -92,7 +93,7 @@ def _headers(name: str) -> dict[str, str]:
 
 
 def _compressed_response(name: str, scope: Scope) -> Response:
-    """A text, compressed, with an entity tag of its own; without ranges, as those of a compressed text are of no use."""
+    """A text, compressed, with an entity tag of its own; without ranges, which are of no use in it."""
     with open(name, "rb") as file:
         data = file.read()
     headers = _headers(name) | {"ETag": f'"{hashlib.sha256(data).hexdigest()[:20]}-gzip"'}
@@ -123,7 +124,7 @@ def _matches(tag: str, request: Headers) -> bool:
 
 
 def prefix_size(head: bytes, layers: int) -> int:
-    """Bytes of the first so many layers of a segment, given its first bytes. Raises BitstreamError if it has no index."""
+    """Bytes of the first so many layers of a segment, given its first bytes. Raises BitstreamError without an index."""
     at, end = 0, 0
     while at + 8 <= len(head):
         kind, _, size = box_header(head, at, len(head))

@@ -50,7 +50,7 @@ BOXES = [
     fragments.TrackRun(samples=[fragments.SampleRun(1, 2, fragments.DELTA_FLAGS, -3), fragments.SampleRun(4, 5)]),
     fragments.TrackRun(version=0, flags=0x205, samples=[fragments.SampleRun(0, 5)], first_flags=3, data_offset=-1),
     fragments.MediaData(b"bytes"),
-    fragments.SegmentIndex(timescale=25, earliest=1 << 40, references=[fragments.Reference(9, 8), fragments.Reference(1)]),
+    fragments.SegmentIndex(timescale=25, earliest=1 << 40, references=[fragments.Reference(9, 8)] * 2),
     fragments.SubsegmentIndex([fragments.Subsegment(fragments.level_ranges(1, 3))]),
     movie.SampleDescriptions([VisualSampleEntry("gsve", 640, 360, "gvideo", [GaussianConfiguration(b"\1\2")])]),
     VisualSampleEntry("avc1", 64, 36, "", [AvcConfiguration(100, 0, 31, 4, [b"gsps"], [b"hpps"], b"\xfd\xf8\xf8\0")]),
