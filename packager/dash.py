@@ -79,8 +79,8 @@ def _fill(period: ElementTree.Element, p: Presentation) -> None:
         number += 1
     for place, r in enumerate(p.audio):
         group = _adaptation(period, number, "audio", lang=r.track.language, segmentAlignment="true", startWithSAP="1")
-        _child(group, "Role", schemeIdUri="urn:mpeg:dash:role:2011", value="main" if place == 0 else "alternate")
         _child(group, "Label").text = r.track.name
+        _child(group, "Role", schemeIdUri="urn:mpeg:dash:role:2011", value="main" if place == 0 else "alternate")
         _representation(group, r)
         number += 1
     for s in p.subtitles:
@@ -161,8 +161,8 @@ def _list(element: ElementTree.Element, r: Representation) -> None:
 
 def _subtitles(period: ElementTree.Element, number: int, s: Subtitles, p: Presentation) -> None:
     group = _adaptation(period, number, "text", lang=s.language)
-    _child(group, "Role", schemeIdUri="urn:mpeg:dash:role:2011", value="subtitle")
     _child(group, "Label").text = s.name
+    _child(group, "Role", schemeIdUri="urn:mpeg:dash:role:2011", value="subtitle")
     bits = math.ceil(8 * s.num_bytes / p.duration)
     element = _child(group, "Representation", id=s.id, mimeType="text/vtt", bandwidth=str(max(1, bits)))
     _child(element, "BaseURL").text = s.whole
@@ -203,10 +203,9 @@ def _rate(rate: Fraction) -> str:
 
 
 def iso_duration(seconds: Fraction) -> str:
-    """Seconds as an ISO 8601 duration, to the millisecond, rounded up."""
-    thousandths = math.ceil(seconds * 1000)
-    whole, rest = divmod(thousandths, 1000)
-    return f"PT{whole}" + (f".{rest:03}" if rest else "") + "S"
+    """Seconds as an ISO 8601 duration, to the microsecond, rounded up."""
+    whole, rest = divmod(math.ceil(seconds * 1_000_000), 1_000_000)
+    return f"PT{whole}" + (f".{rest:06}".rstrip("0") if rest else "") + "S"
 
 
 def _moment(moment: datetime) -> str:

@@ -53,8 +53,7 @@ def master_playlist(p: Presentation) -> str:
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS", ""]
     for place, r in enumerate(p.audio):
         lines.append(_tag("EXT-X-MEDIA", _audio_attributes(r, is_default=place == 0)))
-    for place, s in enumerate(p.subtitles):
-        lines.append(_tag("EXT-X-MEDIA", _subtitle_attributes(s, is_default=place == 0)))
+    lines += [_tag("EXT-X-MEDIA", _subtitle_attributes(s)) for s in p.subtitles]
     if p.audio or p.subtitles:
         lines.append("")
     for rungs in families(p.video):
@@ -106,13 +105,13 @@ def _audio_attributes(r: Representation, *, is_default: bool) -> dict[str, str]:
     }
 
 
-def _subtitle_attributes(s: Subtitles, *, is_default: bool) -> dict[str, str]:
+def _subtitle_attributes(s: Subtitles) -> dict[str, str]:
     return {
         "TYPE": "SUBTITLES",
         "GROUP-ID": _quoted(SUBTITLE_GROUP),
         "NAME": _quoted(s.name),
         "LANGUAGE": _quoted(s.language),
-        "DEFAULT": "YES" if is_default else "NO",
+        "DEFAULT": "NO",
         "AUTOSELECT": "YES",
         "FORCED": "NO",
         "URI": _quoted(subtitle_name(s)),

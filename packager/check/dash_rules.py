@@ -16,8 +16,8 @@ from packager.isobmff.fragments import SegmentIndex
 from packager.presentation import ByteRange
 
 _DURATION = re.compile(r"^PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?$")
-#: Durations are written in milliseconds, rounded up.
-_MILLISECOND = Fraction(1, 1000)
+#: Durations are written in microseconds, rounded up.
+_MICROSECOND = Fraction(1, 1_000_000)
 
 
 def _tag(name: str) -> str:
@@ -114,7 +114,7 @@ def _representation_faults(
         length += facts.seconds(init)
     if int(element.get("bandwidth", "0")) < int(peak):
         yield f"@bandwidth {element.get('bandwidth')} is below the measured peak of {int(peak)} bits/s"
-    if kind == "video" and total is not None and not 0 <= total - length <= _MILLISECOND:
+    if kind == "video" and total is not None and not 0 <= total - length <= _MICROSECOND:
         yield f"lasts {float(length):.3f} s, @mediaPresentationDuration is {float(total):.3f} s"
 
 
