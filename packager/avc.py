@@ -8,6 +8,7 @@ No frame is predicted from a later one, so decoding and presentation order are t
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -91,6 +92,7 @@ def encode_avc(
         for start, places in pieces:
             yield _piece(spool, start, places)
 
+    weakref.finalize(read, spool.close)
     entry, codecs = _sample_entry(video_format, bytes(encoder.extradata or b""))
     colour = video_format.colour
     return Track(

@@ -1,78 +1,11 @@
-"""A clip whose flashes and beeps coincide, streams with its frame times, and a folder with everything in it."""
+"""Inputs and published folders that the tests share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
-from streams import make_stream
-
-from gvideo.bitstream.headers import SequenceHeader
-from gvideo.cli import main
-
-SIZE = (64, 48)
-#: Frames a second, ticks a frame, seconds of a segment.
-RATE, TICKS, SEGMENT_SECONDS = 25, 512, 2
-
-
-def write_clip(path: Path, seconds: float, *, audio: tuple[tuple[str, str], ...] = (("aac", "eng"),)) -> Path:
-    """A clip of gray that is white in frames 10 to 12 of every second, where there is a beep too."""
-    with av.open(str(path), "w") as container:
-        video = container.add_stream("libx264", rate=RATE, options={"crf": "20", "preset": "ultrafast"})
-        video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
-        video.time_base = video.codec_context.time_base = Fraction(1, RATE * TICKS)
-        sounds = []
-        for codec, language in audio:
-            sounds.append(container.add_stream(codec, rate=48000, layout="stereo"))
-            sounds[-1].metadata["language"] = language
-        for k in range(round(RATE * seconds)):
-            level = 255 if k % RATE in (10, 11, 12) else 40 + k % RATE
-            frame = av.VideoFrame.from_ndarray(np.full((SIZE[1], SIZE[0], 3), level, np.uint8), format="rgb24")
-            frame.pts, frame.time_base = k * TICKS, Fraction(1, RATE * TICKS)
-            container.mux(video.encode(frame))
-        container.mux(video.encode(None))
-        for sound in sounds:
-            for frame in beeps(seconds):
-                container.mux(sound.encode(frame))
-            container.mux(sound.encode(None))
-    return path
-
-
-def beeps(seconds: float) -> list[av.AudioFrame]:
-    """Sound of 48 kHz: 1 kHz from 0.40 to 0.52 s of every second."""
-    t = np.arange(round(48000 * seconds)) / 48000
-    wave = (0.8 * np.sin(2000 * np.pi * t) * ((t % 1 >= 0.4) & (t % 1 < 0.52))).astype(np.float32)
-    frames = []
-    for start in range(0, len(wave), 960):
-        part = wave[start : start + 960]
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(np.stack([part, part])), format="fltp", layout="stereo")
-        frame.sample_rate, frame.pts, frame.time_base = 48000, start, Fraction(1, 48000)
-        frames.append(frame)
-    return frames
-
-
-def write_stream(path: Path, **options: int) -> Path:
-    """A stream of three segments of 2 s with the clip's frame times."""
-    sequence = SequenceHeader(*SIZE, RATE * TICKS, TICKS)
-    options = {"num_segments": 3, "num_frames": RATE * SEGMENT_SECONDS, "count": 40, **options}
-    path.write_bytes(make_stream(width=SIZE[0], height=SIZE[1], sequence=sequence, **options).data)
-    return path
-
-
-@pytest.fixture(scope="session")
-def stream_of() -> Callable[..., Path]:
-    """write_stream."""
-    return write_stream
-
-
-@pytest.fixture(scope="session")
-def clip_of() -> Callable[..., Path]:
-    """write_clip."""
-    return write_clip
+from packaged import package, write_clip, write_stream
 
 
 @pytest.fixture(scope="session")
@@ -90,14 +23,6 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "vtt": folder / "film.en.vtt",
         "srt": folder / "film.srt",
     }
-
-
-def package(inputs: dict[str, Path], folder: Path, *options: str) -> Path:
-    """The streams with everything that goes with them, as the command line makes it."""
-    arguments = ["package", inputs["layered"], inputs["small"], "-o", folder, "--source", inputs["clip"]]
-    arguments += ["--subtitles", inputs["vtt"], "--subtitles", f"{inputs['srt']}:de", "--fallback", "avc"]
-    assert main([str(a) for a in [*arguments, "--thumbnails", "--title", "A film", *options]]) == 0
-    return folder
 
 
 @pytest.fixture(scope="session")
