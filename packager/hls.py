@@ -85,6 +85,7 @@ def _key_variant(r: Representation) -> dict[str, str]:
     width, height = r.track.shown_size
     return {
         "BANDWIDTH": str(r.key_peak_bps),
+        "SCORE": f"{r.score:g}",
         "CODECS": _quoted(r.track.codecs),
         "RESOLUTION": f"{width}x{height}",
         "VIDEO-RANGE": r.track.video_range,

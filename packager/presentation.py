@@ -113,7 +113,7 @@ class Subtitles:
 
 @dataclass(frozen=True, slots=True)
 class Thumbnails:
-    """A sprite of columns × rows pictures of width × height px, one every `interval` s; vtt: its WebVTT map."""
+    """A sprite of columns × rows pictures of width × height px, one every `interval` s; vtt: its map."""
 
     sprite: str
     vtt: str
@@ -128,7 +128,7 @@ class Thumbnails:
 @dataclass(frozen=True, slots=True)
 class Live:
     """Of a presentation that still grows. started: wall-clock time of zero. window: seconds that stay on offer, None
-    for all (EVENT). media_sequence and discontinuity_sequence: of the first segment on offer. ended: nothing follows."""
+    for all (EVENT). media_sequence, discontinuity_sequence: of the first segment on offer. ended: nothing follows."""
 
     started: datetime
     window: Fraction | None = None

@@ -1,7 +1,12 @@
-"""Inputs for the packager: a clip whose flashes and beeps coincide, streams with its frame times, all of it packaged."""
+"""Inputs for the packager: a clip whose flashes and beeps coincide, streams with its frame times, all packaged."""
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +17,7 @@ from streams import make_stream
 from gvideo.bitstream.headers import SequenceHeader
 from gvideo.cli import main
 
+ROOT = Path(__file__).parents[1]
 SIZE = (64, 48)
 #: Frames a second, ticks a frame, seconds of a segment.
 RATE, TICKS, SEGMENT_SECONDS = 25, 512, 2
@@ -67,3 +73,29 @@ def package(inputs: dict[str, Path], folder: Path, *options: str) -> Path:
     arguments += ["--subtitles", inputs["vtt"], "--subtitles", f"{inputs['srt']}:de", "--fallback", "avc"]
     assert main([str(a) for a in [*arguments, "--thumbnails", "--title", "A film", *options]]) == 0
     return folder
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def serve(folder: Path, *options: str, log: Path | None = None) -> Iterator[str]:
+    """The base URL of a server process of the command line."""
+    port = free_port()
+    command = [sys.executable, "-m", "gvideo", "serve", str(folder), "--port", str(port), *options]
+    with (log or folder.parent / f"log-{port}").open("wb") as out, subprocess.Popen(
+        command, cwd=ROOT, stderr=out, stdout=subprocess.DEVNULL
+    ) as child:  # fmt: skip
+        try:
+            for _ in range(400):
+                with socket.socket() as s:
+                    if s.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                assert child.poll() is None
+                time.sleep(0.02)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            child.terminate()
+            child.wait(10)

@@ -58,17 +58,22 @@ class PublishedFiles(StaticFiles):
             raise HTTPException(404)
         rung = _RUNG.match(path)
         if rung:
-            whole, whole_stat = await anyio.to_thread.run_sync(self.lookup_path, rung.group(2))
-            if whole_stat is not None and stat.S_ISREG(whole_stat.st_mode):
-                layers = int(rung.group(1))
-                return await anyio.to_thread.run_sync(_prefix_response, whole, whole_stat, layers, scope)
-            raise HTTPException(404)
-        name, found_stat = await anyio.to_thread.run_sync(self.lookup_path, path)
-        if found_stat is None or not stat.S_ISREG(found_stat.st_mode):
-            raise HTTPException(404)
+            whole, whole_stat = await self._regular_file(rung.group(2))
+            return await anyio.to_thread.run_sync(_prefix_response, whole, whole_stat, int(rung.group(1)), scope)
+        name, found_stat = await self._regular_file(path)
         if os.path.splitext(name)[1] in _COMPRESSED and "gzip" in Headers(scope=scope).get("accept-encoding", ""):
             return await anyio.to_thread.run_sync(_compressed_response, name, scope)
         return self._file(name, found_stat, Headers(scope=scope))
+
+    async def _regular_file(self, path: str) -> tuple[str, os.stat_result]:
+        """(full name, what the file system says) of a file within the folders; 404 for everything else."""
+        try:
+            name, found = await anyio.to_thread.run_sync(self.lookup_path, path)
+        except (OSError, ValueError):  # a name too long, without permission, or that cannot be a name
+            raise HTTPException(404) from None
+        if found is None or not stat.S_ISREG(found.st_mode):
+            raise HTTPException(404)
+        return name, found
 
     def _file(self, name: str, found: os.stat_result, request: Headers) -> Response:
         response = FileResponse(name, stat_result=found, headers=_headers(name), media_type=_media_type(name))

@@ -60,11 +60,10 @@ def make_presentation() -> Presentation:
         template="f0-bb/seg_$Number$.m4s",
     )  # fmt: skip
     single = (ByteRange(900, 7000), ByteRange(7900, 8000), ByteRange(15900, 5000))
-    whole = Representation(
-        "v1", replace(video_track("gsv1.00.20.08"), width=320, height=180), "v1-cc.mp4",
-        tuple(replace(s, uri="v1-cc.mp4", key=ByteRange(s.place.offset, 300)) for s in segments("", [7000, 8000, 5000], list(single), single[0]) if s.place),
-        ByteRange(0, 800), ByteRange(800, 100),
-    )  # fmt: skip
+    base = segments("", [7000, 8000, 5000], [*single], single[0])
+    own = tuple(replace(s, uri="v1-cc.mp4", key=ByteRange(p.offset, 300)) for s, p in zip(base, single, strict=True))
+    half = replace(video_track("gsv1.00.20.08"), width=320, height=180)
+    whole = Representation("v1", half, "v1-cc.mp4", own, ByteRange(0, 800), ByteRange(800, 100))
     sound = Track(
         "audio", 48000, (AudioSampleEntry(),), "mp4a.40.2", lambda: iter(()), language="en", name='English "original"',
         channels=2, sample_rate=48000,
@@ -179,7 +178,7 @@ def test_mpegdash_package_reads_the_mpd():
     found = {r.id: r for g in groups for r in g.representations}
     assert set(found) == {"v0_1", "v0_2", "v1", "f0", "a0", "s0", "thumbnails"}
     urls = found["v0_1"].segment_lists[0].segment_urls
-    assert [(u.media, u.media_range) for u in urls][0] == ("v0-aa/seg_1.m4s", "0-8999")
+    assert (urls[0].media, urls[0].media_range) == ("v0-aa/seg_1.m4s", "0-8999")
     assert found["v1"].segment_bases[0].index_range == "800-899"
     times = found["f0"].segment_templates[0].segment_timelines[0].Ss
     assert [(s.t, s.d, s.r) for s in times] == [(0, 60060, 1), (None, 45045, None)]
