@@ -124,9 +124,9 @@ def test_every_layer_prefix_is_a_file_that_pyav_reads(layered):
     for k in range(3):
         with av.open(io.BytesIO(init + b"".join(s.data[: s.ends[k]] for s in segments))) as file:
             packets = [p for p in file.demux() if p.size]
-        assert {p.stream.id for p in packets} == set(range(1, k + 2))
+        assert {p.stream_index for p in packets} == set(range(k + 1))
         for layer in range(k + 1):
-            own = [p for p in packets if p.stream.id == layer + 1]
+            own = [p for p in packets if p.stream_index == layer]
             assert [bytes(p) for p in own] == [u[layer] for u in units]
             assert [(p.pts, p.dts, p.duration, p.is_keyframe) for p in own] == [
                 (240 * n, 240 * n, 240, True) for n in range(3)
