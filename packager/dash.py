@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
 
-from packager.presentation import ByteRange, Presentation, Representation, Segment, Subtitles, families
+from packager.presentation import ByteRange, Live, Presentation, Representation, Segment, Subtitles, families
 
 MANIFEST = "manifest.mpd"
 NAMESPACE = "urn:mpeg:dash:schema:mpd:2011"
@@ -26,7 +27,10 @@ def manifest(p: Presentation) -> str:
     root = ElementTree.Element("MPD", _root_attributes(p))
     if p.title:
         _child(_child(root, "ProgramInformation"), "Title").text = p.title
-    _fill(_child(root, "Period", id="0", start="PT0S"), p)
+    if p.live is None:
+        _fill(_child(root, "Period", id="0", start="PT0S"), p)
+    else:
+        _live_periods(root, p, p.live)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
@@ -41,8 +45,7 @@ def _root_attributes(p: Presentation) -> dict[str, str]:
     if p.live is None:
         return attributes | {"type": "static", "mediaPresentationDuration": iso_duration(p.duration)}
     if p.live.ended:
-        end = max(_end(r) for r in p.video)
-        return attributes | {"type": "static", "mediaPresentationDuration": iso_duration(end)}
+        return attributes | {"type": "static", "mediaPresentationDuration": iso_duration(_sum(p.video))}
     attributes |= {
         "type": "dynamic",
         "availabilityStartTime": _moment(p.live.started),
@@ -62,9 +65,20 @@ def _profile(p: Presentation) -> str:
     return _ON_DEMAND_PROFILE if all(r.index for r in rungs) else _MAIN_PROFILE
 
 
-def _end(r: Representation) -> Fraction:
-    last = r.segments[-1]
-    return Fraction(last.start + last.duration, r.timescale)
+def _sum(parts: Sequence[Representation]) -> Fraction:
+    return sum((r.duration for r in parts), Fraction(0))
+
+
+def _live_periods(root: ElementTree.Element, p: Presentation, live: Live) -> None:
+    """A period for every input. While it grows, periods stand where they began; at its end what is left begins at 0."""
+    for number, (r, begun) in enumerate(zip(p.video, live.starts, strict=True)):
+        start = _sum(p.video[:number]) if live.ended else begun
+        period = _child(root, "Period", id=str(live.first_part + number), start=iso_duration(start))
+        group = _adaptation(period, 0, "video", segmentAlignment="true", startWithSAP="1")
+        _representation(group, r)
+        template = group.find("Representation/SegmentTemplate")
+        if live.ended and r.segments[0].start and template is not None:
+            template.set("presentationTimeOffset", str(r.segments[0].start))
 
 
 def _fill(period: ElementTree.Element, p: Presentation) -> None:

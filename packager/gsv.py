@@ -211,6 +211,11 @@ def codecs_of(header: SequenceHeader) -> str:
     return f"gsv1.{headers.PROFILE_MAIN:02}.{level:02}.{header.bit_depth:02}"
 
 
+def sequence_unit_of(header: SequenceHeader) -> bytes:
+    """The sequence unit of a header."""
+    return units.format_unit(units.SEQUENCE, headers.format_sequence(header))
+
+
 def parse_sequence_unit(unit: bytes) -> SequenceHeader:
     """The header in a sequence unit as gsvC holds it. Raises BitstreamError."""
     kind, length, skip = units.parse_unit_header(unit[: units.MAX_OVERHEAD])

@@ -8,8 +8,7 @@ Several rungs over one layered file name the same segments with `EXT-X-BYTERANGE
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from packager.presentation import ByteRange, Live, Presentation, Representation, Segment, Subtitles, families
@@ -21,10 +20,11 @@ AUDIO_GROUP, SUBTITLE_GROUP = "audio", "subtitles"
 
 def playlists(p: Presentation) -> dict[str, str]:
     """All playlists by name, the master last, so that nothing names what is not there yet."""
-    found = {media_name(r): media_playlist(r, p.live) for r in (*p.video, *p.audio)}
+    if p.live is not None:
+        return {media_name(p.video[0]): live_playlist(p.video, p.live), MASTER: master_playlist(p)}
+    found = {media_name(r): media_playlist(r) for r in (*p.video, *p.audio)}
     found |= {subtitle_name(s): subtitle_playlist(s) for s in p.subtitles}
-    if p.live is None:
-        found |= {iframe_name(r): iframe_playlist(r) for r in key_rungs(p)}
+    found |= {iframe_name(r): iframe_playlist(r) for r in key_rungs(p)}
     return found | {MASTER: master_playlist(p)}
 
 
@@ -56,7 +56,7 @@ def master_playlist(p: Presentation) -> str:
     lines += [_tag("EXT-X-MEDIA", _subtitle_attributes(s)) for s in p.subtitles]
     if p.audio or p.subtitles:
         lines.append("")
-    for rungs in families(p.video):
+    for rungs in families(p.video) if p.live is None else [[max(p.video, key=lambda r: r.peak_bps)]]:
         for r in rungs:
             lines += [_tag("EXT-X-STREAM-INF", _variant(p, r)), media_name(r)]
     if p.live is None:
@@ -119,19 +119,33 @@ def _subtitle_attributes(s: Subtitles) -> dict[str, str]:
     }
 
 
-def media_playlist(r: Representation, live: Live | None = None) -> str:
+def media_playlist(r: Representation) -> str:
     """The playlist of a rung or an audio track."""
-    seconds = [r.seconds(s) for s in r.segments]
-    lines = _head(max(seconds), live)
-    lines += ["#EXT-X-INDEPENDENT-SEGMENTS", _map(r)]
-    for segment, length in zip(r.segments, seconds, strict=True):
-        lines += _segment_lines(segment, length)
-    return _finish(lines, live)
+    lines = [*_head(max(r.seconds(s) for s in r.segments)), "#EXT-X-INDEPENDENT-SEGMENTS", _map(r)]
+    for segment in r.segments:
+        lines += _segment_lines(segment, r.seconds(segment))
+    return _finish(lines)
+
+
+def live_playlist(parts: Sequence[Representation], live: Live) -> str:
+    """The playlist of a rung that grows; a new input is a discontinuity with an init segment of its own."""
+    kind = "#EXT-X-PLAYLIST-TYPE:EVENT" if live.window is None else f"#EXT-X-DISCONTINUITY-SEQUENCE:{live.first_part}"
+    lines = [
+        "#EXTM3U",
+        f"#EXT-X-VERSION:{VERSION}",
+        f"#EXT-X-TARGETDURATION:{live.target}",
+        f"#EXT-X-MEDIA-SEQUENCE:{live.media_sequence}",
+        kind,
+        "#EXT-X-INDEPENDENT-SEGMENTS",
+    ]
+    for number, r in enumerate(parts):
+        lines += ["#EXT-X-DISCONTINUITY"] * (number > 0) + [_map(r)]
+        for segment in r.segments:
+            lines += _segment_lines(segment, r.seconds(segment))
+    return _finish(lines) if live.ended else "\n".join(lines) + "\n"
 
 
 def _segment_lines(s: Segment, seconds: Fraction) -> Iterable[str]:
-    if s.discontinuity:
-        yield "#EXT-X-DISCONTINUITY"
     if s.at is not None:
         yield f"#EXT-X-PROGRAM-DATE-TIME:{s.at.isoformat(timespec='milliseconds').replace('+00:00', 'Z')}"
     yield f"#EXTINF:{decimal(seconds, 6)},"
@@ -142,37 +156,29 @@ def _segment_lines(s: Segment, seconds: Fraction) -> Iterable[str]:
 
 def iframe_playlist(r: Representation) -> str:
     """Key frames only: the ranges of the fragments that hold them, moof included."""
-    lines = _head(max(r.seconds(s) for s in r.segments), None)
+    lines = _head(max(r.seconds(s) for s in r.segments))
     lines += ["#EXT-X-I-FRAMES-ONLY", _map(r)]
     for s in r.segments:
         assert s.key is not None
         lines += [f"#EXTINF:{decimal(r.seconds(s), 6)},", f"#EXT-X-BYTERANGE:{_range(s.key)}", s.uri]
-    return _finish(lines, None)
+    return _finish(lines)
 
 
 def subtitle_playlist(s: Subtitles) -> str:
     """The WebVTT files of a language."""
-    lines = _head(max(x.duration for x in s.segments), None)
+    lines = _head(max(x.duration for x in s.segments))
     for segment in s.segments:
         lines += [f"#EXTINF:{decimal(segment.duration, 6)},", segment.uri]
-    return _finish(lines, None)
+    return _finish(lines)
 
 
-def _head(longest: Fraction, live: Live | None) -> list[str]:
+def _head(longest: Fraction) -> list[str]:
     target = max(1, math.floor(longest + Fraction(1, 2)))
-    lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}", f"#EXT-X-TARGETDURATION:{target}"]
-    if live is None:
-        return [*lines, "#EXT-X-PLAYLIST-TYPE:VOD"]
-    lines.append(f"#EXT-X-MEDIA-SEQUENCE:{live.media_sequence}")
-    if live.window is None:
-        return [*lines, "#EXT-X-PLAYLIST-TYPE:EVENT"]
-    return [*lines, f"#EXT-X-DISCONTINUITY-SEQUENCE:{live.discontinuity_sequence}"]
+    return ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}", f"#EXT-X-TARGETDURATION:{target}", "#EXT-X-PLAYLIST-TYPE:VOD"]
 
 
-def _finish(lines: list[str], live: Live | None) -> str:
-    if live is None or live.ended:
-        lines.append("#EXT-X-ENDLIST")
-    return "\n".join(lines) + "\n"
+def _finish(lines: list[str]) -> str:
+    return "\n".join([*lines, "#EXT-X-ENDLIST"]) + "\n"
 
 
 def _map(r: Representation) -> str:
@@ -197,8 +203,3 @@ def decimal(value: Fraction, places: int) -> str:
     """A number rounded to nearest at so many decimals."""
     scaled = math.floor(value * 10**places + Fraction(1, 2))
     return f"{scaled // 10**places}.{scaled % 10**places:0{places}}"
-
-
-def clock_step(seconds: Fraction) -> timedelta:
-    """Seconds as a timedelta, to the microsecond."""
-    return timedelta(microseconds=round(seconds * 1_000_000))

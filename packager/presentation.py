@@ -28,7 +28,7 @@ class ByteRange:
 class Segment:
     """A media segment. place: the bytes within the resource, or None if it is the whole resource. key: the bytes that
     hold its key frame, counted from the resource's start. start, duration: ticks. num_bytes: what a client fetches.
-    discontinuity: the input changed before it. at: wall-clock time of its first frame, if known."""
+    at: wall-clock time of its first frame, if known."""
 
     uri: str
     start: int
@@ -36,7 +36,6 @@ class Segment:
     num_bytes: int
     place: ByteRange | None = None
     key: ByteRange | None = None
-    discontinuity: bool = False
     at: datetime | None = None
 
 
@@ -127,13 +126,19 @@ class Thumbnails:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """Of a presentation that still grows. started: wall-clock time of zero. window: seconds that stay on offer, None
-    for all (EVENT). media_sequence, discontinuity_sequence: of the first segment on offer. ended: nothing follows."""
+    """Of a presentation that still grows; its video is one rung, a Representation for every input, one after the other.
+
+    started: wall-clock time of zero. starts: seconds from zero at which the inputs begin, and first_part: how many came
+    before the first on offer. target: no segment is longer, in whole seconds. window: seconds that stay on offer, None
+    for all (EVENT). media_sequence: number of the first segment on offer. ended: nothing follows.
+    """
 
     started: datetime
+    starts: tuple[Fraction, ...]
+    target: int
     window: Fraction | None = None
     media_sequence: int = 1
-    discontinuity_sequence: int = 0
+    first_part: int = 0
     ended: bool = False
 
 

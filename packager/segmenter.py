@@ -77,9 +77,8 @@ def format_movie(
 
 def _trak(track: Track, layer: int, track_id: int, rates: Rates) -> Container:
     entry = copy.copy(track.entries[layer])
-    entry.children = (
-        [*entry.children, BitRate(0, rates.peak, rates.average)] if track.kind != "text" else entry.children
-    )
+    if rates.peak and track.kind != "text":
+        entry.children = [*entry.children, BitRate(0, rates.peak, rates.average)]
     media_header: Box = {
         "video": movie.VideoMediaHeader, "audio": movie.SoundMediaHeader, "text": movie.NullMediaHeader,
     }[track.kind]()  # fmt: skip

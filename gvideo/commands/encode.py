@@ -9,6 +9,7 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
+from gvideo.commands.live import add_live_options, encode_live_folder
 from gvideo.commands.options import check_destination, parse_frames, parse_size
 from gvideo.commands.package import add_extras, refuse_packaging
 from gvideo.commands.progress import ProgressLine, format_bitrate, format_bytes, format_time
@@ -44,11 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="rungs of a published folder, the best first, such as 640x360:34,320x180:36",
     )
     add_extras(parser)
+    add_live_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Encodes; the report is a line on stderr, or JSON on stdout."""
     target = arguments.output
+    if arguments.live:
+        encode_live_folder(arguments)
+        return
+    if arguments.window is not None or arguments.then:
+        raise OptionError("--window, --then: only with --live")
     if not target.lower().endswith(".gsv"):
         from gvideo.commands.ladder import encode_and_package
 

@@ -182,7 +182,7 @@ class _Run:
         for number, frames in enumerate(self._segments()):
             if number == 0:
                 self.start = frames[0].pts
-                self.frame_duration = _usual_duration(frames)
+                self.frame_duration = usual_duration(frames)
             job = SegmentJob(tuple(frames), self.video.format, self.settings, self.frame_duration, self.rules)
             self.keys.append(job.key())
             self.counts.append(len(frames))
@@ -291,7 +291,7 @@ def _size(result: SegmentResult) -> int:
     return sum(len(u) for u in _units(result))
 
 
-def _usual_duration(frames: list[CodeFrame]) -> int:
+def usual_duration(frames: list[CodeFrame]) -> int:
     """The most frequent frame duration, ticks."""
     durations = sorted(f.duration for f in frames)
     return max(1, max(durations, key=durations.count))

@@ -39,17 +39,24 @@ def check_dash(library: Library, name: str = MANIFEST) -> Iterator[str]:
         return
     yield from (f"{name}: {fault}" for fault in _root_faults(root))
     total = _seconds(root.get("mediaPresentationDuration", ""))
+    periods = root.findall(_tag("Period"))
+    for period in periods:
+        length = total if len(periods) == 1 and root.get("type") != "dynamic" else None
+        yield from (f"{name}: {fault}" for fault in _period_faults(library, period, length))
+
+
+def _period_faults(library: Library, period: ElementTree.Element, total: Fraction | None) -> Iterator[str]:
     seen: set[str] = set()
-    for group in root.iter(_tag("AdaptationSet")):
+    for group in period.iter(_tag("AdaptationSet")):
         for element in group.findall(_tag("Representation")):
             identity = element.get("id", "")
             if identity in seen:
-                yield f"{name}: Representation {identity}: the id is there twice"
+                yield f"Representation {identity}: the id is there twice"
             seen.add(identity)
             for fault in _representation_faults(library, group, element, total):
-                yield f"{name}: Representation {identity}: {fault}"
+                yield f"Representation {identity}: {fault}"
     if not seen:
-        yield f"{name}: has no Representation"
+        yield f"Period {period.get('id')}: has no Representation"
 
 
 def _root_faults(root: ElementTree.Element) -> Iterator[str]:

@@ -27,23 +27,25 @@ class Measured:
     playlist: MediaPlaylist
     init: InitFacts
     segments: tuple[SegmentFacts, ...]
+    lengths: tuple[Fraction, ...]
 
     @property
     def duration(self) -> Fraction:
         """Seconds of all samples, without what an edit list hides."""
-        return sum((s.seconds(self.init) for s in self.segments), Fraction(0)) - Fraction(
+        return sum(self.lengths, Fraction(0)) - Fraction(
             self.init.edit, max(1, self.init.timescale)
         )
 
     @property
     def peak_bps(self) -> Fraction:
         """The largest segment's bits per second."""
-        return max((8 * s.num_bytes / s.seconds(self.init) for s in self.segments if s.duration), default=Fraction(0))
+        found = zip(self.segments, self.lengths, strict=True)
+        return max((8 * s.num_bytes / length for s, length in found if length), default=Fraction(0))
 
     @property
     def average_bps(self) -> Fraction:
         """Bits per second of all segments."""
-        seconds = sum((s.seconds(self.init) for s in self.segments), Fraction(0))
+        seconds = sum(self.lengths, Fraction(0))
         return 8 * sum(s.num_bytes for s in self.segments) / seconds if seconds else Fraction(0)
 
 
@@ -124,7 +126,7 @@ def _measure(library: Library, name: str, faults: list[str]) -> Measured | None:
     init = library.init(*playlist.entries[0].init)
     if init is None:
         return None
-    segments = []
+    segments, lengths = [], []
     expected: int | None = None if "EXT-X-MEDIA-SEQUENCE" in playlist.tags else 0
     for entry in playlist.entries:
         assert entry.init is not None
@@ -134,6 +136,7 @@ def _measure(library: Library, name: str, faults: list[str]) -> Measured | None:
             expected = None
             continue
         segments.append(facts)
+        lengths.append(facts.seconds(init))
         if abs(entry.seconds - facts.seconds(init)) > _ROUNDING:
             faults.append(
                 f"{entry.uri}: EXTINF {float(entry.seconds):.6f} s, its samples last {float(facts.seconds(init)):.6f} s"
@@ -143,7 +146,7 @@ def _measure(library: Library, name: str, faults: list[str]) -> Measured | None:
             if expected or init.kind == "video" or late > _AUDIO_DIFFERENCE:
                 faults.append(f"{entry.uri}: tfdt {facts.start}, {expected} wanted")
         expected = facts.start + facts.duration
-    return Measured(playlist, init, tuple(segments))
+    return Measured(playlist, init, tuple(segments), tuple(lengths))
 
 
 def _playlist_faults(playlist: MediaPlaylist) -> Iterator[str]:
@@ -171,7 +174,7 @@ def _cross_faults(master: MasterPlaylist, measured: dict[str, Measured]) -> Iter
             if r.get("TYPE") == "AUDIO" and r.get("GROUP-ID") == attributes.get("AUDIO") and r.get("URI") in measured
         ]  # fmt: skip
         yield from (f"{MASTER}: {uri}: {fault}" for fault in _variant_faults(attributes, own, audio))
-        cuts = [s.seconds(own.init) for s in own.segments]
+        cuts = list(own.lengths)
         if reference is None:
             reference = (uri, cuts)
         elif len(cuts) == len(own.playlist.entries) and cuts != reference[1]:

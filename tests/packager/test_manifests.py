@@ -88,15 +88,18 @@ PRESENTATION = make_presentation()
 
 
 def live_presentation(*, window: Fraction | None, ended: bool = False) -> Presentation:
+    """Two inputs, the first of two segments and the second of one; with a window the first segment has gone."""
     started = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     rung = next(r for r in PRESENTATION.video if r.id == "f0")
-    own = tuple(
-        replace(s, at=started + timedelta(seconds=s.start / 30000), discontinuity=n == 2)
-        for n, s in enumerate(rung.segments)
+    first = tuple(replace(s, at=started + timedelta(seconds=s.start / 30000)) for s in rung.segments[:2])
+    begun = Fraction(120120, 30000)
+    last = replace(rung.segments[2], start=0, uri="f0-cc/seg_3.m4s", at=started + timedelta(seconds=float(begun)))
+    gone = window is not None
+    parts = (
+        replace(rung, segments=first[gone:], first_number=1 + gone),
+        replace(rung, segments=(last,), first_number=3, init="f0-cc/init.mp4", template="f0-cc/seg_$Number$.m4s"),
     )
-    shown = replace(rung, segments=own if window is None else own[1:], first_number=1 if window is None else 2)
-    live = Live(started, window, 1 if window is None else 2, 0, ended)
-    return Presentation((shown,), live=live)
+    return Presentation(parts, live=Live(started, (Fraction(0), begun), 2, window, 1 + gone, 0, ended))
 
 
 def expected(name: str, text: str) -> None:
@@ -121,13 +124,13 @@ def test_vod_mpd_is_literally_this():
 @pytest.mark.parametrize(("name", "window"), [("event", None), ("window", Fraction(4))])
 def test_live_manifests_are_literally_these(name, window):
     p = live_presentation(window=window)
-    expected(f"live_{name}.m3u8", hls.media_playlist(p.video[0], p.live))
+    expected(f"live_{name}.m3u8", hls.playlists(p)["f0.m3u8"])
     expected(f"live_{name}.mpd", dash.manifest(p))
 
 
 def test_an_ended_event_has_an_end():
     p = live_presentation(window=None, ended=True)
-    assert hls.media_playlist(p.video[0], p.live).endswith("#EXT-X-ENDLIST\n")
+    assert hls.playlists(p)["f0.m3u8"].endswith("#EXT-X-ENDLIST\n")
     assert 'type="static"' in dash.manifest(p)
     assert 'mediaPresentationDuration="PT5.5055S"' in dash.manifest(p)
 
@@ -157,11 +160,12 @@ def test_m3u8_package_reads_the_rungs():
     assert [s.duration for s in rung.segments] == [2.002, 2.002, 1.5015]
     assert rung.segment_map[0].uri == "v0-aa/init.mp4"
     window = live_presentation(window=Fraction(4))
-    live = m3u8.loads(hls.media_playlist(window.video[0], window.live))
+    live = m3u8.loads(hls.playlists(window)["f0.m3u8"])
     assert not live.is_endlist
     assert live.media_sequence == 2
     assert live.segments[0].program_date_time == datetime(2026, 1, 2, 3, 4, 7, 2000, tzinfo=UTC)
     assert [s.discontinuity for s in live.segments] == [False, True]
+    assert [s.init_section.uri for s in live.segments] == ["f0-bb/init.mp4", "f0-cc/init.mp4"]
 
 
 def test_bandwidth_is_the_measured_peak_with_audio():
@@ -199,7 +203,11 @@ XLINK = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespac
 
 
 @pytest.mark.parametrize(
-    "p", [PRESENTATION, virtual(PRESENTATION), live_presentation(window=None), live_presentation(window=Fraction(4))]
+    "p",
+    [
+        PRESENTATION, virtual(PRESENTATION), live_presentation(window=None), live_presentation(window=Fraction(4)),
+        live_presentation(window=Fraction(4), ended=True),
+    ],
 )
 def test_mpd_is_valid_against_the_schema(p, tmp_path):
     schema = os.environ.get("GVIDEO_DASH_SCHEMA")
