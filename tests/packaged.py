@@ -12,10 +12,13 @@ from pathlib import Path
 
 import av
 import numpy as np
-from streams import make_stream
+from streams import make_stream, random_symbols
 
-from gvideo.bitstream.headers import SequenceHeader
+from gvideo.bitstream.headers import SegmentHeader, SequenceHeader
 from gvideo.cli import main
+from gvideo.encoder.segment import SegmentJob, SegmentResult
+from gvideo.entropy.segment import encode_segment
+from gvideo.entropy.sequence import SequenceState
 
 ROOT = Path(__file__).parents[1]
 SIZE = (64, 48)
@@ -99,3 +102,18 @@ def serve(folder: Path, *options: str, log: Path | None = None) -> Iterator[str]
         finally:
             child.terminate()
             child.wait(10)
+
+
+def quick_segment(job: SegmentJob, report: object = None) -> SegmentResult:
+    """Stands in for the encoder's fit, which takes seconds: a legal segment of few Gaussians with the job's times."""
+    fmt, durations = job.format, tuple(f.duration for f in job.frames)
+    rules = job.rules.with_distortion(job.settings.distortion)
+    symbols = random_symbols(
+        np.random.default_rng(0), fmt.width, fmt.height, count=4, rules=rules, num_frames=len(durations)
+    )
+    header = SegmentHeader(
+        len(durations), rules.distortion, symbols.num_control, symbols.num_trajectories, symbols.cell_bits, 1,
+        symbols.base, symbols.margins, () if all(d == job.frame_duration for d in durations) else durations,
+    )  # fmt: skip
+    payloads = encode_segment(symbols, header, SequenceState(rules), fmt.width, fmt.height)
+    return SegmentResult(tuple(payloads), len(durations), sum(durations), 1.0, len(symbols.table))

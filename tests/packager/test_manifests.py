@@ -205,7 +205,10 @@ XLINK = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespac
 @pytest.mark.parametrize(
     "p",
     [
-        PRESENTATION, virtual(PRESENTATION), live_presentation(window=None), live_presentation(window=Fraction(4)),
+        PRESENTATION,
+        virtual(PRESENTATION),
+        live_presentation(window=None),
+        live_presentation(window=Fraction(4)),
         live_presentation(window=Fraction(4), ended=True),
     ],
 )

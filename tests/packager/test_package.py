@@ -16,13 +16,15 @@ import av
 import m3u8
 import numpy as np
 import pytest
-from packaged import package, write_clip, write_stream
+from packaged import package, quick_segment, write_clip, write_stream
 from PIL import Image
 from streams import make_stream
 
 from gvideo import VideoDecoder
 from gvideo.bitstream import units
 from gvideo.cli import main
+from gvideo.encoder.segment import SegmentJob, SegmentResult
+from gvideo.media import VideoSource
 from packager.check import check_presentation
 from packager.gsv import GsvFile
 from packager.isobmff.box import find_all, parse_boxes
@@ -314,11 +316,12 @@ def test_a_refusing_store_is_one_line(bucket, inputs, capsys):
 # --- encode to a folder
 
 
-@pytest.mark.slow
-def test_encode_makes_a_ladder_that_is_cut_alike(tmp_path, capsys):
+def test_encode_makes_a_ladder_that_is_cut_alike(tmp_path, capsys, monkeypatch):
+    """A real clip with its sound; only the fit is left out. The second rung takes the cuts of the first."""
+    monkeypatch.setattr("gvideo.encoder.pool.encode_segment", quick_segment)
     clip = ROOT / "samples" / "bunny_180p25.mp4"
-    arguments = ["encode", clip, "-o", f"{tmp_path}/out/", "--ladder", "64x36:40,32x18:40", "--preset", "fast"]
-    assert run(*arguments, "--frames", "0:6", "--segment", "0.12", "--workers", "1", "--fallback", "avc") == 0
+    arguments = ["encode", clip, "-o", f"{tmp_path}/out/", "--ladder", "64x36:40,32x18:44", "--workers", "1"]
+    assert run(*arguments, "--frames", "10:60", "--segment", "1", "--fallback", "avc", "--thumbnails") == 0
     err = capsys.readouterr().err
     assert "v0: gsv1.00.10.08, 64x36" in err
     assert "v1: gsv1.00.10.08, 32x18" in err
@@ -326,7 +329,34 @@ def test_encode_makes_a_ladder_that_is_cut_alike(tmp_path, capsys):
     assert not (tmp_path / ".out.rungs").exists()
     cuts = [[s.duration for s in m3u8.load(f"{tmp_path}/out/{n}.m3u8").segments] for n in ("v0", "v1", "f0")]
     assert cuts[0] == cuts[1] == cuts[2]
+    assert sum(cuts[0]) == 2
     assert len(cuts[0]) >= 2
+    with av.open(f"{tmp_path}/out/f0.m3u8") as file, VideoSource(clip, size=(64, 36), first=10, last=59) as source:
+        shown = [f.to_ndarray(format="gray8").astype(float) for f in file.decode(video=0)]
+        frames = [f.y.astype(float) for f in source.code_frames()]
+    assert len(shown) == len(frames) == 50
+    assert max(np.abs(a - b).mean() for a, b in zip(shown, frames, strict=True)) < 12  # the source's own pictures
+
+
+def test_an_interrupted_ladder_goes_on_with_the_next_rung(tmp_path, monkeypatch):
+    sizes = []
+
+    def fit(job: SegmentJob, report: object = None) -> SegmentResult:
+        sizes.append(job.format.width)
+        if job.format.width == 32 and sizes.count(32) == 2:
+            raise KeyboardInterrupt
+        return quick_segment(job)
+
+    monkeypatch.setattr("gvideo.encoder.pool.encode_segment", fit)
+    clip = ROOT / "samples" / "bunny_180p25.mp4"
+    arguments = ["encode", clip, "-o", tmp_path / "out", "--ladder", "64x36,32x18", "--workers", "1"]
+    arguments += ["--frames", "0:50", "--segment", "1"]
+    assert run(*arguments) == 130
+    assert not (tmp_path / "out").exists()
+    first = sizes.count(64)
+    assert run(*arguments) == 0
+    assert sizes.count(64) == first
+    assert check_presentation(str(tmp_path / "out"))[0] == []
 
 
 @pytest.mark.parametrize(
