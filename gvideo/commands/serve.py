@@ -10,6 +10,8 @@ import sys
 from gvideo.errors import OptionError
 
 SERVERS = ("uvicorn", "granian")
+#: What answers are still under way when the server is told to stop may take so long.
+_SHUTDOWN_SECONDS = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
             f"--workers {arguments.workers}: at least 1 wanted, and more than one with --server granian only"
         )
     try:
-        from packager.server.app import ROOT_VARIABLE, make_app
+        from packager.server.app import QUIET_VARIABLE, ROOT_VARIABLE, make_app
     except ImportError as error:
         raise OptionError(f"serve: needs {error.name}; pip install 'gvideo[server]'") from None
     app = make_app(arguments.folder)
@@ -45,14 +47,23 @@ def run(arguments: argparse.Namespace) -> None:
             from granian.server import Server
 
             os.environ[ROOT_VARIABLE] = os.path.abspath(arguments.folder)
+            os.environ[QUIET_VARIABLE] = "1" if arguments.quiet else ""
             Server(
                 "packager.server.app:from_environment", address=arguments.host, port=arguments.port,
                 interface=Interfaces.ASGI, factory=True, workers=arguments.workers, log_access=False,
+                workers_kill_timeout=_SHUTDOWN_SECONDS,
             ).serve()  # fmt: skip
             return
         import uvicorn
 
-        uvicorn.run(app, host=arguments.host, port=arguments.port, log_level="warning", access_log=False)
+        uvicorn.run(
+            app,
+            host=arguments.host,
+            port=arguments.port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        )
     except ImportError as error:
         raise OptionError(f"--server {arguments.server}: needs {error.name}; pip install 'gvideo[server]'") from None
     except SystemExit as leaving:  # uvicorn leaves so if the port is taken

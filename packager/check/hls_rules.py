@@ -32,9 +32,7 @@ class Measured:
     @property
     def duration(self) -> Fraction:
         """Seconds of all samples, without what an edit list hides."""
-        return sum(self.lengths, Fraction(0)) - Fraction(
-            self.init.edit, max(1, self.init.timescale)
-        )
+        return sum(self.lengths, Fraction(0)) - Fraction(self.init.edit, max(1, self.init.timescale))
 
     @property
     def peak_bps(self) -> Fraction:

@@ -17,8 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gvideo.errors import MediaError
 from packager.server.files import PublishedFiles
 
-#: Folder to serve, for servers that start the application by name.
-ROOT_VARIABLE = "GVIDEO_SERVE_ROOT"
+#: Folder to serve, and whether to keep quiet, for servers that start the application by name.
+ROOT_VARIABLE, QUIET_VARIABLE = "GVIDEO_SERVE_ROOT", "GVIDEO_SERVE_QUIET"
 _EXPOSED = "Content-Length, Content-Range, Accept-Ranges, ETag"
 _CORS = [
     (b"access-control-allow-origin", b"*"),
@@ -49,7 +49,10 @@ def make_app(folder: str | os.PathLike[str], page: Path | None = None) -> ASGIAp
 
 def from_environment() -> ASGIApp:
     """The application of the folder that the environment variable GVIDEO_SERVE_ROOT names."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if not os.environ.get(QUIET_VARIABLE):
+        logging.basicConfig(level=logging.INFO, format="%(message)s")
+    else:
+        log.setLevel(logging.WARNING)
     return make_app(os.environ[ROOT_VARIABLE])
 
 
@@ -94,6 +97,8 @@ class AccessLog:
             nonlocal status, count
             if message["type"] == "http.response.start":
                 status = message["status"]
+            elif message["type"] == "http.response.pathsend":  # the server sends the file by itself
+                count += os.stat(message["path"]).st_size
             else:
                 count += len(message.get("body", b""))
             await send(message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
@@ -164,7 +165,7 @@ def test_frames_of_a_growing_file_are_those_of_the_whole(tmp_path):
             next(source.code_frames())
     thread.join()
     assert len(frames) == 50
-    assert {b.pts - a.pts for a, b in zip(frames, frames[1:], strict=False)} == {3600}
+    assert {b.pts - a.pts for a, b in itertools.pairwise(frames)} == {3600}
 
 
 def test_bad_live_input_is_named(tmp_path):

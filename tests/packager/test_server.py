@@ -235,9 +235,11 @@ def test_many_clients_get_whole_files(url, segment):
 
 def test_the_access_log_is_one_line_a_request(url, folder, request):
     name = request.node.callspec.params["url"]
+    httpx.get(f"{url}/poster.jpg")
     httpx.get(f"{url}/absent-file?x=1", headers={"User-Agent": 'a"b\\c', "Range": "bytes=0-1"})
     time.sleep(0.2)
     lines = (folder.parent / f"log-{name}").read_text().splitlines()
+    assert any(re.search(r' GET /poster.jpg "-" 200 [1-9]\d+ ', x) for x in lines)
     line = next(x for x in lines if "/absent-file" in x)
     assert re.fullmatch(r'127\.0\.0\.1 GET /absent-file "bytes=0-1" 404 \d+ \d+\.\d "a\?b\\c"', line)
 
