@@ -92,6 +92,8 @@ def read_audio(path: str | os.PathLike[str], index: int, zero: Fraction, end: Fr
     with _opened(path) as container:
         stream = container.streams[index]
         assert isinstance(stream, av.audio.stream.AudioStream)
+        if container.format.name == "mp3":  # its times count from the encoder's delay, not from the first sound
+            zero += (stream.start_time or 0) * (stream.time_base or 0)
         try:
             coded = _passed_through(container, stream, zero, end)
         except (av.error.FFmpegError, OSError) as error:
@@ -214,6 +216,8 @@ def _encode(
         take(encoder.encode(whole))
     take(encoder.encode(None))
     specific = bytes(encoder.extradata or b"")
+    if not frames.heard:
+        packets = []
     return CodedAudio("aac", rate, channels, specific, tuple(_within(packets, rate, end)), *_language(stream))
 
 
@@ -226,16 +230,18 @@ class _Filled:
         self._layout, self._rate, self._end = layout, rate, int(end * rate)
         self._written = 0
         self._read = 0
+        self.heard = False
 
     def add(self, frame: av.AudioFrame, start: Fraction | None) -> Iterator[av.AudioFrame]:
         """Takes sound that begins at `start` seconds (None: right behind the last)."""
         at = self._written if start is None else round(start * self._rate)
-        if at - self._written > self._rate // 20:
-            self._silence(at - self._written)
         samples = frame.to_ndarray()
         skip = max(0, -at) if self._written == 0 else 0
-        if skip < samples.shape[1]:
+        if at < self._end and skip < samples.shape[1]:
+            if at > self._written + (self._rate // 20 if self._written else 0):  # later on, times may be coarse
+                self._silence(at - self._written)
             self._put(samples[:, skip:])
+            self.heard = True
         yield from self._whole(1024)
 
     def finish(self) -> Iterator[av.AudioFrame]:

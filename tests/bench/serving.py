@@ -2,9 +2,9 @@
 
     python tests/bench/serving.py [--seconds 5] [--out docs/results/0.1.0/serving.tsv]
 
-Needs nginx and wrk. Everything runs on this machine over loopback, so the client takes its share of the cores; what
-counts is the ratio. A row: server, file, requests a second, MB a second, 99th percentile in ms, resident memory in MB of
-all its processes after the run, errors.
+Needs nginx and wrk. Everything runs on one machine over loopback, so the client takes its share of the cores; what
+counts is the ratio. A row: server, file, requests a second, MB a second, 99th percentile in ms, resident memory in MB
+of all its processes after the run, errors.
 """
 
 from __future__ import annotations
