@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import re
 import shutil
@@ -17,8 +18,10 @@ import pytest
 from packaged import serve
 
 from gvideo.cli import main
+from gvideo.errors import MediaError
 from packager.check import check_presentation
 from packager.isobmff.box import parse_boxes
+from packager.server.app import make_app
 
 SECRET = "the secret beside the folder"
 
@@ -258,3 +261,21 @@ def test_bad_options_are_one_line(published, tmp_path, capsys):
         for arguments, words in cases:
             assert main(["serve", *map(str, arguments)]) == 2
             assert words in capsys.readouterr().err
+
+
+def test_the_page_of_the_player_stands_behind_the_folder(published, tmp_path):
+    (tmp_path / "index.html").write_text("<!doctype html>page")
+    (tmp_path / "app.js").write_text("1")
+    (tmp_path / "master.m3u8").write_text("not this one")
+
+    async def ask() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(make_app(published, tmp_path))
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            return [await client.get(path) for path in ("/", "/index.html", "/app.js", "/master.m3u8", "/absent")]
+
+    answers = asyncio.run(ask())
+    assert [a.status_code for a in answers] == [200, 200, 200, 200, 404]
+    assert [a.headers["content-type"].split(";")[0] for a in answers[:3]] == ["text/html"] * 2 + ["text/javascript"]
+    assert answers[3].text == (published / "master.m3u8").read_text()
+    with pytest.raises(MediaError, match="is no folder"):
+        make_app(tmp_path / "nowhere")
