@@ -142,7 +142,11 @@ def _put_once(sink: Sink, name: str, parts: Iterable[bytes]) -> None:
 
 
 def publish_manifests(sink: Sink, presentation: Presentation) -> None:
-    """Writes playlists, then the two manifests."""
+    """Writes playlists, then the two manifests; each at once.
+
+    Over an older publication there is a moment in which its master names new playlists. They lead to whole segments
+    too, so players go on; only BANDWIDTH may be that of before.
+    """
     for name, text in hls.playlists(presentation).items():
         if name != hls.MASTER:
             sink.put(name, [text.encode()])

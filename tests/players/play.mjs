@@ -84,7 +84,17 @@ async function play({ player, url, rate }) {
     loud = now;
   }, 4);
 
-  video.addEventListener("waiting", () => { if (!video.seeking && video.currentTime > 0.2) found.waiting += 1; });
+  // a stall is a wait for media that are not there; a busy machine that decodes late is none
+  const ahead = () => {
+    for (let k = 0; k < video.buffered.length; k++)
+      if (video.buffered.start(k) <= video.currentTime + 0.01 && video.currentTime < video.buffered.end(k))
+        return video.buffered.end(k) - video.currentTime;
+    return 0;
+  };
+  video.addEventListener("waiting", () => {
+    if (!video.seeking && ahead() < 0.2 && video.currentTime < video.duration - 0.2) found.waiting += 1;
+  });
+  if (!found.errors.length) await until("buffer", () => ahead() > Math.min(4, video.duration - 0.5), 20);
   video.playbackRate = rate;
   if (!found.errors.length) await video.play().catch((e) => found.errors.push(String(e)));
   await until("end", () => video.ended, video.duration / rate + 12);
