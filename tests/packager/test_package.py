@@ -237,7 +237,7 @@ def test_a_full_disk_leaves_no_manifest(inputs, tmp_path, monkeypatch, capsys):
 
 
 def test_an_interrupted_run_leaves_the_old_publication(inputs, tmp_path):
-    """Killed while media are written, the folder still shows the old presentation; the same command finishes the new."""
+    """Killed while media are written, the folder still shows the old presentation; the next run finishes the new."""
     folder = tmp_path / "out"
     assert run("package", inputs["small"], "-o", folder) == 0
     old = {p.name: p.read_bytes() for p in folder.glob("*.m3u8")}
