@@ -3,6 +3,6 @@ FROM python:3.11-slim
 WORKDIR /opt/gvideo
 RUN pip install --no-cache-dir torch==2.13.0
 COPY . .
-RUN pip install --no-cache-dir .
+RUN pip install --no-cache-dir '.[server]'
 ENTRYPOINT ["gvideo"]
 CMD ["--help"]

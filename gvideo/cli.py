@@ -22,6 +22,8 @@ COMMANDS = {
     "encode": "gvideo.commands.encode",
     "decode": "gvideo.commands.decode",
     "info": "gvideo.commands.info",
+    "package": "gvideo.commands.package",
+    "serve": "gvideo.commands.serve",
     "eval": "gvideo.commands.eval",
     "study": "gvideo.commands.study",
 }

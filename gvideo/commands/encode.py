@@ -1,4 +1,4 @@
-"""encode a video file to a .gsv stream; the same command again resumes an interrupted one"""
+"""encode a video to a .gsv stream, an .mp4 or a folder of HLS and DASH; the same command again resumes"""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
+from gvideo.commands.live import add_live_options, encode_live_folder
 from gvideo.commands.options import check_destination, parse_frames, parse_size
+from gvideo.commands.package import add_extras, refuse_packaging
 from gvideo.commands.progress import ProgressLine, format_bitrate, format_bytes, format_time
 from gvideo.errors import OptionError
 
@@ -23,7 +25,9 @@ DEVICES = ("auto", "cpu", "cuda")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `gvideo encode`."""
     parser.add_argument("source", metavar="IN", help="a video file, a picture, or a pattern such as frames/%%05d.png")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT.gsv", help="the stream to write")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="OUT.gsv, OUT.mp4, or a folder OUT/ to serve"
+    )
     parser.add_argument("--crf", type=float, default=34.0, metavar="Q", help="quality: lower is better (default 34)")
     parser.add_argument("--size", metavar="WxH", help="resize to this before encoding")
     parser.add_argument("--frames", metavar="A:B", help="frames A to B-1 of the source, counted from 0")
@@ -34,16 +38,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=DEVICES, default="auto", help="where to fit (default auto)")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the random choices (default 0)")
-    parser.add_argument("--json", action="store_true", help="print a report as JSON")
+    parser.add_argument("--json", action="store_true", help="print a report as JSON (of a .gsv stream)")
+    parser.add_argument(
+        "--ladder",
+        metavar="WxH[:Q],...",
+        help="rungs of a published folder, the best first, such as 640x360:34,320x180:36",
+    )
+    add_extras(parser)
+    add_live_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Encodes; the report is a line on stderr, or JSON on stdout."""
     target = arguments.output
+    if arguments.live:
+        encode_live_folder(arguments)
+        return
+    if arguments.window is not None or arguments.then:
+        raise OptionError("--window, --then: only with --live")
     if not target.lower().endswith(".gsv"):
-        raise OptionError(f"--output {target}: the name of a stream ends in .gsv")
+        from gvideo.commands.ladder import encode_and_package
+
+        encode_and_package(arguments)
+        return
+    refuse_packaging(arguments)
     check_destination(target, arguments.source)
-    first, last = _bounds(arguments.frames)
+    first, last = frame_bounds(arguments.frames)
     size = parse_size(arguments.size)
 
     from gvideo.encoder.encode import encode
@@ -71,7 +91,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{target}: {report_text(report)}", file=sys.stderr)
 
 
-def _bounds(text: str | None) -> tuple[int, int | None]:
+def frame_bounds(text: str | None) -> tuple[int, int | None]:
     """The first and the last (included) frame of an option A:B."""
     frames = parse_frames(text)
     first, stop = frames.start or 0, frames.stop

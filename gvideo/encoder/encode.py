@@ -7,10 +7,11 @@ source -> segmenter -> jobs -> pool (or the spool of an interrupted run) -> spoo
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -79,13 +80,15 @@ def encode(
     device: str = "auto",
     workers: int | None = None,
     seed: int = 0,
+    segment_frames: Sequence[int] | None = None,
     progress: Callable[[EncodeProgress], None] | None = None,
 ) -> EncodeReport:
     """Encodes a video file to a .gsv stream.
 
     crf: lower is better, about x264's quality at the same number. size: (width, height) to resize to. first, last:
     frames to encode, both included. segment_seconds: longest segment. device: "cpu", "cuda" or "auto". workers:
-    processes (default: one a core). The bytes depend on everything but device and workers.
+    processes (default: one a core). segment_frames: frames of every segment, instead of cuts found in the picture, so
+    that the rungs of a ladder are cut alike. The bytes depend on everything but device and workers.
     Raises MediaError for files, OptionError for options; KeyboardInterrupt leaves what is needed to resume.
     """
     settings = EncodeSettings(crf, preset, segment_seconds, seed)
@@ -98,7 +101,7 @@ def encode(
     with VideoSource(source, size=size, first=first, last=last) as video:
         spool = Spool(target)
         try:
-            return _Run(video, target, spool, settings, workers, progress).run()
+            return _Run(video, target, spool, settings, workers, segment_frames, progress).run()
         finally:
             spool.remove_if_empty()
 
@@ -120,9 +123,11 @@ class _Run:
         spool: Spool,
         settings: EncodeSettings,
         workers: int | None,
+        segment_frames: Sequence[int] | None,
         progress: Callable[[EncodeProgress], None] | None,
     ) -> None:
         self.video, self.target, self.spool, self.settings = video, target, spool, settings
+        self.segment_frames = segment_frames
         cores = os.cpu_count() or 1
         self.workers = cores if workers is None else workers
         if self.workers < 1:
@@ -177,15 +182,10 @@ class _Run:
 
     def _jobs(self) -> Iterator[tuple[int, SegmentJob]]:
         """Jobs that no earlier run has finished; those that one has are accounted for at once."""
-        segmenter = Segmenter(
-            self.settings.segment_seconds,
-            min(0.25, self.settings.segment_seconds),
-            timescale=self.video.format.timescale,
-        )
-        for number, frames in enumerate(segmenter.segments(self.video.code_frames())):
+        for number, frames in enumerate(self._segments()):
             if number == 0:
                 self.start = frames[0].pts
-                self.frame_duration = _usual_duration(frames)
+                self.frame_duration = usual_duration(frames)
             job = SegmentJob(tuple(frames), self.video.format, self.settings, self.frame_duration, self.rules)
             self.keys.append(job.key())
             self.counts.append(len(frames))
@@ -195,6 +195,15 @@ class _Run:
                 self._account(number, finished)
             else:
                 yield number, job
+
+    def _segments(self) -> Iterator[list[CodeFrame]]:
+        if self.segment_frames is not None:
+            frames = self.video.code_frames()
+            yield from (s for n in self.segment_frames if (s := list(itertools.islice(frames, n))))
+            return
+        longest = self.settings.segment_seconds
+        segmenter = Segmenter(longest, min(0.25, longest), timescale=self.video.format.timescale)
+        yield from segmenter.segments(self.video.code_frames())
 
     def _stored(self, key: str) -> SegmentResult:
         result = self.spool.load(key)
@@ -285,7 +294,7 @@ def _size(result: SegmentResult) -> int:
     return sum(len(u) for u in _units(result))
 
 
-def _usual_duration(frames: list[CodeFrame]) -> int:
+def usual_duration(frames: list[CodeFrame]) -> int:
     """The most frequent frame duration, ticks."""
     durations = sorted(f.duration for f in frames)
     return max(1, max(durations, key=durations.count))

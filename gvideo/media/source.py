@@ -121,7 +121,7 @@ class VideoSource:
                 os.path.abspath(name), options={"protocol_whitelist": _PROTOCOLS}, metadata_errors="ignore"
             )
         except (av.error.FFmpegError, OSError) as error:
-            raise MediaError(f"{name}: cannot be read as video ({_reason(error)}); is it a video file?") from error
+            raise MediaError(f"{name}: cannot be read as video ({reason_of(error)}); is it a video file?") from error
         try:
             if container.format.name in _TEXT_FORMATS:
                 raise MediaError(f"{name}: is text or a list, not a video file")
@@ -166,7 +166,7 @@ class VideoSource:
             width=width,
             height=height,
             chroma_format=chroma_format or self._native.chroma_format,
-            sample_aspect=_kept_aspect(self._native, width, height),
+            sample_aspect=kept_aspect(self._native, width, height),
         )
 
     def _native_format(self, stream: av.video.stream.VideoStream, frame: av.VideoFrame) -> VideoFormat:
@@ -213,7 +213,7 @@ class VideoSource:
         except av.error.EOFError:
             return
         except (av.error.FFmpegError, OSError) as error:
-            raise MediaError(f"{self.path}: reading stopped ({_reason(error)})") from error
+            raise MediaError(f"{self.path}: reading stopped ({reason_of(error)})") from error
 
     def _timed(
         self, container: av.container.InputContainer, stream: av.video.stream.VideoStream
@@ -251,7 +251,8 @@ class VideoSource:
         return CodeFrame(*planes_to_code_values(resized, wanted), pts, duration, wanted.bit_depth)
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """What an error of FFmpeg or the system says."""
     return getattr(error, "strerror", None) or str(error)
 
 
@@ -259,7 +260,7 @@ def _is_still(codec: str, container: str, path: Path) -> bool:
     return container.endswith("_pipe") or (container == "image2" and "%" not in path.name and codec != "gif")
 
 
-def _kept_aspect(native: VideoFormat, width: int, height: int) -> Fraction:
+def kept_aspect(native: VideoFormat, width: int, height: int) -> Fraction:
     """Sample aspect that shows width x height samples in the shape of the native frame."""
     aspect = native.sample_aspect * Fraction(native.width * height, native.height * width)
     return aspect if max(aspect.numerator, aspect.denominator) <= 65535 else aspect.limit_denominator(1000)

@@ -228,7 +228,7 @@ GOOD_CLIP = "samples/bunny_180p25.mp4"
         ("encode text.mp4 -o out.gsv", "text.mp4: "),
         ("encode audio.wav -o out.gsv", "audio.wav: holds no video stream"),
         ("encode none.mp4 -o out.gsv", "none.mp4: no such file"),
-        (f"encode {GOOD_CLIP} -o out.mp4", "ends in .gsv"),
+        (f"encode {GOOD_CLIP} -o out.avi", "a name in .gsv or .mp4"),
         (f"encode {GOOD_CLIP} -o nowhere/out.gsv", "its folder does not exist"),
         (f"encode {GOOD_CLIP} -o /proc/out.gsv", "/proc/out.gsv: cannot be written"),
         (f"encode {GOOD_CLIP} -o out.gsv --crf 99", "--crf 99: from 0 to 63"),

@@ -1,0 +1,130 @@
+"""Encode, then package: `gvideo encode clip -o DIR/ --ladder ...` and `-o clip.mp4`.
+
+Rungs are encoded one after the other, all with the cuts of the first. Finished ones wait in a folder beside the
+destination, named by what they depend on, so that the same command goes on after an interruption.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gvideo.commands.options import check_destination, parse_size
+from gvideo.commands.package import publish
+from gvideo.commands.progress import ProgressLine, format_bitrate
+from gvideo.errors import MediaError, OptionError
+
+if TYPE_CHECKING:
+    from gvideo.encoder.encode import EncodeProgress
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A size (None: the source's) and a quality."""
+
+    size: tuple[int, int] | None
+    crf: float
+
+
+def parse_ladder(text: str, crf: float) -> list[Rung]:
+    """Rungs of "640x360:34,320x180"; crf: where none is given."""
+    rungs = []
+    for part in text.split(","):
+        size, mark, quality = part.strip().partition(":")
+        try:
+            rungs.append(Rung(parse_size(size), float(quality) if mark else crf))
+        except (OptionError, ValueError):
+            raise OptionError(
+                f"--ladder {text}: WIDTHxHEIGHT[:CRF],... wanted, such as 640x360:34,320x180:36"
+            ) from None
+    if len(set(rungs)) < len(rungs):
+        raise OptionError(f"--ladder {text}: a rung is there twice")
+    return rungs
+
+
+def encode_and_package(arguments: argparse.Namespace) -> None:
+    """Encodes the rungs and publishes them; the folder of the finished rungs goes when all is published."""
+    target: str = arguments.output
+    to_file = target.lower().endswith(".mp4")
+    if not to_file and not target.endswith("/") and Path(target).suffix and not Path(target).is_dir():
+        raise OptionError(f"--output {target}: a name in .gsv or .mp4, or a folder (with / at its end) wanted")
+    if "://" in target:
+        raise OptionError(f"--output {target}: encode to a local folder or stream, then gvideo package it to a store")
+    if to_file and arguments.ladder:
+        raise OptionError("--ladder: only for a folder; give --output DIR/")
+    if arguments.json:
+        raise OptionError("--json: only for a .gsv stream")
+    if arguments.ladder and arguments.size:
+        raise OptionError("--size: the ladder says the sizes; leave one of the two out")
+    if to_file:
+        check_destination(target, arguments.source)
+    elif Path(target).exists() and not Path(target).is_dir():
+        raise MediaError(f"{target}: is a file; give a folder")
+    rungs = (
+        parse_ladder(arguments.ladder, arguments.crf)
+        if arguments.ladder
+        else [Rung(parse_size(arguments.size), arguments.crf)]
+    )
+    path = Path(target.rstrip("/"))
+    folder = path.with_name(f".{path.name}.rungs")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"{target}: cannot be written ({error.strerror or error})") from error
+    try:
+        streams = _encode_all(arguments, rungs, folder)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"; the same command resumes from {folder}") from None
+    except BaseException:
+        _remove_if_empty(folder)
+        raise
+    arguments.source = arguments.source if Path(arguments.source).is_file() else None  # a pattern has no sound
+    publish(streams, target.rstrip("/") if not to_file else target, arguments)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _encode_all(arguments: argparse.Namespace, rungs: list[Rung], folder: Path) -> list[Path]:
+    from gvideo.commands.encode import frame_bounds
+    from gvideo.encoder.encode import encode
+    from packager.gsv import GsvFile
+
+    first, last = frame_bounds(arguments.frames)
+    streams: list[Path] = []
+    frames: list[int] | None = None
+    with ProgressLine() as line:
+        for number, rung in enumerate(rungs):
+            stream = folder / f"{_key(arguments, rung, rungs[0])}.gsv"
+            label = f"rung {number + 1}/{len(rungs)}"
+
+            def show(p: EncodeProgress, label: str = label) -> None:
+                rate = [format_bitrate(8 * p.num_bytes / p.coded_seconds)] if p.coded_seconds > 0 else []
+                line.show(p.frames_done, p.num_frames, label, *rate)
+
+            if not stream.exists():
+                encode(
+                    arguments.source, stream, crf=rung.crf, size=rung.size, first=first, last=last,
+                    segment_seconds=arguments.segment, preset=arguments.preset, device=arguments.device,
+                    workers=arguments.workers, seed=arguments.seed, segment_frames=frames, progress=show,
+                )  # fmt: skip
+            frames = frames or [s.num_frames for s in GsvFile(stream).segments]
+            streams.append(stream)
+    return streams
+
+
+def _key(arguments: argparse.Namespace, rung: Rung, first: Rung) -> str:
+    """What a rung's bytes depend on: the source as it is now, its options, and the rung that it takes its cuts from."""
+    path = Path(arguments.source)
+    state = [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else []
+    options = [arguments.frames, arguments.segment, arguments.preset, arguments.seed]
+    found = [str(path.resolve()), state, options, rung.size, rung.crf, first.size]
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest()[:16]

@@ -1,0 +1,67 @@
+"""`gvideo encode INPUT -o DIR/ --live`: publish while the input still grows."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from datetime import UTC, datetime
+from fractions import Fraction
+
+from gvideo.commands.options import parse_size
+from gvideo.errors import OptionError
+
+
+def add_live_options(parser: argparse.ArgumentParser) -> None:
+    """Options of a live encode."""
+    group = parser.add_argument_group("live")
+    group.add_argument(
+        "--live", action="store_true", help="IN still grows: a file being written, a pipe, - for standard input"
+    )
+    group.add_argument("--window", type=float, metavar="S", help="keep only the last S seconds on offer (default: all)")
+    group.add_argument("--then", action="append", default=[], metavar="IN", help="a further input behind the first")
+    group.add_argument(
+        "--idle", type=float, default=3.0, metavar="S", help="a file that has not grown for S seconds ends (default 3)"
+    )
+
+
+def encode_live_folder(arguments: argparse.Namespace) -> None:
+    """Encodes one input after the other; the manifests follow every segment."""
+    for name in ("ladder", "audio", "subtitles", "fallback", "single_file", "thumbnails", "title", "json", "frames"):
+        if getattr(arguments, name):
+            raise OptionError(f"--{name.replace('_', '-')}: not with --live")
+    if arguments.window is not None and not arguments.window > 0:
+        raise OptionError(f"--window {arguments.window:g}: above 0 seconds wanted")
+    if not arguments.idle > 0:
+        raise OptionError(f"--idle {arguments.idle:g}: above 0 seconds wanted")
+
+    from gvideo.encoder.live import encode_live
+    from gvideo.encoder.settings import EncodeSettings
+    from gvideo.media.growing import LiveSource
+    from packager.gsv import gsv_track, piece_of, sequence_unit_of
+    from packager.live import LivePublisher
+    from packager.sink import open_sink
+
+    settings = EncodeSettings(arguments.crf, arguments.preset, arguments.segment, arguments.seed)
+    size, cores = parse_size(arguments.size), os.cpu_count() or 1
+    window = None if arguments.window is None else Fraction(arguments.window)
+    sink = open_sink(arguments.output.rstrip("/"))
+    publisher: LivePublisher | None = None
+    frames = 0
+    try:
+        for name in [arguments.source, *arguments.then]:
+            zero: int | None = None
+            with LiveSource(name, size=size, idle=arguments.idle) as video:
+                publisher = publisher or LivePublisher(sink, datetime.now(UTC), Fraction(arguments.segment), window)
+                for segment in encode_live(video, settings, cores):
+                    if zero is None:
+                        zero = segment.start
+                        rate = video.average_rate or Fraction(segment.header.timescale, segment.header.frame_duration)
+                        unit = sequence_unit_of(segment.header)
+                        publisher.begin(gsv_track(segment.header, unit, len(segment.layers), rate, lambda: iter(())))
+                    publisher.add(piece_of(segment.start - zero, segment.duration, list(segment.layers)))
+                    frames += segment.num_frames
+    finally:
+        if publisher is not None:
+            publisher.end()
+    print(f"{arguments.output}: {frames} frames, ended", file=sys.stderr)

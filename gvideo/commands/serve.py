@@ -1,0 +1,72 @@
+"""serve a published folder over HTTP, with the player's page at /"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+
+from gvideo.errors import OptionError
+
+SERVERS = ("uvicorn", "granian")
+#: What answers are still under way when the server is told to stop may take so long.
+_SHUTDOWN_SECONDS = 5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `gvideo serve`."""
+    parser.add_argument("folder", metavar="DIR", help="a folder that gvideo package or gvideo encode made")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1; 0.0.0.0 for all)")
+    parser.add_argument("--port", type=int, default=8000, metavar="P", help="port (default 8000)")
+    parser.add_argument("--server", choices=SERVERS, default="uvicorn", help="uvicorn, or granian for load")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes of granian (default 1)")
+    parser.add_argument("--quiet", action="store_true", help="no access log")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Serves until it is interrupted."""
+    if not 0 < arguments.port < 1 << 16:
+        raise OptionError(f"--port {arguments.port}: from 1 to 65535 wanted")
+    if arguments.workers < 1 or (arguments.workers > 1 and arguments.server != "granian"):
+        raise OptionError(
+            f"--workers {arguments.workers}: at least 1 wanted, and more than one with --server granian only"
+        )
+    try:
+        from packager.server.app import QUIET_VARIABLE, ROOT_VARIABLE, make_app
+    except ImportError as error:
+        raise OptionError(f"serve: needs {error.name}; pip install 'gvideo[server]'") from None
+    app = make_app(arguments.folder)
+    if not arguments.quiet:
+        logging.basicConfig(level=logging.INFO, format="%(message)s")
+    place = f"http://{arguments.host}:{arguments.port}/"
+    print(f"{arguments.folder}: {place} · {place}master.m3u8 · {place}manifest.mpd", file=sys.stderr, flush=True)
+    try:
+        if arguments.server == "granian":
+            from granian.constants import Interfaces
+            from granian.server import Server
+
+            os.environ[ROOT_VARIABLE] = os.path.abspath(arguments.folder)
+            os.environ[QUIET_VARIABLE] = "1" if arguments.quiet else ""
+            Server(
+                "packager.server.app:from_environment", address=arguments.host, port=arguments.port,
+                interface=Interfaces.ASGI, factory=True, workers=arguments.workers, log_access=False,
+                workers_kill_timeout=_SHUTDOWN_SECONDS,
+            ).serve()  # fmt: skip
+            return
+        import uvicorn
+
+        uvicorn.run(
+            app,
+            host=arguments.host,
+            port=arguments.port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        )
+    except ImportError as error:
+        raise OptionError(f"--server {arguments.server}: needs {error.name}; pip install 'gvideo[server]'") from None
+    except SystemExit as leaving:  # uvicorn leaves so if the port is taken
+        if leaving.code:
+            raise OptionError(f"--port {arguments.port}: cannot listen at {arguments.host} (is it in use?)") from None
+        raise

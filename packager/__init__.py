@@ -1,0 +1,1 @@
+"""Packaging and serving: .gsv streams, sound and subtitles as CMAF files with HLS and DASH manifests."""

@@ -1,0 +1,5 @@
+"""Rules that a published folder must keep, checked on the files as a client gets them: `gvideo package --check`."""
+
+from packager.check.run import check_presentation
+
+__all__ = ["check_presentation"]

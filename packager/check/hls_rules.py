@@ -1,0 +1,239 @@
+"""Rules of HLS: RFC 8216, Apple's authoring specification, and what its clients were seen to need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from packager.check.media import InitFacts, SegmentFacts
+from packager.check.playlists import MasterPlaylist, MediaPlaylist, parse_master, parse_media
+from packager.check.reading import Library
+from packager.hls import MASTER
+
+_REQUIRED = ("BANDWIDTH", "AVERAGE-BANDWIDTH", "CODECS", "RESOLUTION", "FRAME-RATE", "CLOSED-CAPTIONS")
+#: AVERAGE-BANDWIDTH may differ so much from what is measured (Apple 9.15).
+_AVERAGE_TOLERANCE = Fraction(1, 10)
+#: EXTINF has six decimals.
+_ROUNDING = Fraction(1, 1_000_000)
+#: Audio may be so much longer or shorter than the video (s); a frame of AAC is 21 ms.
+_AUDIO_DIFFERENCE = Fraction(1, 2)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A media playlist with the facts of its segments."""
+
+    playlist: MediaPlaylist
+    init: InitFacts
+    segments: tuple[SegmentFacts, ...]
+    lengths: tuple[Fraction, ...]
+
+    @property
+    def duration(self) -> Fraction:
+        """Seconds of all samples, without what an edit list hides."""
+        return sum(self.lengths, Fraction(0)) - Fraction(self.init.edit, max(1, self.init.timescale))
+
+    @property
+    def peak_bps(self) -> Fraction:
+        """The largest segment's bits per second."""
+        found = zip(self.segments, self.lengths, strict=True)
+        return max((8 * s.num_bytes / length for s, length in found if length), default=Fraction(0))
+
+    @property
+    def average_bps(self) -> Fraction:
+        """Bits per second of all segments."""
+        seconds = sum(self.lengths, Fraction(0))
+        return 8 * sum(s.num_bytes for s in self.segments) / seconds if seconds else Fraction(0)
+
+
+def check_hls(library: Library) -> Iterator[str]:
+    """Faults of the master playlist and everything that it names."""
+    text = library.text(MASTER)
+    if text is None:
+        return
+    master = parse_master(text)
+    for fault in _master_faults(master):
+        yield f"{MASTER}: {fault}"
+    measured: dict[str, Measured] = {}
+    names = [uri for _, uri in master.variants]
+    names += [r["URI"] for r in master.renditions if r.get("TYPE") == "AUDIO" and "URI" in r]
+    for name in names:
+        if name in measured:
+            continue
+        faults: list[str] = []
+        found = _measure(library, name, faults)
+        yield from (f"{name}: {fault}" for fault in faults)
+        if found is not None:
+            measured[name] = found
+    yield from _cross_faults(master, measured)
+    for key in master.keys:
+        yield from _key_faults(library, key)
+    video = max((m.duration for m in measured.values() if m.init.kind == "video"), default=Fraction(0))
+    for r in master.renditions:
+        if r.get("TYPE") == "SUBTITLES":
+            yield from _subtitle_faults(library, r.get("URI", ""), video)
+
+
+def _master_faults(master: MasterPlaylist) -> Iterator[str]:
+    yield from master.faults
+    if not master.tags.get("EXT-X-VERSION", "0").isdigit() or int(master.tags.get("EXT-X-VERSION", "0")) < 7:
+        yield "EXT-X-VERSION: at least 7 wanted for fragmented MP4"
+    if "EXT-X-INDEPENDENT-SEGMENTS" not in master.tags:
+        yield "EXT-X-INDEPENDENT-SEGMENTS is missing"
+    if not master.variants:
+        yield "names no variant"
+    scores = {"SCORE" in attributes for attributes, _ in master.variants}
+    if len(scores) > 1:
+        yield "SCORE: on some variants only; on all or on none"
+    groups = {(r.get("TYPE"), r.get("GROUP-ID")) for r in master.renditions}
+    for attributes, uri in master.variants:
+        for name in _REQUIRED:
+            if name not in attributes:
+                yield f"{uri}: {name} is missing"
+        if attributes.get("CLOSED-CAPTIONS", "NONE") != "NONE":
+            yield f"{uri}: CLOSED-CAPTIONS must be NONE"
+        rate = attributes.get("FRAME-RATE", "0.000")
+        if len(rate.partition(".")[2]) != 3:
+            yield f"{uri}: FRAME-RATE {rate}: three decimals wanted"
+        for kind in ("AUDIO", "SUBTITLES"):
+            if kind in attributes and (kind, attributes[kind]) not in groups:
+                yield f"{uri}: {kind} group {attributes[kind]} does not exist"
+    for r in master.renditions:
+        for name in ("GROUP-ID", "NAME", "LANGUAGE", "URI"):
+            if not r.get(name):
+                yield f"EXT-X-MEDIA: {name} is missing"
+    for group in groups:
+        members = [r for r in master.renditions if (r.get("TYPE"), r.get("GROUP-ID")) == group]
+        if sum(r.get("DEFAULT") == "YES" for r in members) > 1:
+            yield f"EXT-X-MEDIA: more than one default in group {group[1]}"
+        if len({r.get("NAME") for r in members}) < len(members):
+            yield f"EXT-X-MEDIA: a name is there twice in group {group[1]}"
+
+
+def _measure(library: Library, name: str, faults: list[str]) -> Measured | None:
+    text = library.text(name)
+    if text is None:
+        return None
+    playlist = parse_media(text)
+    faults += playlist.faults
+    faults += _playlist_faults(playlist)
+    if not playlist.entries or playlist.entries[0].init is None:
+        faults.append("EXT-X-MAP is missing" if playlist.entries else "holds no segment")
+        return None
+    init = library.init(*playlist.entries[0].init)
+    if init is None:
+        return None
+    segments, lengths = [], []
+    expected: int | None = None if "EXT-X-MEDIA-SEQUENCE" in playlist.tags else 0
+    for entry in playlist.entries:
+        assert entry.init is not None
+        init = library.init(*entry.init) or init
+        facts = library.segment(entry.uri, entry.place, init)
+        if facts is None:
+            expected = None
+            continue
+        segments.append(facts)
+        lengths.append(facts.seconds(init))
+        if abs(entry.seconds - facts.seconds(init)) > _ROUNDING:
+            faults.append(
+                f"{entry.uri}: EXTINF {float(entry.seconds):.6f} s, its samples last {float(facts.seconds(init)):.6f} s"
+            )
+        if expected is not None and facts.start != expected and not entry.discontinuity:
+            late = Fraction(abs(facts.start - expected), max(1, init.timescale))
+            if expected or init.kind == "video" or late > _AUDIO_DIFFERENCE:
+                faults.append(f"{entry.uri}: tfdt {facts.start}, {expected} wanted")
+        expected = facts.start + facts.duration
+    return Measured(playlist, init, tuple(segments), tuple(lengths))
+
+
+def _playlist_faults(playlist: MediaPlaylist) -> Iterator[str]:
+    target = playlist.tags.get("EXT-X-TARGETDURATION", "")
+    if not target.isdigit():
+        yield "EXT-X-TARGETDURATION is missing"
+    else:
+        for e in playlist.entries:
+            if int(e.seconds + Fraction(1, 2)) > int(target):
+                yield f"{e.uri}: EXTINF {float(e.seconds):.3f} s is beyond EXT-X-TARGETDURATION {target}"
+    kind = playlist.tags.get("EXT-X-PLAYLIST-TYPE")
+    if kind == "VOD" and "EXT-X-ENDLIST" not in playlist.tags:
+        yield "EXT-X-ENDLIST is missing"
+
+
+def _cross_faults(master: MasterPlaylist, measured: dict[str, Measured]) -> Iterator[str]:
+    """Rules between a variant's attributes, its own segments, its audio, and the other variants."""
+    reference: tuple[str, list[Fraction]] | None = None
+    for attributes, uri in master.variants:
+        if uri not in measured:
+            continue
+        own = measured[uri]
+        audio = [
+            measured[r["URI"]] for r in master.renditions
+            if r.get("TYPE") == "AUDIO" and r.get("GROUP-ID") == attributes.get("AUDIO") and r.get("URI") in measured
+        ]  # fmt: skip
+        yield from (f"{MASTER}: {uri}: {fault}" for fault in _variant_faults(attributes, own, audio))
+        cuts = list(own.lengths)
+        if reference is None:
+            reference = (uri, cuts)
+        elif len(cuts) == len(own.playlist.entries) and cuts != reference[1]:
+            yield f"{uri}: its segments are not cut like those of {reference[0]}"
+        for sound in audio:
+            if abs(sound.duration - own.duration) > _AUDIO_DIFFERENCE:
+                yield f"{uri}: audio lasts {float(sound.duration):.3f} s, video {float(own.duration):.3f} s"
+
+
+def _variant_faults(attributes: dict[str, str], own: Measured, audio: Sequence[Measured]) -> Iterator[str]:
+    peak = own.peak_bps + max((a.peak_bps for a in audio), default=Fraction(0))
+    average = own.average_bps + max((a.average_bps for a in audio), default=Fraction(0))
+    if int(attributes.get("BANDWIDTH", peak)) < int(peak):
+        yield f"BANDWIDTH {attributes['BANDWIDTH']} is below the measured peak of {int(peak)} bits/s"
+    told = int(attributes.get("AVERAGE-BANDWIDTH", average))
+    if abs(told - average) > average * _AVERAGE_TOLERANCE + 1:
+        yield f"AVERAGE-BANDWIDTH {told} is more than 10 % off the measured {int(average)} bits/s"
+    wanted = list(dict.fromkeys([own.init.codecs, *(a.init.codecs for a in audio)]))
+    if attributes.get("CODECS", "").split(",") != wanted:
+        yield f"CODECS {attributes.get('CODECS')}: the init segments say {','.join(wanted)}"
+    if attributes.get("RESOLUTION") != "{}x{}".format(*own.init.shown):
+        yield f"RESOLUTION {attributes.get('RESOLUTION')}: the init segment says {'{}x{}'.format(*own.init.shown)}"
+
+
+def _key_faults(library: Library, key: dict[str, str]) -> Iterator[str]:
+    name = key.get("URI", "")
+    text = library.text(name)
+    if text is None:
+        return
+    playlist = parse_media(text)
+    yield from (f"{name}: {fault}" for fault in playlist.faults)
+    if "EXT-X-I-FRAMES-ONLY" not in playlist.tags:
+        yield f"{name}: EXT-X-I-FRAMES-ONLY is missing"
+    peak = Fraction(0)
+    for entry in playlist.entries:
+        init = library.init(*entry.init) if entry.init else None
+        if init is None or entry.place is None:
+            yield f"{name}: {entry.uri}: EXT-X-MAP and EXT-X-BYTERANGE wanted"
+            continue
+        facts = library.fragment(entry.uri, entry.place, init)
+        if facts is None:
+            continue
+        if facts.num_samples != 1 or facts.tracks != (1,):
+            yield f"{name}: {entry.uri}: the range holds {facts.num_samples} samples, one key frame wanted"
+        peak = max(peak, 8 * facts.num_bytes / entry.seconds if entry.seconds else Fraction(0))
+    if int(key.get("BANDWIDTH", "0")) < int(peak):
+        yield f"{MASTER}: {name}: BANDWIDTH {key.get('BANDWIDTH')} is below the measured peak of {int(peak)} bits/s"
+
+
+def _subtitle_faults(library: Library, name: str, video: Fraction) -> Iterator[str]:
+    text = library.text(name)
+    if text is None:
+        return
+    playlist = parse_media(text)
+    yield from (f"{name}: {fault}" for fault in (*playlist.faults, *_playlist_faults(playlist)))
+    total = sum((e.seconds for e in playlist.entries), Fraction(0))
+    if abs(total - video) > _ROUNDING * (1 + len(playlist.entries)):
+        yield f"{name}: lasts {float(total):.3f} s, video {float(video):.3f} s"
+    for entry in playlist.entries:
+        cues = library.text(entry.uri)
+        if cues is not None and not cues.startswith("WEBVTT"):
+            yield f"{entry.uri}: is no WebVTT"
+        elif cues is not None and "X-TIMESTAMP-MAP" not in cues:
+            yield f"{entry.uri}: X-TIMESTAMP-MAP is missing"

@@ -1,0 +1,113 @@
+"""HLS playlists as a client reads them: lines to tags and attributes, nothing more."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from packager.presentation import ByteRange
+
+_ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)(?:,|$)')
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A segment of a media playlist. init: (uri, range) of the map that holds for it."""
+
+    uri: str
+    seconds: Fraction
+    place: ByteRange | None
+    init: tuple[str, ByteRange | None] | None
+    discontinuity: bool
+
+
+@dataclass
+class MediaPlaylist:
+    """A media playlist: its tags by name, and its segments."""
+
+    tags: dict[str, str] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+@dataclass
+class MasterPlaylist:
+    """A multivariant playlist: variants with their attributes and URIs, renditions, key-frame variants."""
+
+    tags: dict[str, str] = field(default_factory=dict)
+    variants: list[tuple[dict[str, str], str]] = field(default_factory=list)
+    renditions: list[dict[str, str]] = field(default_factory=list)
+    keys: list[dict[str, str]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+def parse_attributes(text: str) -> dict[str, str]:
+    """An attribute list; quotes are taken off."""
+    return {name: value.strip('"') for name, value in _ATTRIBUTE.findall(text)}
+
+
+def parse_master(text: str) -> MasterPlaylist:
+    """A multivariant playlist."""
+    found = MasterPlaylist()
+    pending: dict[str, str] | None = None
+    for line in _lines(text, found.faults):
+        name, _, value = line.partition(":")
+        if name == "#EXT-X-STREAM-INF":
+            pending = parse_attributes(value)
+        elif name == "#EXT-X-MEDIA":
+            found.renditions.append(parse_attributes(value))
+        elif name == "#EXT-X-I-FRAME-STREAM-INF":
+            found.keys.append(parse_attributes(value))
+        elif line.startswith("#EXT"):
+            found.tags[name[1:]] = value
+        elif not line.startswith("#"):
+            if pending is None:
+                found.faults.append(f"{line}: no EXT-X-STREAM-INF before it")
+            found.variants.append((pending or {}, line))
+            pending = None
+    return found
+
+
+def parse_media(text: str) -> MediaPlaylist:
+    """A media playlist."""
+    found = MediaPlaylist()
+    seconds: Fraction | None = None
+    place: ByteRange | None = None
+    init: tuple[str, ByteRange | None] | None = None
+    discontinuity = False
+    for line in _lines(text, found.faults):
+        name, _, value = line.partition(":")
+        try:
+            if name == "#EXTINF":
+                seconds = Fraction(value.split(",")[0])
+            elif name == "#EXT-X-BYTERANGE":
+                place = _range(value)
+            elif name == "#EXT-X-MAP":
+                attributes = parse_attributes(value)
+                part = _range(attributes["BYTERANGE"]) if "BYTERANGE" in attributes else None
+                init = (attributes.get("URI", ""), part)
+            elif name == "#EXT-X-DISCONTINUITY":
+                discontinuity = True
+            elif line.startswith("#EXT"):
+                found.tags.setdefault(name[1:], value)
+            elif not line.startswith("#"):
+                if seconds is None:
+                    found.faults.append(f"{line}: no EXTINF before it")
+                found.entries.append(Entry(line, seconds or Fraction(0), place, init, discontinuity))
+                seconds, place, discontinuity = None, None, False
+        except ValueError:
+            found.faults.append(f"{line}: cannot be read")
+    return found
+
+
+def _range(text: str) -> ByteRange:
+    size, _, offset = text.partition("@")
+    return ByteRange(int(offset), int(size))
+
+
+def _lines(text: str, faults: list[str]) -> list[str]:
+    lines = [line.strip() for line in text.splitlines()]
+    if not lines or lines[0] != "#EXTM3U":
+        faults.append("does not begin with #EXTM3U")
+    return [line for line in lines[1:] if line]

@@ -1,0 +1,230 @@
+"""A .gsv stream as a track `gsv1`: one access unit of many frames a segment, one track a layer (docs/carriage.md)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+from gvideo.bitstream import headers, units
+from gvideo.bitstream.fields import Reader
+from gvideo.bitstream.headers import SegmentHeader, SequenceHeader
+from gvideo.errors import BitstreamError, InvalidError, MediaError, TruncatedError, UnsupportedError
+from gvideo.media.timing import frame_rate_of
+from packager.isobmff.box import Box
+from packager.isobmff.entries import Colour, GaussianConfiguration, PixelAspect, VisualSampleEntry
+from packager.tracks import Chunk, Piece, Sample, Track, shown_width, video_range
+
+#: Levels by luma samples of a picture: the level is that of the first limit that is not exceeded.
+LEVELS = (
+    (36_864, 10), (147_456, 20), (278_784, 21), (665_856, 30), (1_065_024, 31), (2_359_296, 40), (8_912_896, 50),
+    (35_651_584, 60), (1 << 28, 70),
+)  # fmt: skip
+#: A sample's duration has 32 bits.
+_MAX_DURATION = (1 << 32) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class CodedSegment:
+    """A segment: ticks from the first frame of the stream, ticks that it lasts (a gap behind it included), frames,
+    and (offset, bytes) of the units of every layer that it has."""
+
+    start: int
+    duration: int
+    num_frames: int
+    layers: tuple[tuple[int, int], ...]
+
+
+class GsvFile:
+    """The structure of a .gsv file. Raises BitstreamError or MediaError, which name the file.
+
+    header, sequence_unit (as it stands in the file), segments, start: ticks of the first frame in the stream's time.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        try:
+            with self.path.open("rb") as file:
+                self._scan(file)
+        except OSError as error:
+            raise MediaError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+        except BitstreamError as error:
+            raise type(error)(f"{self.path}: {error}") from error
+
+    def _scan(self, file: BinaryIO) -> None:
+        size = os.fstat(file.fileno()).st_size
+        if file.read(len(units.SIGNATURE)) != units.SIGNATURE:
+            raise InvalidError("signature: not a gvideo stream; `gvideo encode` makes one")
+        offset = len(units.SIGNATURE)
+        found: list[tuple[SegmentHeader, list[tuple[int, int]]]] = []
+        self.sequence_unit = b""
+        while offset < size:
+            file.seek(offset)
+            kind, length, skip = units.parse_unit_header(file.read(units.MAX_OVERHEAD))
+            end = offset + skip + length + units.CRC_BYTES
+            if end > size:
+                raise TruncatedError(f"{units.name_of(kind)} unit at byte {offset}: {end - size} byte(s) missing")
+            if not self.sequence_unit and kind != units.SEQUENCE:
+                raise InvalidError(f"sequence: the stream begins with a {units.name_of(kind)} unit")
+            if kind in (units.SEQUENCE, units.SEGMENT, units.LAYER):
+                file.seek(offset)
+                data = file.read(end - offset)
+                payload = data[skip : skip + length]
+                units.check_payload(kind, payload, data[skip + length :])
+                if kind == units.SEQUENCE:
+                    self._sequence(data, payload)
+                elif kind == units.SEGMENT:
+                    found.append((headers.visit_segment(Reader(payload)), [(offset, len(data))]))
+                elif not found:
+                    raise InvalidError("layer: no segment before it")
+                else:
+                    found[-1][1].append((offset, len(data)))
+            offset = end
+        if not found:
+            raise TruncatedError("segment: the stream has none")
+        self._time(found)
+
+    def _sequence(self, unit: bytes, payload: bytes) -> None:
+        if self.sequence_unit and unit != self.sequence_unit:
+            raise InvalidError("sequence: a second, different header; these are two streams, cut them apart")
+        reader = Reader(payload)
+        self.header = headers.visit_sequence(reader)
+        reader.expect_end("sequence")
+        self.sequence_unit = unit
+        if self.header.timescale > _MAX_DURATION:
+            raise UnsupportedError(f"sequence.timescale: {self.header.timescale} does not fit the 32 bits of MP4")
+
+    def _time(self, found: list[tuple[SegmentHeader, list[tuple[int, int]]]]) -> None:
+        starts: list[int] = []
+        ends: list[int] = []
+        time = self.header.start
+        for header, _ in found:
+            time += header.gap
+            if ends and header.gap < 0:
+                raise InvalidError(f"segment.gap: segment {len(ends)} starts before the one before it ends")
+            starts.append(time)
+            time += sum(header.durations) or header.num_frames * self.header.frame_duration
+            ends.append(time)
+        self.start = starts[0]
+        self.segments: list[CodedSegment] = []
+        for (header, layers), start, end in zip(found, starts, [*starts[1:], ends[-1]], strict=True):
+            if end - start > _MAX_DURATION:
+                raise UnsupportedError(f"segment {len(self.segments)}: {end - start} ticks do not fit 32 bits of MP4")
+            self.segments.append(CodedSegment(start - self.start, end - start, header.num_frames, tuple(layers)))
+
+    @property
+    def num_layers(self) -> int:
+        """The most layers that a segment has."""
+        return max(len(s.layers) for s in self.segments)
+
+    @property
+    def duration(self) -> int:
+        """Ticks from the first frame's start to the last one's end."""
+        last = self.segments[-1]
+        return last.start + last.duration
+
+    @property
+    def cuts(self) -> tuple[Fraction, ...]:
+        """Seconds at which segments end."""
+        return tuple(Fraction(s.start + s.duration, self.header.timescale) for s in self.segments)
+
+    def read(self, segment: CodedSegment) -> list[bytes]:
+        """The units of every layer of a segment."""
+        try:
+            with self.path.open("rb") as file:
+                out = []
+                for offset, size in segment.layers:
+                    file.seek(offset)
+                    out.append(file.read(size))
+                    if len(out[-1]) != size:
+                        raise TruncatedError(f"{self.path}: became shorter while it was packaged")
+                return out
+        except OSError as error:
+            raise MediaError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+
+    def pieces(self) -> Iterator[Piece]:
+        """The segments as pieces of a track, one chunk a layer."""
+        for segment in self.segments:
+            yield piece_of(segment.start, segment.duration, self.read(segment))
+
+    def track(self) -> Track:
+        """The track of the stream."""
+        num_frames = sum(s.num_frames for s in self.segments)
+        rate = frame_rate_of(num_frames, self.duration, self.header.timescale)
+        return gsv_track(self.header, self.sequence_unit, self.num_layers, rate, self.pieces)
+
+
+def piece_of(start: int, duration: int, layers: list[bytes]) -> Piece:
+    """A segment's units, layer by layer, as a piece."""
+    return Piece(
+        start,
+        duration,
+        tuple(Chunk((Sample(unit, duration),), layer, start) for layer, unit in enumerate(layers)),
+    )
+
+
+def gsv_track(
+    header: SequenceHeader,
+    sequence_unit: bytes,
+    num_layers: int,
+    frame_rate: Fraction,
+    pieces: Callable[[], Iterator[Piece]],
+) -> Track:
+    """The track of a stream with that header; pieces as in Track."""
+    return Track(
+        "video",
+        header.timescale,
+        tuple(sample_entry(header, sequence_unit, layer) for layer in range(num_layers)),
+        codecs_of(header),
+        pieces,
+        width=shown_width(header.width, header.sample_aspect),
+        height=header.height,
+        rotation=header.rotation,
+        frame_rate=frame_rate,
+        video_range=video_range(header.transfer),
+    )
+
+
+def sample_entry(header: SequenceHeader, sequence_unit: bytes, layer: int) -> VisualSampleEntry:
+    """gsv1 of the base track, gsve of the layers above it; the configuration is the same in all."""
+    children: list[Box] = [
+        GaussianConfiguration(sequence_unit),
+        Colour("nclx", header.primaries, header.transfer, header.matrix, header.full_range),
+    ]
+    if header.sample_aspect != 1:
+        children.append(PixelAspect(header.sample_aspect.numerator, header.sample_aspect.denominator))
+    kind = "gsve" if layer else "gsv1"
+    return VisualSampleEntry(kind, header.width, header.height, "gvideo", children)
+
+
+def level_of(width: int, height: int) -> int:
+    """The level of a picture size, ten times its number."""
+    return next(level for limit, level in LEVELS if width * height <= limit)
+
+
+def codecs_of(header: SequenceHeader) -> str:
+    """The codecs parameter: gsv1, profile, level and bit depth in two digits each."""
+    level = level_of(header.width, header.height)
+    return f"gsv1.{headers.PROFILE_MAIN:02}.{level:02}.{header.bit_depth:02}"
+
+
+def sequence_unit_of(header: SequenceHeader) -> bytes:
+    """The sequence unit of a header."""
+    return units.format_unit(units.SEQUENCE, headers.format_sequence(header))
+
+
+def parse_sequence_unit(unit: bytes) -> SequenceHeader:
+    """The header in a sequence unit as gsvC holds it. Raises BitstreamError."""
+    kind, length, skip = units.parse_unit_header(unit[: units.MAX_OVERHEAD])
+    if kind != units.SEQUENCE:
+        raise InvalidError(f"gsvC: holds a {units.name_of(kind)} unit, a sequence unit is wanted")
+    if len(unit) != skip + length + units.CRC_BYTES:
+        raise InvalidError(f"gsvC: {len(unit)} bytes, its unit has {skip + length + units.CRC_BYTES}")
+    units.check_payload(kind, unit[skip : skip + length], unit[skip + length :])
+    reader = Reader(unit[skip : skip + length])
+    header = headers.visit_sequence(reader)
+    reader.expect_end("sequence")
+    return header

@@ -1,0 +1,1 @@
+"""The origin: a published folder over HTTP."""

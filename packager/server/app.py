@@ -1,0 +1,124 @@
+"""The server as an ASGI application: files, CORS, an access log. Runs under uvicorn, granian and any other ASGI server.
+
+Responses are the same for every origin (`Access-Control-Allow-Origin: *`), so that caches need not tell them apart.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gvideo.errors import MediaError
+from packager.server.files import PublishedFiles
+
+#: Folder to serve, and whether to keep quiet, for servers that start the application by name.
+ROOT_VARIABLE, QUIET_VARIABLE = "GVIDEO_SERVE_ROOT", "GVIDEO_SERVE_QUIET"
+_EXPOSED = "Content-Length, Content-Range, Accept-Ranges, ETag"
+_CORS = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", _EXPOSED.encode()),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+    (b"x-content-type-options", b"nosniff"),
+]
+_PREFLIGHT = [
+    (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
+    (b"access-control-allow-headers", b"*"),
+    (b"access-control-max-age", b"86400"),
+    (b"allow", b"GET, HEAD, OPTIONS"),
+]
+log = logging.getLogger("gvideo.access")
+
+
+def make_app(folder: str | os.PathLike[str], page: Path | None = None) -> ASGIApp:
+    """The application that serves a folder. page: the folder of the player's page (default: player/web beside this
+    package, if it is there). Raises MediaError for a folder that is none."""
+    root = Path(folder)
+    if not root.is_dir():
+        raise MediaError(f"{folder}: is no folder; gvideo package makes one")
+    if page is None:
+        page = Path(__file__).parents[2] / "player" / "web"
+    files = PublishedFiles(root, page if page.is_dir() else None)
+    return AccessLog(CrossOrigin(Starlette(routes=[Mount("/", app=files)])))
+
+
+def from_environment() -> ASGIApp:
+    """The application of the folder that the environment variable GVIDEO_SERVE_ROOT names."""
+    if not os.environ.get(QUIET_VARIABLE):
+        logging.basicConfig(level=logging.INFO, format="%(message)s")
+    else:
+        log.setLevel(logging.WARNING)
+    return make_app(os.environ[ROOT_VARIABLE])
+
+
+class CrossOrigin:
+    """Adds the headers that let pages of any origin read the answers; answers preflights itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if scope["method"] == "OPTIONS":
+            await send({"type": "http.response.start", "status": 204, "headers": [*_CORS, *_PREFLIGHT]})
+            await send({"type": "http.response.body", "body": b""})
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *_CORS]
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+class AccessLog:
+    """A line a request: client, request, range, status, bytes, milliseconds, user agent."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http" or not log.isEnabledFor(logging.INFO):
+            await self._app(scope, receive, send)
+            return
+        started, status, count = time.perf_counter(), 0, 0
+
+        async def counting(message: Message) -> None:
+            nonlocal status, count
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            elif message["type"] == "http.response.pathsend":  # the server sends the file by itself
+                count += os.stat(message["path"]).st_size
+            else:
+                count += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, counting)
+        finally:
+            headers = dict(scope["headers"])
+            client = (scope.get("client") or ("-",))[0]
+            log.info(
+                "%s %s %s %s %d %d %.1f %s",
+                client, scope["method"], _printable(scope["path"]), _header(headers, b"range"), status, count,
+                1000 * (time.perf_counter() - started), _header(headers, b"user-agent"),
+            )  # fmt: skip
+
+
+def _header(headers: dict[bytes, bytes], name: bytes) -> str:
+    return '"' + _printable(headers.get(name, b"-").decode("latin-1")) + '"'
+
+
+def _printable(text: str) -> str:
+    """Text on one line whatever a client sent."""
+    return "".join(c if c.isprintable() and c != '"' else "?" for c in text)[:300]

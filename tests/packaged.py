@@ -1,0 +1,119 @@
+"""Inputs for the packager: a clip whose flashes and beeps coincide, streams with its frame times, all packaged."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from streams import make_stream, random_symbols
+
+from gvideo.bitstream.headers import SegmentHeader, SequenceHeader
+from gvideo.cli import main
+from gvideo.encoder.segment import SegmentJob, SegmentResult
+from gvideo.entropy.segment import encode_segment
+from gvideo.entropy.sequence import SequenceState
+
+ROOT = Path(__file__).parents[1]
+SIZE = (64, 48)
+#: Frames a second, ticks a frame, seconds of a segment.
+RATE, TICKS, SEGMENT_SECONDS = 25, 512, 2
+
+
+def write_clip(path: Path, seconds: float, *, audio: tuple[tuple[str, str], ...] = (("aac", "eng"),)) -> Path:
+    """A clip of gray that is white in frames 10 to 12 of every second, where there is a beep too."""
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=RATE, options={"crf": "20", "preset": "ultrafast"})
+        video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
+        video.time_base = video.codec_context.time_base = Fraction(1, RATE * TICKS)
+        sounds = []
+        for codec, language in audio:
+            sounds.append(container.add_stream(codec, rate=48000, layout="stereo"))
+            sounds[-1].metadata["language"] = language
+        for k in range(round(RATE * seconds)):
+            level = 255 if k % RATE in (10, 11, 12) else 40 + k % RATE
+            frame = av.VideoFrame.from_ndarray(np.full((SIZE[1], SIZE[0], 3), level, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = k * TICKS, Fraction(1, RATE * TICKS)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        for sound in sounds:
+            for frame in beeps(seconds):
+                container.mux(sound.encode(frame))
+            container.mux(sound.encode(None))
+    return path
+
+
+def beeps(seconds: float) -> list[av.AudioFrame]:
+    """Sound of 48 kHz: 1 kHz from 0.40 to 0.52 s of every second."""
+    t = np.arange(round(48000 * seconds)) / 48000
+    wave = (0.8 * np.sin(2000 * np.pi * t) * ((t % 1 >= 0.4) & (t % 1 < 0.52))).astype(np.float32)
+    frames = []
+    for start in range(0, len(wave), 960):
+        part = wave[start : start + 960]
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(np.stack([part, part])), format="fltp", layout="stereo")
+        frame.sample_rate, frame.pts, frame.time_base = 48000, start, Fraction(1, 48000)
+        frames.append(frame)
+    return frames
+
+
+def write_stream(path: Path, **options: int) -> Path:
+    """A stream of three segments of 2 s with the clip's frame times."""
+    sequence = SequenceHeader(*SIZE, RATE * TICKS, TICKS)
+    options = {"num_segments": 3, "num_frames": RATE * SEGMENT_SECONDS, "count": 40, **options}
+    path.write_bytes(make_stream(width=SIZE[0], height=SIZE[1], sequence=sequence, **options).data)
+    return path
+
+
+def package(inputs: dict[str, Path], folder: Path, *options: str) -> Path:
+    """The streams with everything that goes with them, as the command line makes it."""
+    arguments = ["package", inputs["layered"], inputs["small"], "-o", folder, "--source", inputs["clip"]]
+    arguments += ["--subtitles", inputs["vtt"], "--subtitles", f"{inputs['srt']}:de", "--fallback", "avc"]
+    assert main([str(a) for a in [*arguments, "--thumbnails", "--title", "A film", *options]]) == 0
+    return folder
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def serve(folder: Path, *options: str, log: Path | None = None) -> Iterator[str]:
+    """The base URL of a server process of the command line."""
+    port = free_port()
+    command = [sys.executable, "-m", "gvideo", "serve", str(folder), "--port", str(port), *options]
+    with (log or folder.parent / f"log-{port}").open("wb") as out, subprocess.Popen(
+        command, cwd=ROOT, stderr=out, stdout=subprocess.DEVNULL
+    ) as child:  # fmt: skip
+        try:
+            for _ in range(400):
+                with socket.socket() as s:
+                    if s.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                assert child.poll() is None
+                time.sleep(0.02)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            child.terminate()
+            child.wait(10)
+
+
+def quick_segment(job: SegmentJob, report: object = None) -> SegmentResult:
+    """Stands in for the encoder's fit, which takes seconds: a legal segment of few Gaussians with the job's times."""
+    fmt, durations = job.format, tuple(f.duration for f in job.frames)
+    rules = job.rules.with_distortion(job.settings.distortion)
+    symbols = random_symbols(
+        np.random.default_rng(0), fmt.width, fmt.height, count=4, rules=rules, num_frames=len(durations)
+    )
+    header = SegmentHeader(
+        len(durations), rules.distortion, symbols.num_control, symbols.num_trajectories, symbols.cell_bits, 1,
+        symbols.base, symbols.margins, () if all(d == job.frame_duration for d in durations) else durations,
+    )  # fmt: skip
+    payloads = encode_segment(symbols, header, SequenceState(rules), fmt.width, fmt.height)
+    return SegmentResult(tuple(payloads), len(durations), sum(durations), 1.0, len(symbols.table))

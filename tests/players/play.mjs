@@ -1,0 +1,142 @@
+// Plays manifests with the players of others in headless Chromium; prints a line of JSON for each.
+// usage: node play.mjs CHROMIUM player=URL ...      player: hls, shaka, dash
+import { chromium } from "playwright-core";
+import { createRequire } from "node:module";
+
+const require = createRequire(import.meta.url);
+const SCRIPTS = {
+  hls: require.resolve("hls.js/dist/hls.min.js"),
+  shaka: require.resolve("shaka-player/dist/shaka-player.compiled.js"),
+  dash: require.resolve("dashjs").replace(/dist\/.*$/, "dist/modern/umd/dash.all.min.js"),
+};
+
+/** Runs in the page: attaches a player, plays to the end, then seeks. */
+async function play({ player, url, rate }) {
+  const video = document.querySelector("video");
+  const found = { player, url, errors: [], waiting: 0, codecs: [], flashes: [], beeps: [] };
+  const until = (what, test, seconds) =>
+    new Promise((resolve) => {
+      const stop = performance.now() + 1000 * seconds;
+      const look = () => {
+        if (test()) return resolve(true);
+        if (performance.now() > stop || found.errors.length) { found.errors.push(`gave up: ${what}`); return resolve(false); }
+        setTimeout(look, 20);
+      };
+      look();
+    });
+  const attach = {
+    hls: async () => {
+      const hls = new Hls();
+      hls.on(Hls.Events.ERROR, (_, data) => { if (data.fatal || /stall/i.test(data.details)) found.errors.push(data.details); });
+      hls.on(Hls.Events.LEVEL_SWITCHED, (_, data) => found.codecs.push(hls.levels[data.level].videoCodec));
+      hls.loadSource(url);
+      hls.attachMedia(video);
+      return () => hls.destroy();
+    },
+    shaka: async () => {
+      shaka.polyfill.installAll();
+      const shown = new shaka.Player();
+      await shown.attach(video);
+      shown.addEventListener("error", (e) => found.errors.push(`shaka ${e.detail.code}`));
+      try { await shown.load(url); } catch (e) { found.errors.push(`shaka ${e.code}`); }
+      found.codecs.push(...shown.getVariantTracks().map((t) => t.videoCodec));
+      return () => shown.destroy();
+    },
+    dash: async () => {
+      const shown = dashjs.MediaPlayer().create();
+      shown.updateSettings({ debug: { logLevel: 0 } });
+      shown.on("error", (e) => found.errors.push(`dash ${e.error && e.error.code}`));
+      shown.initialize(video, url, false);
+      shown.on("qualityChangeRendered", (e) => { if (e.mediaType === "video") found.codecs.push(e.newRepresentation && e.newRepresentation.codecs); });
+      return () => shown.reset();
+    },
+  };
+  video.muted = false;
+  const close = await attach[player]();
+  await until("metadata", () => video.readyState >= 2, 15);
+  found.duration = video.duration;
+  found.width = video.videoWidth;
+  found.start = video.buffered.length ? video.buffered.start(0) : null;
+
+  // a flash of the picture and a beep of the sound, in the time of the video element
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 4;
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  let white = false;
+  const onFrame = (_, meta) => {
+    pen.drawImage(video, 0, 0, 4, 4);
+    const now = pen.getImageData(1, 1, 1, 1).data[1] > 128;
+    if (now && !white) found.flashes.push(meta.mediaTime);
+    white = now;
+    video.requestVideoFrameCallback(onFrame);
+  };
+  video.requestVideoFrameCallback(onFrame);
+  const audio = new AudioContext();
+  const meter = new AnalyserNode(audio, { fftSize: 256 });
+  audio.createMediaElementSource(video).connect(meter).connect(audio.destination);
+  await audio.resume();
+  const wave = new Float32Array(256);
+  let loud = false;
+  const timer = setInterval(() => {
+    meter.getFloatTimeDomainData(wave);
+    const now = wave.some((v) => Math.abs(v) > 0.1);
+    if (now && !loud) found.beeps.push(video.currentTime);
+    loud = now;
+  }, 4);
+
+  // a stall is a wait for media that are not there; a busy machine that decodes late is none
+  const ahead = () => {
+    for (let k = 0; k < video.buffered.length; k++)
+      if (video.buffered.start(k) <= video.currentTime + 0.01 && video.currentTime < video.buffered.end(k))
+        return video.buffered.end(k) - video.currentTime;
+    return 0;
+  };
+  video.addEventListener("waiting", () => {
+    if (!video.seeking && ahead() < 0.2 && video.currentTime < video.duration - 0.2) found.waiting += 1;
+  });
+  if (!found.errors.length) await until("buffer", () => ahead() > Math.min(4, video.duration - 0.5), 20);
+  video.playbackRate = rate;
+  if (!found.errors.length) await video.play().catch((e) => found.errors.push(String(e)));
+  await until("end", () => video.ended, video.duration / rate + 12);
+  clearInterval(timer);
+  found.ended = video.ended;
+  found.endedAt = video.currentTime;
+  found.audioBytes = video.webkitAudioDecodedByteCount;
+  found.droppedFrames = video.getVideoPlaybackQuality().droppedVideoFrames;
+  found.totalFrames = video.getVideoPlaybackQuality().totalVideoFrames;
+  found.seeks = [];
+  if (!found.errors.length) {
+    for (const target of [0.5, 0.1, 0.83]) {
+      const wanted = Math.round(video.duration * target * 25) / 25 + 0.02;
+      video.currentTime = wanted;
+      await until(`seek to ${wanted}`, () => !video.seeking && video.readyState >= 2, 8);
+      found.seeks.push([wanted, video.currentTime]);
+    }
+  }
+  await close();
+  return found;
+}
+
+const [, , executablePath, rate, ...jobs] = process.argv;
+const browser = await chromium.launch({
+  executablePath,
+  args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+});
+try {
+  for (const job of jobs) {
+    const at = job.indexOf("=");
+    const [player, url] = [job.slice(0, at), job.slice(at + 1)];
+    const page = await browser.newPage();
+    const requests = [];
+    page.on("response", (r) => requests.push([r.status(), new URL(r.url()).pathname, r.request().headers().range || ""]));
+    await page.route("**/page-of-the-test", (route) =>
+      route.fulfill({ contentType: "text/html", body: "<!doctype html><video width=320></video>" }));
+    await page.goto(new URL("/page-of-the-test", url).href);
+    await page.addScriptTag({ path: SCRIPTS[player] });
+    const found = await page.evaluate(play, { player, url, rate: Number(rate) });
+    console.log(JSON.stringify({ ...found, requests }));
+    await page.close();
+  }
+} finally {
+  await browser.close();
+}
