@@ -1,0 +1,488 @@
+/**
+ * Gaussian video on a canvas: the player that other pages can embed.
+ *
+ *     import { GVideoPlayer } from "./gvideo-player.js";
+ *     const player = new GVideoPlayer(document.querySelector("canvas"), "clip.gsv");   // or master.m3u8, or a File
+ *     player.addEventListener("ready", () => player.play());
+ *
+ * Events: ready · durationchange · timeupdate · play · pause · waiting · playing · seeked · ended · qualitychange ·
+ * notice (detail: {message}, something was skipped) · recovered · error (detail: {message}; retry() goes on).
+ * Times are seconds from the stream's start, frames are counted from 0, frame n is always frame n.
+ */
+
+import { DecoderClient } from "./codec/client.js";
+import { describe } from "./codec/errors.js";
+import { parseSequenceUnit } from "./codec/headers.js";
+import { Throughput } from "./playback/abr.js";
+import { CaptionTrack } from "./playback/captions.js";
+import { Clock } from "./playback/clock.js";
+import { MediaFeeder } from "./playback/feeder.js";
+import { SegmentStore } from "./playback/store.js";
+import { Timeline, frameAt, modelTimeAt } from "./playback/timeline.js";
+import { Renderer, WHOLE } from "./render/renderer.js";
+import { Http } from "./source/http.js";
+import { openSource } from "./source/open.js";
+
+/** How often what lies ahead is looked after, ms. */
+const ERRANDS_MS = 200;
+/** Playing goes on after a wait when this much is there, seconds. */
+const RESUME_S = 0.3;
+/** Seconds behind the end of a live stream where playing begins, in target durations. */
+const LIVE_DELAY = 3;
+/** At speeds below this, pictures between frames are drawn. */
+const SMOOTH_BELOW = 1;
+const MAX_ZOOM = 64;
+
+export class GVideoPlayer extends EventTarget {
+  #clock = new Clock();
+  #throughput = new Throughput();
+  #abort = new AbortController();
+  #http;
+  #source = null;
+  #store = null;
+  #timeline = null;
+  #playing = false;
+  #waiting = false;
+  #failed = false;
+  #view = WHOLE;
+  #drawn = null;
+  #seeks = [];
+  #sound = null;
+  #frames = { shown: 0, since: performance.now(), rate: 0, drawMs: 0 };
+  #timers = [];
+  #animation = 0;
+  #observer = null;
+
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {string | Blob} url of a .gsv file or an HLS playlist, or a File
+   * @param {{resolution?: "display" | "source", autoplay?: boolean}} options resolution: pixels to draw, as many as the
+   *   canvas covers on screen, or the video's own
+   */
+  constructor(canvas, url, { resolution = "display", autoplay = false } = {}) {
+    super();
+    this.canvas = canvas;
+    this.url = url;
+    this.resolution = resolution;
+    /** Pictures between frames: "auto" (in slow motion), true or false. */
+    this.smooth = "auto";
+    this.captionTracks = [];
+    this.captionTrack = null;
+    this.element = Object.assign(document.createElement("audio"), { preload: "auto" });
+    this.#http = new Http({ onreceived: (...it) => this.#throughput.add(...it), onretry: (error) => this.#emit("notice", { message: `${describe(error)}; trying again` }) });
+    this.#playing = autoplay;
+    this.#open().catch((error) => this.#fail(error));
+  }
+
+  async #open() {
+    this.#renderer ??= new Renderer(this.canvas);
+    this.#decoder ??= new DecoderClient();
+    this.#source = await openSource(this.url, this.#http, this.#abort.signal);
+    this.sequence = parseSequenceUnit(this.#source.sequenceUnit);
+    this.#timeline = new Timeline(this.#source, this.sequence);
+    this.#store = new SegmentStore(this.#source, this.#decoder, this.#throughput, {
+      onchange: (segment) => this.#changed(segment),
+      onproblem: (segment, message) => this.#emit("notice", { message: `Segment ${segment.number} is damaged (${message})`, segment: segment.number }),
+      onfailed: (error) => this.#fail(error),
+    });
+    this.captionTracks = this.#source.captions.map((track) => new CaptionTrack(this.#http, track));
+    if (this.live) this.#clock.time = Math.max(this.#timeline.start, this.duration - LIVE_DELAY * this.#source.targetDuration);
+    this.#observer = new ResizeObserver(() => this.#invalidate());
+    this.#observer.observe(this.canvas);
+    this.#timers.push(setInterval(() => this.#errands(), ERRANDS_MS));
+    if (this.live) this.#scheduleRefresh();
+    this.#errands();
+    this.#animation = requestAnimationFrame(() => this.#tick());
+    if (this.#source.audio) await this.#openSound();
+    this.#emit("ready");
+    if (this.#playing) this.#emit("play");
+  }
+
+  #renderer = null;
+  #decoder = null;
+
+  async #openSound() {
+    const { audio } = this.#source;
+    const feeder = new MediaFeeder(this.element, this.#source, audio.url, `audio/mp4; codecs="${audio.codecs.join(",")}"`);
+    try {
+      await feeder.open();
+    } catch (error) {
+      this.#emit("notice", { message: `No sound: ${describe(error)}` });
+      return;
+    }
+    this.#sound = feeder;
+    this.element.addEventListener("ended", () => this.#clock.follow(null));
+    this.#clock.follow(this.element);
+  }
+
+  // --- what is played
+
+  /** Seconds, of a live stream: where it ends now. */
+  get duration() {
+    return this.#timeline?.end ?? NaN;
+  }
+
+  /** First and last second that can be sought. */
+  get seekable() {
+    return this.#timeline ? [this.#timeline.start, this.#timeline.end] : [0, 0];
+  }
+
+  get live() {
+    return this.#source?.live ?? false;
+  }
+
+  get numFrames() {
+    return this.#timeline?.numFrames ?? 0;
+  }
+
+  get hasSound() {
+    return this.#sound !== null;
+  }
+
+  /** The address of an AVC rendition of the same video ({url, codecs, averageBandwidth, width, height}), or null. */
+  get fallback() {
+    return this.#source?.fallback ?? null;
+  }
+
+  /** The source, for those that play the fallback beside it (playback/feeder.js). */
+  get source() {
+    return this.#source;
+  }
+
+  /** Width and height to show the picture at: upright, with square pixels. */
+  get displaySize() {
+    const { width, height, sampleAspect, rotation } = this.sequence;
+    const wide = Math.round(width * sampleAspect);
+    return rotation % 180 === 0 ? { width: wide, height } : { width: height, height: wide };
+  }
+
+  get buffered() {
+    return this.#store?.buffered() ?? [];
+  }
+
+  // --- playing
+
+  get paused() {
+    return !this.#playing;
+  }
+
+  get waiting() {
+    return this.#waiting;
+  }
+
+  get ended() {
+    return !this.live && this.#timeline !== null && this.currentTime >= this.duration;
+  }
+
+  get currentTime() {
+    const [start, end] = this.seekable;
+    return Math.min(Math.max(this.#clock.time, start), end);
+  }
+
+  set currentTime(seconds) {
+    this.seek(seconds);
+  }
+
+  /** Number of the frame on screen. */
+  get currentFrame() {
+    const place = this.#place(this.currentTime);
+    return place ? this.#timeline.firstFrame(place.segment) + place.frame : 0;
+  }
+
+  play() {
+    if (this.#playing) return;
+    if (this.ended) this.seek(this.#timeline.start);
+    this.#playing = true;
+    this.#emit("play");
+  }
+
+  pause() {
+    if (!this.#playing) return;
+    this.#playing = false;
+    this.#clock.stop();
+    this.#emit("pause");
+  }
+
+  /** Goes to a time; resolves when its picture is on the canvas. */
+  seek(seconds) {
+    const [start, end] = this.seekable;
+    const time = Math.min(Math.max(seconds, start), end);
+    if (this.#sound && time < end) this.#clock.follow(this.element);
+    this.#clock.time = time;
+    const { segment } = this.#place(time) ?? {};
+    this.#store?.aim(time, segment !== undefined && !this.#store.get(segment));
+    this.#sound?.aim(time).catch(() => {});
+    return new Promise((resolve) => this.#seeks.push(resolve));
+  }
+
+  /** Goes to a frame by number. RangeError outside. */
+  async seekFrame(number) {
+    const { segment, offset } = this.#timeline.locate(number);
+    const entry = this.#store.get(segment);
+    if (!entry?.decoded) {
+      // frames may differ in length: where one begins is known once the segment is there
+      await this.seek(segment.start);
+      return this.#store.get(segment)?.decoded ? this.seekFrame(number) : undefined;
+    }
+    const { ticks } = entry.decoded;
+    return this.seek(segment.start + ticks[Math.min(offset, ticks.length - 2)] / this.sequence.timescale);
+  }
+
+  /** Pauses and goes so many frames on, or back. */
+  step(count) {
+    this.pause();
+    const last = this.numFrames - 1;
+    return this.seekFrame(Math.min(Math.max(this.currentFrame + count, 0), last));
+  }
+
+  get playbackRate() {
+    return this.#clock.rate;
+  }
+
+  set playbackRate(rate) {
+    this.#clock.rate = rate;
+    this.#emit("ratechange");
+  }
+
+  get volume() {
+    return this.element.volume;
+  }
+
+  set volume(volume) {
+    this.element.volume = Math.min(Math.max(volume, 0), 1);
+    this.#emit("volumechange");
+  }
+
+  get muted() {
+    return this.element.muted;
+  }
+
+  set muted(muted) {
+    this.element.muted = muted;
+    this.#emit("volumechange");
+  }
+
+  /** Goes on after an error. */
+  retry() {
+    this.#failed = false;
+    this.#emit("recovered");
+    if (this.#store) this.#errands();
+    else this.#open().catch((error) => this.#fail(error));
+  }
+
+  // --- quality and view
+
+  /** [{label, bandwidth, width, height}], the poorest first. */
+  get qualities() {
+    return this.#source?.qualities ?? [];
+  }
+
+  /** "auto" or the index of a quality. */
+  get quality() {
+    return this.#store?.wanted ?? "auto";
+  }
+
+  set quality(quality) {
+    this.#store.wanted = quality;
+    this.#store.aim(this.currentTime, true);
+    this.#emit("qualitychange");
+  }
+
+  /** The part of the picture that is shown: {x, y, width, height} in [0, 1]; drawn anew at any size. */
+  get view() {
+    return this.#view;
+  }
+
+  set view({ x, y, width, height }) {
+    const w = Math.min(Math.max(width, 1 / MAX_ZOOM), 1);
+    const h = Math.min(Math.max(height, 1 / MAX_ZOOM), 1);
+    this.#view = { x: Math.min(Math.max(x, 0), 1 - w), y: Math.min(Math.max(y, 0), 1 - h), width: w, height: h };
+    this.#emit("viewchange");
+  }
+
+  /** Text of the chosen caption track now, or "". */
+  get caption() {
+    return this.captionTrack?.textAt(this.currentTime) ?? "";
+  }
+
+  /** The picture on the canvas: {width, height, data: Uint8ClampedArray R'G'B'A}. */
+  snapshot() {
+    this.#drawn = null;
+    this.#draw();
+    const { width, height } = this.canvas;
+    return { width, height, data: this.#renderer.read() };
+  }
+
+  /** What a small picture of a time needs: {decoded, time}, or null as long as its segment is not there. */
+  previewAt(seconds) {
+    const place = this.#timeline && this.#place(seconds);
+    return place?.decoded ? { decoded: place.decoded, time: place.decoded.times[place.frame] } : null;
+  }
+
+  /** Numbers for those who look closely; sizes in bytes, rates in bits/s, times in ms unless named otherwise. */
+  get statistics() {
+    const place = this.#timeline && this.#place(this.currentTime);
+    const decoded = place?.decoded;
+    const entry = place && this.#store.get(place.segment);
+    return {
+      frame: this.#timeline ? this.currentFrame : 0,
+      segment: place?.segment.number ?? null,
+      gaussians: decoded?.numGaussians ?? 0,
+      layers: decoded ? `${decoded.numLayers} of ${decoded.header.numLayers}` : "",
+      quality: entry?.quality ?? null,
+      segmentBytes: entry?.numBytes ?? 0,
+      segmentRate: entry ? (8 * entry.numBytes) / place.segment.duration : 0,
+      throughput: this.#throughput.rate,
+      bufferedSeconds: this.#store?.bufferedAhead(this.currentTime) ?? 0,
+      fetchedBytes: this.#store?.fetchedBytes ?? 0,
+      upgrades: this.#store?.upgrades ?? 0,
+      decodeMs: this.#store?.lastDecodeMs ?? 0,
+      drawMs: this.#frames.drawMs,
+      drawnPerSecond: this.#frames.rate,
+      format: this.#renderer?.format.name ?? "",
+      device: this.#renderer?.device ?? "",
+      width: this.canvas.width,
+      height: this.canvas.height,
+    };
+  }
+
+  /** Stops everything and frees the graphics and the decoding thread. */
+  destroy() {
+    this.#abort.abort();
+    cancelAnimationFrame(this.#animation);
+    this.#timers.forEach(clearInterval);
+    this.#observer?.disconnect();
+    this.#clock.follow(null);
+    this.#clock.stop();
+    this.#sound?.dispose();
+    this.#store?.dispose();
+    this.#decoder?.dispose();
+    this.#renderer?.dispose();
+  }
+
+  // --- inside
+
+  /** {segment, decoded, frame, error} at a time; decoded is null as long as it is not there. */
+  #place(time) {
+    if (!this.#timeline) return null;
+    const segment = this.#timeline.segmentAt(time);
+    const entry = this.#store.get(segment);
+    const decoded = entry?.decoded ?? null;
+    return { segment, decoded, frame: decoded ? frameAt(decoded, time - segment.start) : 0, error: entry?.error ?? null };
+  }
+
+  #tick() {
+    this.#animation = requestAnimationFrame(() => this.#tick());
+    const place = this.#place(this.currentTime);
+    const there = place.decoded !== null || place.error !== null;
+    const atEnd = this.currentTime >= this.duration;
+    this.#setWaiting(this.#playing && (atEnd ? this.live : !there || (this.#waiting && !this.#enoughAhead())));
+    if (this.#playing && !this.#waiting && !atEnd) this.#clock.start();
+    else this.#clock.stop();
+    if (there) this.#draw();
+    if (this.#playing && atEnd && !this.live) {
+      this.#playing = false;
+      this.#clock.stop();
+      this.#emit("ended");
+      this.#emit("pause");
+    }
+    if (there && this.#seeks.length > 0) {
+      for (const resolve of this.#seeks.splice(0)) resolve();
+      this.#emit("seeked");
+    }
+  }
+
+  #enoughAhead() {
+    const left = this.duration - this.currentTime;
+    return this.#store.bufferedAhead(this.currentTime) >= Math.min(RESUME_S, left) - 1e-3;
+  }
+
+  #setWaiting(waiting) {
+    if (waiting === this.#waiting) return;
+    this.#waiting = waiting;
+    this.#emit(waiting ? "waiting" : "playing");
+  }
+
+  /** Draws the picture of the current time, unless it is there already. A damaged segment leaves the one before. */
+  #draw() {
+    const time = this.currentTime;
+    const { segment, decoded, frame } = this.#place(time);
+    if (!decoded) return;
+    this.#resize();
+    const smooth = this.smooth === "auto" ? this.#playing && this.playbackRate < SMOOTH_BELOW : this.smooth;
+    const modelTime = smooth ? modelTimeAt(decoded, time - segment.start) : decoded.times[frame];
+    const drawn = [decoded, modelTime, this.#view, this.canvas.width, this.canvas.height];
+    if (this.#drawn?.every((value, i) => value === drawn[i])) return;
+    const started = performance.now();
+    try {
+      this.#renderer.draw(decoded, modelTime, this.#view);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#frames.drawMs = performance.now() - started;
+    this.#frames.shown++;
+    this.#drawn = drawn;
+    this.#emit("timeupdate");
+  }
+
+  #resize() {
+    const { sequence } = this;
+    const turned = sequence.rotation % 180 !== 0;
+    let size = { width: turned ? sequence.height : sequence.width, height: turned ? sequence.width : sequence.height };
+    if (this.resolution === "display" && this.canvas.clientWidth > 0) {
+      const { width, height } = this.displaySize;
+      const ratio = globalThis.devicePixelRatio ?? 1;
+      const fit = ratio * Math.min(this.canvas.clientWidth / width, this.canvas.clientHeight / height);
+      size = { width: Math.max(1, Math.round(width * fit)), height: Math.max(1, Math.round(height * fit)) };
+    }
+    if (this.canvas.width === size.width && this.canvas.height === size.height) return;
+    Object.assign(this.canvas, size);
+    this.#drawn = null;
+  }
+
+  #invalidate() {
+    this.#drawn = null;
+  }
+
+  #changed() {
+    this.#invalidate();
+    this.#emit("durationchange");
+  }
+
+  /** What need not happen for every picture. */
+  #errands() {
+    if (this.#failed || !this.#store) return;
+    const time = this.currentTime;
+    this.#store.aim(time);
+    this.#sound?.aim(time).catch((error) => this.#emit("notice", { message: `No sound: ${describe(error)}` }));
+    this.captionTrack?.aim(time).catch((error) => this.#emit("notice", { message: `No captions: ${describe(error)}` }));
+    const now = performance.now();
+    if (now - this.#frames.since >= 1000) {
+      this.#frames.rate = (1000 * this.#frames.shown) / (now - this.#frames.since);
+      Object.assign(this.#frames, { shown: 0, since: now });
+    }
+  }
+
+  #scheduleRefresh() {
+    const half = Math.max(this.#source.targetDuration / 2, 0.5);
+    this.#timers.push(setTimeout(async () => {
+      try {
+        if (!this.#failed && (await this.#source.refresh(this.#abort.signal))) this.#changed();
+      } catch (error) {
+        if (!this.#abort.signal.aborted) this.#fail(error);
+      }
+      if (this.live && !this.#abort.signal.aborted) this.#scheduleRefresh();
+    }, 1000 * half));
+  }
+
+  #fail(error) {
+    if (this.#abort.signal.aborted) return;
+    this.#failed = true;
+    this.#emit("error", { message: describe(error) });
+  }
+
+  #emit(type, detail = {}) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

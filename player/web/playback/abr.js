@@ -1,0 +1,59 @@
+/** Which quality to fetch next: throughput as two exponentially weighted means, the smaller one counts. */
+
+const FAST_S = 3;
+const SLOW_S = 9;
+/** Share of the throughput that a stream may take. */
+const SAFETY = 0.8;
+/** Bodies smaller than this say more about latency than about throughput, and are added up until they do not. */
+const LEAST_BYTES = 8192;
+/** Bits/s to begin with. */
+const DEFAULT_RATE = 1e6;
+
+class Mean {
+  constructor(halfLife) {
+    this.decay = Math.log(0.5) / halfLife;
+    this.value = 0;
+    this.weight = 0;
+  }
+
+  add(value, seconds) {
+    const keep = Math.exp(this.decay * seconds);
+    this.value = keep * this.value + (1 - keep) * value;
+    this.weight = keep * this.weight + (1 - keep);
+  }
+
+  get estimate() {
+    return this.value / this.weight;
+  }
+}
+
+export class Throughput {
+  #fast = new Mean(FAST_S);
+  #slow = new Mean(SLOW_S);
+  #bytes = 0;
+  #milliseconds = 0;
+
+  /** A body that took so long, from the request to its end. */
+  add(bytes, milliseconds) {
+    this.#bytes += bytes;
+    this.#milliseconds += Math.max(milliseconds, 1);
+    if (this.#bytes < LEAST_BYTES) return;
+    const seconds = this.#milliseconds / 1000;
+    for (const mean of [this.#fast, this.#slow]) mean.add((8 * this.#bytes) / seconds, seconds);
+    this.#bytes = this.#milliseconds = 0;
+  }
+
+  /** Bits/s. */
+  get rate() {
+    return this.#fast.weight > 0 ? Math.min(this.#fast.estimate, this.#slow.estimate) : DEFAULT_RATE;
+  }
+}
+
+/** The best of the qualities (their bandwidths in bits/s, the poorest first) that a rate carries. */
+export function chooseQuality(qualities, rate) {
+  let chosen = 0;
+  qualities.forEach(({ bandwidth }, k) => {
+    if (bandwidth <= SAFETY * rate) chosen = k;
+  });
+  return chosen;
+}
