@@ -52,6 +52,8 @@ export class GVideoPlayer extends EventTarget {
   #timers = [];
   #animation = 0;
   #observer = null;
+  #renderer = null;
+  #decoder = null;
 
   /**
    * @param {HTMLCanvasElement} canvas
@@ -97,9 +99,6 @@ export class GVideoPlayer extends EventTarget {
     this.#emit("ready");
     if (this.#playing) this.#emit("play");
   }
-
-  #renderer = null;
-  #decoder = null;
 
   async #openSound() {
     const { audio } = this.#source;
@@ -313,10 +312,15 @@ export class GVideoPlayer extends EventTarget {
     return { width, height, data: this.#renderer.read() };
   }
 
-  /** What a small picture of a time needs: {decoded, time}, or null as long as its segment is not there. */
-  previewAt(seconds) {
-    const place = this.#timeline && this.#place(seconds);
-    return place?.decoded ? { decoded: place.decoded, time: place.decoded.times[place.frame] } : null;
+  /** Where segments and frames are (playback/timeline.js); null until "ready". */
+  get timeline() {
+    return this.#timeline;
+  }
+
+  /** A segment as decoded for the screen, or else its poorest quality, for small pictures (playback/preview.js). */
+  async loadPreview(segment) {
+    const there = this.#store.get(segment)?.decoded;
+    return there ?? this.#store.loadOnce(segment, 0, this.#abort.signal);
   }
 
   /** Numbers for those who look closely; sizes in bytes, rates in bits/s, times in ms unless named otherwise. */

@@ -89,9 +89,12 @@ export class SegmentStore {
     this.#run();
   }
 
-  /** Takes up work after an error that stopped it. */
-  retry() {
-    this.#run();
+  /** A segment decoded beside what is played; not kept. */
+  async loadOnce(segment, quality, signal) {
+    const loaded = await this.source.load(segment, quality, signal);
+    this.fetchedBytes += loaded.numBytes;
+    if (!this.#entries.has(segment.number)) this.source.forget(segment);
+    return this.decoder.decode(loaded.sequenceUnit, loaded.units, loaded.maxLayers);
   }
 
   dispose() {
