@@ -158,7 +158,7 @@ export class SegmentStore {
       const loaded = await this.source.load(segment, quality, signal);
       this.fetchedBytes += loaded.numBytes;
       const decoded = await this.decoder.decode(loaded.sequenceUnit, loaded.units, loaded.maxLayers);
-      this.#keep(segment, quality, decoded, loaded.units.length);
+      this.#keep(segment, quality, decoded, loaded.size);
     } catch (error) {
       if (signal.aborted) return;
       const gone = error.status === 404 || error.status === 410;

@@ -8,7 +8,8 @@
  *     qualities                [{label, bandwidth (bits/s), width, height}], the poorest first
  *     segments                 [{number, start, duration (s), numFrames (null: unknown)}] in order, numbers ascending
  *     live                     whether refresh() may bring more
- *     load(segment, quality, signal) -> {sequenceUnit, units, maxLayers, numBytes (fetched for this call)}
+ *     load(segment, quality, signal) -> {sequenceUnit, units, maxLayers, size (bytes of it, container and all),
+ *                              numBytes (fetched for this call)}
  *     refresh(signal)          -> true if anything changed; live only
  *     audio, captions, fallback   from hls.js; null and [] here
  */
@@ -94,7 +95,7 @@ export class GsvSource {
       units = joined([units, more]);
       this.#prefixes.set(segment.number, units);
     }
-    return { sequenceUnit: this.sequenceUnit, units, maxLayers, numBytes: Math.max(wanted - had, 0) };
+    return { sequenceUnit: this.sequenceUnit, units, maxLayers, size: units.length, numBytes: Math.max(wanted - had, 0) };
   }
 
   /** Forgets the bytes of a segment. */

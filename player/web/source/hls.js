@@ -155,7 +155,7 @@ export class HlsSource {
     const base = samples[0];
     const { timescale, sequenceUnit } = init.tracks.get(base.trackId);
     this.timeOffset ??= base.time / timescale - segment.start;
-    return { sequenceUnit, units: joined(samples.map(({ data }) => data)), maxLayers: Infinity, numBytes: file.numBytes };
+    return { sequenceUnit, units: joined(samples.map(({ data }) => data)), maxLayers: Infinity, size: file.bytes.length, numBytes: file.numBytes };
   }
 
   /** Forgets the bytes of a segment. */
@@ -188,10 +188,10 @@ export class HlsSource {
   }
 }
 
-/** A quality's name: its height, and its rate where heights do not tell qualities apart. */
+/** A quality's name: its height, and its place where heights do not tell qualities apart. */
 function labelOf(variants, k) {
-  const { height, averageBandwidth } = variants[k];
+  const { height } = variants[k];
   const alike = variants.filter((variant) => variant.height === height);
   const name = height ? `${height}p` : `Quality ${k + 1}`;
-  return alike.length === 1 ? name : `${name} · layer ${alike.indexOf(variants[k]) + 1} · ${Math.round(averageBandwidth / 1000)} kbit/s`;
+  return alike.length === 1 ? name : `${name}, layer ${alike.indexOf(variants[k]) + 1} of ${alike.length}`;
 }

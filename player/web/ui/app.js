@@ -38,7 +38,7 @@ function openAddress(address) {
   history.replaceState(null, "", `?src=${encodeURIComponent(address)}`);
   const parts = url.pathname.split("/").filter(Boolean).map(decodeURIComponent);
   const isPlaylist = /\.m3u8$/.test(url.pathname);
-  open(url.href, (isPlaylist ? parts.at(-2) : parts.at(-1)) ?? url.host);
+  open(url.href, (isPlaylist ? parts.at(-2) : parts.at(-1)) || url.host);
 }
 
 form.addEventListener("submit", (event) => {
@@ -61,5 +61,12 @@ document.querySelector("#keys").append(...KEYS.map(([keys, meaning]) =>
   make("div", {}, make("dt", {}, ...keys.map((key) => make("kbd", {}, NAMES[key] ?? key))), make("dd", {}, meaning)),
 ));
 
-const wanted = new URLSearchParams(location.search).get("src");
-if (wanted) openAddress(wanted);
+/** What the address names, or else the presentation that lies beside the page. */
+async function start() {
+  const wanted = new URLSearchParams(location.search).get("src");
+  const beside = "master.m3u8";
+  if (wanted) openAddress(wanted);
+  else if ((await fetch(beside, { method: "HEAD" }).catch(() => null))?.ok) openAddress(beside);
+}
+
+start();

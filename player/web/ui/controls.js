@@ -19,6 +19,7 @@ export class PlayerView {
   #note = null;
   #unlisten;
   #animation;
+  #ends = new AbortController();
 
   /**
    * @param {HTMLElement} container is filled
@@ -38,6 +39,7 @@ export class PlayerView {
   dispose() {
     cancelAnimationFrame(this.#animation);
     this.#unlisten();
+    this.#ends.abort();
     this.seekbar.dispose();
     this.statistics.dispose();
     this.comparison.dispose();
@@ -105,8 +107,8 @@ export class PlayerView {
     const { player, container } = this;
     this.comparison = new Comparison(player);
     this.seekbar = new SeekBar(player);
-    this.menu = new SettingsMenu(player);
     this.statistics = new StatisticsPanel(player);
+    this.menu = new SettingsMenu(player, this.statistics);
     this.captions = make("div", { className: "captions", "aria-live": "off" });
     this.notes = make("div", { className: "notes", hidden: true, role: "status" });
     this.spinner = make("div", { className: "spinner", hidden: true, role: "status", "aria-label": "Loading" });
@@ -164,9 +166,9 @@ export class PlayerView {
     });
     container.addEventListener("pointermove", () => this.wake());
     container.addEventListener("focusin", () => this.wake());
-    container.addEventListener("pointerdown", ({ target }) => {
+    document.addEventListener("pointerdown", ({ target }) => {
       if (!this.menu.element.contains(target) && !this.menuButton.contains(target)) this.menu.toggle(false);
-    });
+    }, { signal: this.#ends.signal });
     container.addEventListener("fullscreenchange", () => {
       const full = document.fullscreenElement === container;
       setIcon(this.fullButton, full ? "small" : "full", full ? "Leave full screen (f)" : "Full screen (f)");

@@ -9,8 +9,10 @@ let groups = 0;
 export class SettingsMenu {
   #player;
 
-  constructor(player) {
+  /** @param {GVideoPlayer} player @param {StatisticsPanel} statistics */
+  constructor(player, statistics) {
     this.#player = player;
+    this.statistics = statistics;
     this.element = make("div", { className: "menu", hidden: true, role: "dialog", "aria-label": "Settings" });
   }
 
@@ -34,6 +36,8 @@ export class SettingsMenu {
       const tracks = player.captionTracks.map((track) => [track, track.name, ""]);
       parts.push(this.#group("Captions", [[null, "Off", ""], ...tracks], player.captionTrack, (value) => (player.captionTrack = value)));
     }
+    const shown = make("input", { type: "checkbox", checked: !this.statistics.element.hidden, onchange: () => this.statistics.toggle() });
+    parts.push(make("fieldset", {}, make("label", {}, shown, make("span", {}, "Statistics"))));
     this.element.replaceChildren(...parts);
   }
 
