@@ -283,7 +283,7 @@ export class GVideoPlayer extends EventTarget {
 
   set quality(quality) {
     this.#store.wanted = quality;
-    this.#store.aim(this.currentTime, true);
+    this.#store.aim(this.currentTime);
     this.#emit("qualitychange");
   }
 

@@ -1,6 +1,6 @@
 /** ISO base media files as far as a fragmented gsv1 or audio file needs them (ISO/IEC 14496-12).
  *
- *     init:     ftyp moov[ trak[ tkhd mdia[ mdhd minf[ stbl[ stsd[ gsv1[ gsvC ]]]]]] mvex[ trex ] ]
+ *     init:     ftyp moov[ trak[ tkhd mdia[ mdhd minf[ stbl[ stsd[ gsv1|gsve[ gsvC ]]]]]] mvex[ trex ] ]
  *     segment:  styp sidx … (moof[ traf[ tfhd tfdt trun ] ] mdat)+
  */
 
@@ -47,6 +47,8 @@ function full(data, box) {
   };
 }
 
+/** Gaussian video: its base, and the layers above it, which need the base. */
+const SAMPLE_ENTRIES = ["gsv1", "gsve"];
 /** Bytes of a VisualSampleEntry before its boxes. */
 const VISUAL_ENTRY_BYTES = 78;
 
@@ -66,7 +68,7 @@ export function parseInit(data) {
     const [entry] = boxesOf(data, stsd.start + 8, stsd.end);
     if (!entry) throw new ContainerError("stsd: there is no sample entry");
     let sequenceUnit = null;
-    if (entry.type === "gsv1") {
+    if (SAMPLE_ENTRIES.includes(entry.type)) {
       const gsvC = child(data, { ...entry, start: entry.start + VISUAL_ENTRY_BYTES }, "gsvC");
       sequenceUnit = data.slice(gsvC.start + 4, gsvC.end);
     }

@@ -1,0 +1,149 @@
+"""Playing published folders: layers as ranges, sound as the clock, captions, comparison, live playlists."""
+
+from __future__ import annotations
+
+import math
+import re
+import wave
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streams import Made, make_stream
+
+import gvideo
+
+package = pytest.importorskip("packager.package")
+sink = pytest.importorskip("packager.sink")
+
+TOLERANCE = 2
+CAPTIONS = "1\n00:00:00,200 --> 00:00:01,400\n<i>Salt</i> &amp; pepper\n\n2\n00:00:02,000 --> 00:00:02,600\nLater\n"
+
+
+def publish(folder: Path, *, sound: bool = True, fallback: bool = False, **options: Any) -> Made:
+    """Three segments of a second in two layers, with a tone, captions and if asked for an AVC rung."""
+    made = make_stream(
+        **{"num_segments": 3, "num_frames": 25, "num_layers": 2, "count": 120, "index": True, "width": 96, "height": 64,
+           **options}
+    )  # fmt: skip
+    source = folder.parent / "source"
+    source.mkdir()
+    (source / "clip.gsv").write_bytes(made.data)
+    audio, captions = source / "tone.wav", source / "captions.srt"
+    captions.write_text(CAPTIONS)
+    with wave.open(str(audio), "wb") as file:
+        file.setparams((1, 2, 48000, 0, "NONE", ""))
+        tone = 6000 * np.sin(np.arange(3 * 48000) * (2 * math.pi * 440 / 48000))
+        file.writeframes(tone.astype("<i2").tobytes())
+    rungs = package.open_rungs([source / "clip.gsv"])
+    extras = package.Extras(None, ((audio, "en"),) if sound else (), ((captions, "en"),), False, "Test")
+    tracks = []
+    if fallback:
+        from gvideo.commands.pictures import fallback_track
+
+        tracks.append(fallback_track(rungs[0], None, 30.0))
+    package.package(rungs, sink.open_sink(str(folder)), extras, fallback=tracks)
+    return made
+
+
+def assert_shows(page: Any, expected: np.ndarray) -> None:
+    difference = np.abs(page.snapshot().astype(int) - expected.transpose(1, 2, 0))
+    assert difference.max() <= TOLERANCE, f"{difference.max()} at most, {difference.mean():.3f}"
+
+
+def test_layers_of_a_published_folder(media: Path, server: Any, open_player: Callable[..., Any]) -> None:
+    made = publish(media, sound=False, count=600)
+    page = open_player("/media/master.m3u8")
+    assert page.evaluate("return [player.qualities.length, player.numFrames, player.duration]") == [2, 75, 3]
+    for layers in (1, 2):
+        page.evaluate(f"player.quality = {layers - 1};")
+        with gvideo.VideoDecoder(made.data, layers=layers) as decoder:
+            for number in (40, 0, 74):
+                page.evaluate(f"await player.seekFrame({number});")
+                page.wait(f"player.statistics.quality === {layers - 1}")
+                assert_shows(page, decoder[number])
+
+
+def test_a_layer_is_added_by_its_own_bytes(media: Path, server: Any, open_player: Callable[..., Any]) -> None:
+    made = publish(media, sound=False, count=600)
+    # the upper rung asks for more than the network is thought to carry at first
+    lines = (media / "master.m3u8").read_text().splitlines()
+    dear = [re.sub("AVERAGE-BANDWIDTH=", "AVERAGE-BANDWIDTH=9999", line) if "SCORE=2" in line else line for line in lines]
+    server.texts["/media/master.m3u8"] = "\n".join(dear)
+    page = open_player("/media/master.m3u8")
+    page.wait("player.buffered.length && player.buffered[0][1] === 3")
+    assert page.evaluate("return player.statistics.quality") == 0
+    page.evaluate("player.quality = 1;")
+    page.wait("player.statistics.upgrades === 3")
+    page.evaluate("await player.seekFrame(30);")
+    assert_shows(page, gvideo.VideoDecoder(made.data)[30])
+    fetched = [wanted.split("=")[1].split("-") for path, wanted in server.requests if path.endswith("seg_2.m4s")]
+    assert len(fetched) == 2
+    assert int(fetched[1][0]) == int(fetched[0][1]) + 1
+    page.evaluate("player.quality = 0;")
+    page.wait("player.statistics.quality === 0")
+    assert_shows(page, gvideo.VideoDecoder(made.data, layers=1)[30])
+    assert len([path for path, _ in server.requests if path.endswith(".m4s")]) == 6  # going down fetches nothing
+
+
+def test_plays_to_the_end_with_sound_and_captions(media: Path, open_player: Callable[..., Any]) -> None:
+    publish(media)
+    page = open_player("/media/master.m3u8")
+    assert page.evaluate("return [player.hasSound, player.captionTracks.map((t) => t.name)]") == [True, ["English"]]
+    page.evaluate("""
+        player.captionTrack = player.captionTracks[0];
+        window.heard = new Set(); window.apart = 0;
+        player.addEventListener("timeupdate", () => {
+          heard.add(player.caption);
+          if (!player.element.paused) apart = Math.max(apart, Math.abs(player.element.currentTime - player.currentTime));
+        });
+        player.play();
+    """)
+    page.wait("events.includes('ended')", 30)
+    assert page.evaluate("return notices") == []
+    assert page.evaluate("return [...heard].sort()") == ["", "Later", "Salt & pepper"]
+    assert page.evaluate("return apart") < 0.05  # sound leads
+    assert page.evaluate("return player.element.played.length && player.element.played.end(0)") > 2.8
+    page.evaluate("await player.seek(1); player.play();")
+    page.wait("player.element.currentTime > 1.2")
+
+
+def test_speed_mute_and_volume_reach_the_sound(media: Path, open_player: Callable[..., Any]) -> None:
+    publish(media)
+    page = open_player("/media/master.m3u8")
+    page.evaluate("player.playbackRate = 0.5; player.volume = 0.25; player.muted = true; player.play();")
+    page.wait("player.element.currentTime > 0.2")
+    assert page.evaluate("const e = player.element; return [e.playbackRate, e.volume, e.muted]") == [0.5, 0.25, True]
+    page.evaluate("player.pause();")
+    assert page.evaluate("return player.element.paused") is True
+
+
+def test_a_live_playlist_grows_and_slides(media: Path, server: Any, open_player: Callable[..., Any]) -> None:
+    made = publish(media, sound=False, num_segments=6)
+    (playlist,) = media.glob("v0_2.m3u8")
+    lines = playlist.read_text().splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("#EXTINF"))
+    head = [line for line in lines[:first] if "PLAYLIST-TYPE" not in line]
+    body = [line for line in lines[first:] if line and line != "#EXT-X-ENDLIST"]
+    per_segment = len(body) // 6
+
+    def show(start: int, end: int, last: bool = False) -> None:
+        window = body[start * per_segment : end * per_segment]
+        tail = ["#EXT-X-ENDLIST"] if last else []
+        server.texts["/media/live.m3u8"] = "\n".join([*head, f"#EXT-X-MEDIA-SEQUENCE:{start}", *window, *tail, ""])
+
+    show(0, 3)
+    page = open_player("/media/live.m3u8")
+    assert page.evaluate("return [player.live, player.duration]") == [True, 3]
+    page.evaluate("player.play();")
+    show(1, 5)
+    page.wait("player.duration === 5")
+    assert page.evaluate("return player.seekable") == [1, 5]
+    show(2, 6, last=True)
+    page.wait("!player.live")
+    page.evaluate("player.pause(); await player.seek(4.5);")
+    assert_shows(page, gvideo.VideoDecoder(made.data).get_frame_played_at(4.5).data)
+
+
