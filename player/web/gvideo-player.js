@@ -458,6 +458,7 @@ export class GVideoPlayer extends EventTarget {
   #errands() {
     if (this.#failed || !this.#store) return;
     const time = this.currentTime;
+    this.#store.still = !this.#playing;
     this.#store.aim(time);
     this.#sound?.aim(time).catch((error) => this.#emit("notice", { message: `No sound: ${describe(error)}` }));
     this.captionTrack?.aim(time).catch((error) => this.#emit("notice", { message: `No captions: ${describe(error)}` }));

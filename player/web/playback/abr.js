@@ -4,8 +4,10 @@ const FAST_S = 3;
 const SLOW_S = 9;
 /** Share of the throughput that a stream may take. */
 const SAFETY = 0.8;
-/** Bodies smaller than this say more about latency than about throughput, and are added up until they do not. */
-const LEAST_BYTES = 8192;
+/** Bodies smaller than this come at once and tell little; they are added up until they do. */
+const LEAST_BYTES = 16384;
+/** Milliseconds that a body takes at least: what comes with its headers is no sign of an endless rate. */
+const LEAST_MS = 2;
 /** Bits/s to begin with. */
 const DEFAULT_RATE = 1e6;
 
@@ -33,10 +35,10 @@ export class Throughput {
   #bytes = 0;
   #milliseconds = 0;
 
-  /** A body that took so long, from the request to its end. */
+  /** A body that took so long to come. */
   add(bytes, milliseconds) {
     this.#bytes += bytes;
-    this.#milliseconds += Math.max(milliseconds, 1);
+    this.#milliseconds += Math.max(milliseconds, LEAST_MS);
     if (this.#bytes < LEAST_BYTES) return;
     const seconds = this.#milliseconds / 1000;
     for (const mean of [this.#fast, this.#slow]) mean.add((8 * this.#bytes) / seconds, seconds);

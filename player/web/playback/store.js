@@ -11,7 +11,7 @@ const AHEAD_S = 20;
 /** Upgrades begin when this much is there. */
 const UPGRADE_S = 6;
 const KEPT_BEHIND = 2;
-/** A segment that starts within this cannot be upgraded in time to be seen. */
+/** A segment that ends within this cannot be upgraded in time to be seen. */
 const TOO_LATE_S = 0.5;
 
 /** A segment of the store: quality of what is decoded (-1: nothing), decoded, error (why there is nothing). */
@@ -25,6 +25,8 @@ class Entry {
 export class SegmentStore {
   /** "auto", or the index of a quality. */
   wanted = "auto";
+  /** Whether the picture stands: then there is always time to make it better. */
+  still = true;
   /** Counts for the statistics. */
   upgrades = 0;
   fetchedBytes = 0;
@@ -144,7 +146,8 @@ export class SegmentStore {
     const entry = this.#entries.get(segment.number);
     if (entry.error || entry.quality === target) return false;
     if (this.wanted !== "auto") return true;
-    return entry.quality < target && segment.start > this.#position + TOO_LATE_S;
+    const left = segment.start + segment.duration - this.#position;
+    return entry.quality < target && (this.still || left > TOO_LATE_S);
   }
 
   #indexAt(time) {

@@ -6,7 +6,8 @@ import { NetworkError } from "../codec/errors.js";
 const PAUSES = [300, 900, 2700];
 const TIMEOUT_MS = 20000;
 
-/** Fetches for one player. onreceived(bytes, milliseconds) hears of every body; onretry(error) of every failed attempt. */
+/** Fetches for one player. onreceived(bytes, milliseconds) hears of every body, and how long it took from the answer's
+ * headers to its end; onretry(error) hears of every failed attempt. */
 export class Http {
   constructor({ onreceived = () => {}, onretry = () => {} } = {}) {
     this.onreceived = onreceived;
@@ -48,18 +49,19 @@ export class Http {
 
   async #once(url, headers, signal, read, cache) {
     const limit = AbortSignal.timeout(TIMEOUT_MS);
-    const started = performance.now();
     let response;
     let body;
+    let answered;
     try {
       response = await fetch(url, { headers, cache, signal: signal ? AbortSignal.any([signal, limit]) : limit });
+      answered = performance.now();
       if (response.ok) body = await read(response);
     } catch (error) {
       if (signal?.aborted) throw error;
       throw new NetworkError(`${shortName(url)}: the server does not answer`);
     }
     if (!response.ok) throw new NetworkError(`${shortName(url)}: the server answers ${response.status} ${response.statusText}`, response.status);
-    this.onreceived(body.byteLength ?? body.length, performance.now() - started);
+    this.onreceived(body.byteLength ?? body.length, performance.now() - answered);
     return { body, status: response.status };
   }
 }
