@@ -147,3 +147,20 @@ def test_a_live_playlist_grows_and_slides(media: Path, server: Any, open_player:
     assert_shows(page, gvideo.VideoDecoder(made.data).get_frame_played_at(4.5).data)
 
 
+
+
+def test_the_page_compares_with_the_avc_rung(media: Path, server: Any, browser: Any) -> None:
+    publish(media, fallback=True, sound=False)
+    page = browser.open(f"{server.url}/player/index.html?src=/media/master.m3u8", width=900, height=700)
+    page.wait("window.player?.statistics.gaussians > 0")
+    page.evaluate("""
+        await player.seek(1.5);
+        document.querySelector("button[aria-label='Compare with AVC']").click();
+    """)
+    page.wait("document.querySelector('video').readyState >= 2 && document.querySelector('video').currentTime === 1.5")
+    page.wait("document.querySelector('.rate.other').textContent.match(/^AVC [0-9.]+ [kM]bit.s$/)")
+    assert page.evaluate("return /^gvideo [0-9.]+ kbit.s$/.test(document.querySelector('.rate.own').textContent)")
+    page.evaluate("player.play();")
+    page.wait("player.ended", 15)
+    assert page.evaluate("return Math.abs(document.querySelector('video').currentTime - player.currentTime)") < 0.3
+    page.close()
