@@ -32,6 +32,10 @@ const LIVE_DELAY = 3;
 /** At speeds below this, pictures between frames are drawn. */
 const SMOOTH_BELOW = 1;
 const MAX_ZOOM = 64;
+/** If fewer than this share of the frames come to the screen, fewer pixels are drawn: by this factor, at least so many. */
+const TOO_SLOW = 0.6;
+const FEWER = 0.75;
+const FEWEST = 0.2;
 
 export class GVideoPlayer extends EventTarget {
   #clock = new Clock();
@@ -48,7 +52,9 @@ export class GVideoPlayer extends EventTarget {
   #drawn = null;
   #seeks = [];
   #sound = null;
-  #frames = { shown: 0, since: performance.now(), rate: 0, drawMs: 0 };
+  #frames = { shown: 0, since: performance.now(), rate: 0, drawMs: 0, steady: false };
+  #scale = 1;
+  #resolution;
   #timers = [];
   #animation = 0;
   #observer = null;
@@ -59,13 +65,13 @@ export class GVideoPlayer extends EventTarget {
    * @param {HTMLCanvasElement} canvas
    * @param {string | Blob} url of a .gsv file or an HLS playlist, or a File
    * @param {{resolution?: "display" | "source", autoplay?: boolean}} options resolution: pixels to draw, as many as the
-   *   canvas covers on screen, or the video's own
+   *   canvas covers on screen (fewer if that is too slow), or the video's own
    */
   constructor(canvas, url, { resolution = "display", autoplay = false } = {}) {
     super();
     this.canvas = canvas;
     this.url = url;
-    this.resolution = resolution;
+    this.#resolution = resolution;
     /** Pictures between frames: "auto" (in slow motion), true or false. */
     this.smooth = "auto";
     this.captionTracks = [];
@@ -299,6 +305,16 @@ export class GVideoPlayer extends EventTarget {
     this.#emit("viewchange");
   }
 
+  /** "display" or "source", as in the constructor. */
+  get resolution() {
+    return this.#resolution;
+  }
+
+  set resolution(resolution) {
+    this.#resolution = resolution;
+    this.#scale = 1;
+  }
+
   /** Text of the chosen caption track now, or "". */
   get caption() {
     return this.captionTrack?.textAt(this.currentTime) ?? "";
@@ -437,7 +453,7 @@ export class GVideoPlayer extends EventTarget {
     if (this.resolution === "display" && this.canvas.clientWidth > 0) {
       const { width, height } = this.displaySize;
       const ratio = globalThis.devicePixelRatio ?? 1;
-      const fit = ratio * Math.min(this.canvas.clientWidth / width, this.canvas.clientHeight / height);
+      const fit = this.#scale * ratio * Math.min(this.canvas.clientWidth / width, this.canvas.clientHeight / height);
       size = { width: Math.max(1, Math.round(width * fit)), height: Math.max(1, Math.round(height * fit)) };
     }
     if (this.canvas.width === size.width && this.canvas.height === size.height) return;
@@ -462,11 +478,21 @@ export class GVideoPlayer extends EventTarget {
     this.#store.aim(time);
     this.#sound?.aim(time).catch((error) => this.#emit("notice", { message: `No sound: ${describe(error)}` }));
     this.captionTrack?.aim(time).catch((error) => this.#emit("notice", { message: `No captions: ${describe(error)}` }));
+    this.#countFrames();
+  }
+
+  /** Once a second: how many pictures came to the screen, and whether fewer pixels are needed to keep up. */
+  #countFrames() {
+    const frames = this.#frames;
     const now = performance.now();
-    if (now - this.#frames.since >= 1000) {
-      this.#frames.rate = (1000 * this.#frames.shown) / (now - this.#frames.since);
-      Object.assign(this.#frames, { shown: 0, since: now });
+    const running = this.#clock.running;
+    if (now - frames.since >= 1000) {
+      frames.rate = (1000 * frames.shown) / (now - frames.since);
+      const wanted = Math.min((this.playbackRate * this.sequence.timescale) / this.sequence.frameDuration, 60);
+      if (frames.steady && running && frames.rate < TOO_SLOW * wanted) this.#scale = Math.max(FEWER * this.#scale, FEWEST);
+      Object.assign(frames, { shown: 0, since: now, steady: true });
     }
+    if (!running || document.hidden) frames.steady = false;
   }
 
   #scheduleRefresh() {

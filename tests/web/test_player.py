@@ -170,3 +170,14 @@ def test_rotation_matrix_and_range(rotation: int, media: Path, open_player: Call
     page = open_player("/media/clip.gsv")
     page.evaluate("await player.seekFrame(2);")
     assert_shows(page, np.rot90(gvideo.VideoDecoder(made.data)[2], -rotation // 90, (1, 2)))
+
+
+def test_fewer_pixels_are_drawn_where_the_machine_is_too_slow(media: Path, open_player: Callable[..., Any]) -> None:
+    write(media, num_segments=1, num_frames=200, count=4000, width=480, height=320, cell_bits=4)
+    page = open_player("/media/clip.gsv", "{}")
+    page.evaluate("player.canvas.style.width = '1920px'; player.canvas.style.height = '1280px';")
+    page.wait("player.statistics.width === 1920")
+    page.evaluate("player.playbackRate = 2; player.play();")
+    page.wait("player.statistics.width < 1920")
+    page.evaluate("player.resolution = 'source';")
+    page.wait("player.statistics.width === 480")
