@@ -1,5 +1,5 @@
 /**
- * Gaussians to pixels with WebGL2: instanced quads summed into a float target, a second pass for colour.
+ * Gaussians to pixels with WebGL2: quads summed into a float target, a second pass for colour.
  *
  *     Gaussians (texture) --additive quads--> Y'CbCr sums (RGBA32F, or RGBA16F) --matrix--> R'G'B' (canvas)
  */
@@ -133,7 +133,7 @@ export class Renderer {
     gl.uniform2f(at("scale"), width / (view.width * sequence.width), height / (view.height * sequence.height));
     gl.uniform2f(at("origin"), view.x * sequence.width, view.y * sequence.height);
     gl.uniform2f(at("size"), width, height);
-    gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, segment.numGaussians);
+    gl.drawArrays(gl.TRIANGLES, 0, 6 * segment.numGaussians);
   }
 
   #targetOf(width, height) {

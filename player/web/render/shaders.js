@@ -3,8 +3,9 @@
 /** Texels of a row of the texture that holds the Gaussians. */
 export const DATA_WIDTH = 1024;
 
-/** A quad around the support of each Gaussian alive. Its values are computed from pixel coordinates, not interpolated,
- * so that they do not depend on how vertices are snapped to a grid. */
+/** A quad around the support of each Gaussian alive, as two triangles of one long list: as instances of four vertices a
+ * software renderer needs more than twice the time, for it takes each as a draw of its own (docs/player.md). Values are
+ * computed from pixel coordinates, not interpolated, so that they do not depend on how vertices are snapped to a grid. */
 export const SPLAT_VERTEX = `#version 300 es
 precision highp float;
 precision highp sampler2D;
@@ -27,7 +28,7 @@ vec4 texel(int index) {
 }
 
 void main() {
-  int start = gl_InstanceID * texelsPerGaussian;
+  int start = gl_VertexID / 6 * texelsPerGaussian;
   vec4 place = texel(start);
   vec4 shape = texel(start + 1);
   vec3 colour = texel(start + 2).xyz;
@@ -54,7 +55,9 @@ void main() {
     (u.x * u.y * inverse.x + v.x * v.y * inverse.y) / (scale.x * scale.y),
     (u.y * u.y * inverse.x + v.y * v.y * inverse.y) / (scale.y * scale.y)
   );
-  vec2 corner = vec2(gl_VertexID & 1, gl_VertexID >> 1) * 2.0 - 1.0;
+  int vertex = gl_VertexID % 6;  // two triangles of the corners 0 1 2 and 3 2 1
+  int number = vertex < 3 ? vertex : 6 - vertex;
+  vec2 corner = vec2(number & 1, number >> 1) * 2.0 - 1.0;
   // a sixteenth of a pixel more, whatever the vertices are rounded to
   vec2 reach = shape.xy * sqrt(2.0 * CUT) + 0.0625 / min(scale.x, scale.y);
   vec2 position = centre + scale * (u * corner.x * reach.x + v * corner.y * reach.y);
