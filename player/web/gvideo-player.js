@@ -90,7 +90,7 @@ export class GVideoPlayer extends EventTarget {
     this.#timeline = new Timeline(this.#source, this.sequence);
     this.#store = new SegmentStore(this.#source, this.#decoder, this.#throughput, {
       onchange: (segment) => this.#changed(segment),
-      onproblem: (segment, message) => this.#emit("notice", { message: `Segment ${segment.number} is damaged (${message})`, segment: segment.number }),
+      onproblem: (message) => this.#emit("notice", { message }),
       onfailed: (error) => this.#fail(error),
     });
     this.captionTracks = this.#source.captions.map((track) => new CaptionTrack(this.#http, track));
@@ -393,6 +393,7 @@ export class GVideoPlayer extends EventTarget {
 
   #tick() {
     this.#animation = requestAnimationFrame(() => this.#tick());
+    if (this.#clock.time < this.#timeline.start) this.#clock.time = this.#timeline.start; // a live window slid past us
     const place = this.#place(this.currentTime);
     const there = place.decoded !== null || place.error !== null;
     const atEnd = this.currentTime >= this.duration;

@@ -120,6 +120,23 @@ def test_speed_mute_and_volume_reach_the_sound(media: Path, open_player: Callabl
     assert page.evaluate("return player.element.paused") is True
 
 
+def test_missing_and_broken_segments_are_passed_over(media: Path, server: Any, open_player: Callable[..., Any]) -> None:
+    made = publish(media, sound=False, num_segments=4)
+    second, third = (next(media.glob(f"v0*/seg_{n}.m4s")) for n in (2, 3))
+    second.unlink()
+    third.write_bytes(third.read_bytes()[:60])
+    page = open_player("/media/master.m3u8")
+    page.wait("notices.length === 2")
+    assert page.evaluate("return notices[0]") == (
+        "Segment 1 cannot be shown (seg_2.m4s: the server answers 404 Not Found)"
+    )
+    assert page.evaluate("return notices[1]").startswith("Segment 2 cannot be shown (seg_3.m4s: ")
+    page.evaluate("player.playbackRate = 2; player.play();")
+    page.wait("events.includes('ended')")
+    page.evaluate("await player.seekFrame(80);")
+    assert_shows(page, gvideo.VideoDecoder(made.data)[80])
+
+
 def test_a_live_playlist_grows_and_slides(media: Path, server: Any, open_player: Callable[..., Any]) -> None:
     made = publish(media, sound=False, num_segments=6)
     (playlist,) = media.glob("v0_2.m3u8")

@@ -113,7 +113,7 @@ def test_a_damaged_segment_is_skipped_with_a_note(media: Path, open_player: Call
         (media / "clip.gsv").write_bytes(broken)
         page = open_player("/media/clip.gsv")
         page.wait("notices.length > 0")
-        note = "Segment 1 is damaged (segment.crc: the checksum differs, the segment unit is damaged)"
+        note = "Segment 1 cannot be shown (segment.crc: the checksum differs, the segment unit is damaged)"
         assert page.evaluate("return notices") == [note]
         page.evaluate("player.playbackRate = 2; player.play();")
         page.wait("events.includes('ended')")
@@ -129,6 +129,7 @@ def test_a_damaged_layer_costs_only_itself(media: Path, open_player: Callable[..
     (media / "clip.gsv").write_bytes(broken)
     page = open_player("/media/clip.gsv")
     page.wait("notices.length > 0")
+    assert page.evaluate("return notices[0]").startswith("Segment 0 is shown without its upper layers (layer.crc: ")
     page.evaluate("await player.seekFrame(3);")
     assert_shows(page, gvideo.VideoDecoder(made.data, layers=1)[3])
 

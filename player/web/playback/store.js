@@ -41,7 +41,7 @@ export class SegmentStore {
    * @param {DecoderClient} decoder
    * @param {Throughput} throughput
    * @param {{onchange: Function, onproblem: Function, onfailed: Function}} hooks onchange(segment): there is something
-   *   new of it; onproblem(segment, message): it is damaged; onfailed(error): the server, or a bug
+   *   new of it; onproblem(message): something of the stream cannot be shown; onfailed(error): the server, or a bug
    */
   constructor(source, decoder, throughput, hooks) {
     this.source = source;
@@ -170,7 +170,8 @@ export class SegmentStore {
       this.source.forget(segment);
       if (entry.decoded) entry.quality = quality; // what is there stays; the better one cannot be had
       else entry.error = error;
-      this.hooks.onproblem(segment, error.message);
+      const what = entry.decoded ? "stays as it is" : "cannot be shown";
+      this.hooks.onproblem(`Segment ${segment.number} ${what} (${error.message})`);
       this.hooks.onchange(segment);
     }
   }
@@ -180,7 +181,9 @@ export class SegmentStore {
     if (entry.decoded && quality > entry.quality) this.upgrades++;
     Object.assign(entry, { quality, decoded, numBytes, error: null });
     this.lastDecodeMs = decoded.milliseconds;
-    if (decoded.problem) this.hooks.onproblem(segment, decoded.problem);
+    if (decoded.problem) {
+      this.hooks.onproblem(`Segment ${segment.number} is shown without its upper layers (${decoded.problem})`);
+    }
     segment.numFrames = decoded.header.numFrames;
     this.hooks.onchange(segment);
   }
