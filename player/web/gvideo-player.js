@@ -17,9 +17,10 @@ import { Throughput } from "./playback/abr.js";
 import { CaptionTrack } from "./playback/captions.js";
 import { Clock } from "./playback/clock.js";
 import { MediaFeeder } from "./playback/feeder.js";
+import { collect } from "./playback/statistics.js";
 import { SegmentStore } from "./playback/store.js";
 import { Timeline, frameAt, modelTimeAt } from "./playback/timeline.js";
-import { Renderer, WHOLE } from "./render/renderer.js";
+import { Screen, displaySize } from "./render/screen.js";
 import { Http } from "./source/http.js";
 import { openSource } from "./source/open.js";
 
@@ -31,11 +32,6 @@ const RESUME_S = 0.3;
 const LIVE_DELAY = 3;
 /** At speeds below this, pictures between frames are drawn. */
 const SMOOTH_BELOW = 1;
-const MAX_ZOOM = 64;
-/** If fewer than this share of the frames come to the screen, fewer pixels are drawn: by this factor, at least so many. */
-const TOO_SLOW = 0.6;
-const FEWER = 0.75;
-const FEWEST = 0.2;
 
 export class GVideoPlayer extends EventTarget {
   #clock = new Clock();
@@ -48,17 +44,12 @@ export class GVideoPlayer extends EventTarget {
   #playing = false;
   #waiting = false;
   #failed = false;
-  #view = WHOLE;
-  #drawn = null;
   #seeks = [];
   #sound = null;
-  #frames = { shown: 0, since: performance.now(), rate: 0, drawMs: 0, steady: false };
-  #scale = 1;
-  #resolution;
   #timers = [];
   #animation = 0;
-  #observer = null;
-  #renderer = null;
+  #screen = null;
+  #resolution;
   #decoder = null;
 
   /**
@@ -83,7 +74,7 @@ export class GVideoPlayer extends EventTarget {
   }
 
   async #open() {
-    this.#renderer ??= new Renderer(this.canvas);
+    this.#screen ??= new Screen(this.canvas, this.#resolution);
     this.#decoder ??= new DecoderClient();
     this.#source = await openSource(this.url, this.#http, this.#abort.signal);
     this.sequence = parseSequenceUnit(this.#source.sequenceUnit);
@@ -95,8 +86,6 @@ export class GVideoPlayer extends EventTarget {
     });
     this.captionTracks = this.#source.captions.map((track) => new CaptionTrack(this.#http, track));
     if (this.live) this.#clock.time = Math.max(this.#timeline.start, this.duration - LIVE_DELAY * this.#source.targetDuration);
-    this.#observer = new ResizeObserver(() => this.#invalidate());
-    this.#observer.observe(this.canvas);
     this.#timers.push(setInterval(() => this.#errands(), ERRANDS_MS));
     if (this.live) this.#scheduleRefresh();
     this.#errands();
@@ -156,9 +145,7 @@ export class GVideoPlayer extends EventTarget {
 
   /** Width and height to show the picture at: upright, with square pixels. */
   get displaySize() {
-    const { width, height, sampleAspect, rotation } = this.sequence;
-    const wide = Math.round(width * sampleAspect);
-    return rotation % 180 === 0 ? { width: wide, height } : { width: height, height: wide };
+    return displaySize(this.sequence);
   }
 
   get buffered() {
@@ -295,24 +282,21 @@ export class GVideoPlayer extends EventTarget {
 
   /** The part of the picture that is shown: {x, y, width, height} in [0, 1]; drawn anew at any size. */
   get view() {
-    return this.#view;
+    return this.#screen.view;
   }
 
-  set view({ x, y, width, height }) {
-    const w = Math.min(Math.max(width, 1 / MAX_ZOOM), 1);
-    const h = Math.min(Math.max(height, 1 / MAX_ZOOM), 1);
-    this.#view = { x: Math.min(Math.max(x, 0), 1 - w), y: Math.min(Math.max(y, 0), 1 - h), width: w, height: h };
+  set view(view) {
+    this.#screen.view = view;
     this.#emit("viewchange");
   }
 
   /** "display" or "source", as in the constructor. */
   get resolution() {
-    return this.#resolution;
+    return this.#screen.resolution;
   }
 
   set resolution(resolution) {
-    this.#resolution = resolution;
-    this.#scale = 1;
+    this.#screen.resolution = resolution;
   }
 
   /** Text of the chosen caption track now, or "". */
@@ -322,10 +306,9 @@ export class GVideoPlayer extends EventTarget {
 
   /** The picture on the canvas: {width, height, data: Uint8ClampedArray R'G'B'A}. */
   snapshot() {
-    this.#drawn = null;
+    this.#screen.invalidate();
     this.#draw();
-    const { width, height } = this.canvas;
-    return { width, height, data: this.#renderer.read() };
+    return this.#screen.read();
   }
 
   /** Where segments and frames are (playback/timeline.js); null until "ready". */
@@ -339,31 +322,13 @@ export class GVideoPlayer extends EventTarget {
     return there ?? this.#store.loadOnce(segment, 0, this.#abort.signal);
   }
 
-  /** Numbers for those who look closely; sizes in bytes, rates in bits/s, times in ms unless named otherwise. */
+  /** Numbers for those who look closely (playback/statistics.js). */
   get statistics() {
     const place = this.#timeline && this.#place(this.currentTime);
-    const decoded = place?.decoded;
-    const entry = place && this.#store.get(place.segment);
-    return {
-      frame: this.#timeline ? this.currentFrame : 0,
-      segment: place?.segment.number ?? null,
-      gaussians: decoded?.numGaussians ?? 0,
-      layers: decoded ? `${decoded.numLayers} of ${decoded.header.numLayers}` : "",
-      quality: entry?.quality ?? null,
-      segmentBytes: entry?.numBytes ?? 0,
-      segmentRate: entry ? (8 * entry.numBytes) / place.segment.duration : 0,
-      throughput: this.#throughput.rate,
-      bufferedSeconds: this.#store?.bufferedAhead(this.currentTime) ?? 0,
-      fetchedBytes: this.#store?.fetchedBytes ?? 0,
-      upgrades: this.#store?.upgrades ?? 0,
-      decodeMs: this.#store?.lastDecodeMs ?? 0,
-      drawMs: this.#frames.drawMs,
-      drawnPerSecond: this.#frames.rate,
-      format: this.#renderer?.format.name ?? "",
-      device: this.#renderer?.device ?? "",
-      width: this.canvas.width,
-      height: this.canvas.height,
-    };
+    return collect({
+      frame: place ? this.currentFrame : 0, time: this.currentTime, place, store: this.#store, screen: this.#screen,
+      throughput: this.#throughput,
+    });
   }
 
   /** Stops everything and frees the graphics and the decoding thread. */
@@ -371,13 +336,12 @@ export class GVideoPlayer extends EventTarget {
     this.#abort.abort();
     cancelAnimationFrame(this.#animation);
     this.#timers.forEach(clearInterval);
-    this.#observer?.disconnect();
     this.#clock.follow(null);
     this.#clock.stop();
     this.#sound?.dispose();
     this.#store?.dispose();
     this.#decoder?.dispose();
-    this.#renderer?.dispose();
+    this.#screen?.dispose();
   }
 
   // --- inside
@@ -429,45 +393,17 @@ export class GVideoPlayer extends EventTarget {
     const time = this.currentTime;
     const { segment, decoded, frame } = this.#place(time);
     if (!decoded) return;
-    this.#resize();
     const smooth = this.smooth === "auto" ? this.#playing && this.playbackRate < SMOOTH_BELOW : this.smooth;
-    const modelTime = smooth ? modelTimeAt(decoded, time - segment.start) : decoded.times[frame];
-    const drawn = [decoded, modelTime, this.#view, this.canvas.width, this.canvas.height];
-    if (this.#drawn?.every((value, i) => value === drawn[i])) return;
-    const started = performance.now();
     try {
-      this.#renderer.draw(decoded, modelTime, this.#view);
+      const drawn = this.#screen.draw(decoded, smooth ? modelTimeAt(decoded, time - segment.start) : decoded.times[frame]);
+      if (drawn) this.#emit("timeupdate");
     } catch (error) {
       this.#fail(error);
-      return;
     }
-    this.#frames.drawMs = performance.now() - started;
-    this.#frames.shown++;
-    this.#drawn = drawn;
-    this.#emit("timeupdate");
-  }
-
-  #resize() {
-    const { sequence } = this;
-    const turned = sequence.rotation % 180 !== 0;
-    let size = { width: turned ? sequence.height : sequence.width, height: turned ? sequence.width : sequence.height };
-    if (this.resolution === "display" && this.canvas.clientWidth > 0) {
-      const { width, height } = this.displaySize;
-      const ratio = globalThis.devicePixelRatio ?? 1;
-      const fit = this.#scale * ratio * Math.min(this.canvas.clientWidth / width, this.canvas.clientHeight / height);
-      size = { width: Math.max(1, Math.round(width * fit)), height: Math.max(1, Math.round(height * fit)) };
-    }
-    if (this.canvas.width === size.width && this.canvas.height === size.height) return;
-    Object.assign(this.canvas, size);
-    this.#drawn = null;
-  }
-
-  #invalidate() {
-    this.#drawn = null;
   }
 
   #changed() {
-    this.#invalidate();
+    this.#screen.invalidate();
     this.#emit("durationchange");
   }
 
@@ -479,21 +415,8 @@ export class GVideoPlayer extends EventTarget {
     this.#store.aim(time);
     this.#sound?.aim(time).catch((error) => this.#emit("notice", { message: `No sound: ${describe(error)}` }));
     this.captionTrack?.aim(time).catch((error) => this.#emit("notice", { message: `No captions: ${describe(error)}` }));
-    this.#countFrames();
-  }
-
-  /** Once a second: how many pictures came to the screen, and whether fewer pixels are needed to keep up. */
-  #countFrames() {
-    const frames = this.#frames;
-    const now = performance.now();
-    const running = this.#clock.running;
-    if (now - frames.since >= 1000) {
-      frames.rate = (1000 * frames.shown) / (now - frames.since);
-      const wanted = Math.min((this.playbackRate * this.sequence.timescale) / this.sequence.frameDuration, 60);
-      if (frames.steady && running && frames.rate < TOO_SLOW * wanted) this.#scale = Math.max(FEWER * this.#scale, FEWEST);
-      Object.assign(frames, { shown: 0, since: now, steady: true });
-    }
-    if (!running || document.hidden) frames.steady = false;
+    const { timescale, frameDuration } = this.sequence;
+    this.#screen.count(Math.min((this.playbackRate * timescale) / frameDuration, 60), this.#clock.running);
   }
 
   #scheduleRefresh() {
