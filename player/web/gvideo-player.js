@@ -17,6 +17,7 @@ import { Throughput } from "./playback/abr.js";
 import { CaptionTrack } from "./playback/captions.js";
 import { Clock } from "./playback/clock.js";
 import { MediaFeeder } from "./playback/feeder.js";
+import { keepFresh } from "./playback/live.js";
 import { collect } from "./playback/statistics.js";
 import { SegmentStore } from "./playback/store.js";
 import { Timeline, frameAt, modelTimeAt } from "./playback/timeline.js";
@@ -24,14 +25,10 @@ import { Screen, displaySize } from "./render/screen.js";
 import { Http } from "./source/http.js";
 import { openSource } from "./source/open.js";
 
-/** How often what lies ahead is looked after, ms. */
-const ERRANDS_MS = 200;
-/** Playing goes on after a wait when this much is there, seconds. */
-const RESUME_S = 0.3;
-/** Seconds behind the end of a live stream where playing begins, in target durations. */
-const LIVE_DELAY = 3;
-/** At speeds below this, pictures between frames are drawn. */
-const SMOOTH_BELOW = 1;
+const ERRANDS_MS = 200; // how often what lies ahead is looked after
+const RESUME_S = 0.3; // playing goes on after a wait when this much is there
+const LIVE_DELAY = 3; // target durations behind the end of a live stream, where playing begins
+const SMOOTH_BELOW = 1; // at speeds below this, pictures between frames are drawn
 
 export class GVideoPlayer extends EventTarget {
   #clock = new Clock();
@@ -68,7 +65,10 @@ export class GVideoPlayer extends EventTarget {
     this.captionTracks = [];
     this.captionTrack = null;
     this.element = Object.assign(document.createElement("audio"), { preload: "auto" });
-    this.#http = new Http({ onreceived: (...it) => this.#throughput.add(...it), onretry: (error) => this.#emit("notice", { message: `${describe(error)}; trying again` }) });
+    this.#http = new Http({
+      onreceived: (...it) => this.#throughput.add(...it),
+      onretry: (error) => this.#emit("notice", { message: `${describe(error)}; trying again` }),
+    });
     this.#playing = autoplay;
     this.#open().catch((error) => this.#fail(error));
   }
@@ -80,14 +80,13 @@ export class GVideoPlayer extends EventTarget {
     this.sequence = parseSequenceUnit(this.#source.sequenceUnit);
     this.#timeline = new Timeline(this.#source, this.sequence);
     this.#store = new SegmentStore(this.#source, this.#decoder, this.#throughput, {
-      onchange: (segment) => this.#changed(segment),
+      onchange: () => this.#changed(),
       onproblem: (message) => this.#emit("notice", { message }),
       onfailed: (error) => this.#fail(error),
     });
     this.captionTracks = this.#source.captions.map((track) => new CaptionTrack(this.#http, track));
-    if (this.live) this.#clock.time = Math.max(this.#timeline.start, this.duration - LIVE_DELAY * this.#source.targetDuration);
+    if (this.live) this.#follow();
     this.#timers.push(setInterval(() => this.#errands(), ERRANDS_MS));
-    if (this.live) this.#scheduleRefresh();
     this.#errands();
     this.#animation = requestAnimationFrame(() => this.#tick());
     if (this.#source.audio) await this.#openSound();
@@ -95,9 +94,17 @@ export class GVideoPlayer extends EventTarget {
     if (this.#playing) this.#emit("play");
   }
 
+  /** A live stream: begins near its end, and goes on as it grows. */
+  #follow() {
+    this.#clock.time = Math.max(this.#timeline.start, this.duration - LIVE_DELAY * this.#source.targetDuration);
+    const hooks = { onchange: () => this.#changed(), onerror: (error) => this.#fail(error) };
+    keepFresh(this.#source, this.#abort.signal, hooks);
+  }
+
   async #openSound() {
     const { audio } = this.#source;
-    const feeder = new MediaFeeder(this.element, this.#source, audio.url, `audio/mp4; codecs="${audio.codecs.join(",")}"`);
+    const type = `audio/mp4; codecs="${audio.codecs.join(",")}"`;
+    const feeder = new MediaFeeder(this.element, this.#source, audio.url, type);
     try {
       await feeder.open();
     } catch (error) {
@@ -119,10 +126,6 @@ export class GVideoPlayer extends EventTarget {
   /** First and last second that can be sought. */
   get seekable() {
     return this.#timeline ? [this.#timeline.start, this.#timeline.end] : [0, 0];
-  }
-
-  get live() {
-    return this.#source?.live ?? false;
   }
 
   get numFrames() {
@@ -160,6 +163,10 @@ export class GVideoPlayer extends EventTarget {
 
   get waiting() {
     return this.#waiting;
+  }
+
+  get live() {
+    return this.#source?.live ?? false;
   }
 
   get ended() {
@@ -326,7 +333,11 @@ export class GVideoPlayer extends EventTarget {
   get statistics() {
     const place = this.#timeline && this.#place(this.currentTime);
     return collect({
-      frame: place ? this.currentFrame : 0, time: this.currentTime, place, store: this.#store, screen: this.#screen,
+      frame: place ? this.currentFrame : 0,
+      time: this.currentTime,
+      place,
+      store: this.#store,
+      screen: this.#screen,
       throughput: this.#throughput,
     });
   }
@@ -352,7 +363,12 @@ export class GVideoPlayer extends EventTarget {
     const segment = this.#timeline.segmentAt(time);
     const entry = this.#store.get(segment);
     const decoded = entry?.decoded ?? null;
-    return { segment, decoded, frame: decoded ? frameAt(decoded, time - segment.start) : 0, error: entry?.error ?? null };
+    return {
+      segment,
+      decoded,
+      frame: decoded ? frameAt(decoded, time - segment.start) : 0,
+      error: entry?.error ?? null,
+    };
   }
 
   #tick() {
@@ -395,7 +411,10 @@ export class GVideoPlayer extends EventTarget {
     if (!decoded) return;
     const smooth = this.smooth === "auto" ? this.#playing && this.playbackRate < SMOOTH_BELOW : this.smooth;
     try {
-      const drawn = this.#screen.draw(decoded, smooth ? modelTimeAt(decoded, time - segment.start) : decoded.times[frame]);
+      const drawn = this.#screen.draw(
+        decoded,
+        smooth ? modelTimeAt(decoded, time - segment.start) : decoded.times[frame],
+      );
       if (drawn) this.#emit("timeupdate");
     } catch (error) {
       this.#fail(error);
@@ -417,18 +436,6 @@ export class GVideoPlayer extends EventTarget {
     this.captionTrack?.aim(time).catch((error) => this.#emit("notice", { message: `No captions: ${describe(error)}` }));
     const { timescale, frameDuration } = this.sequence;
     this.#screen.count(Math.min((this.playbackRate * timescale) / frameDuration, 60), this.#clock.running);
-  }
-
-  #scheduleRefresh() {
-    const half = Math.max(this.#source.targetDuration / 2, 0.5);
-    this.#timers.push(setTimeout(async () => {
-      try {
-        if (!this.#failed && (await this.#source.refresh(this.#abort.signal))) this.#changed();
-      } catch (error) {
-        if (!this.#abort.signal.aborted) this.#fail(error);
-      }
-      if (this.live && !this.#abort.signal.aborted) this.#scheduleRefresh();
-    }, 1000 * half));
   }
 
   #fail(error) {

@@ -2,8 +2,8 @@
 
     python tests/bench/page.py STREAM.gsv… [--repeats 5]
 
-Draws every frame of the first segment of each stream at its own size, each frame waited for (readback of one pixel), and
-decodes the segment in the worker. Medians. The device is the one that Chromium names; without a graphics card that is
+Draws every frame of the first segment of each stream at its own size, each frame waited for (readback of one pixel),
+and decodes the segment in the worker. Medians. The device is the one that Chromium names; without a graphics card it is
 SwiftShader, on the processor.
 """
 
@@ -20,7 +20,9 @@ sys.path.insert(0, str(ROOT / "tests" / "web"))
 from browser import Browser, missing  # noqa: E402
 from server import WebServer  # noqa: E402
 
-COLUMNS = ("size", "frames", "gaussians", "bytes", "decode_first_ms", "decode_ms", "draw_ms", "frames_per_s", "splats_per_s")
+COLUMNS = (
+    "size", "frames", "gaussians", "bytes", "decode_first_ms", "decode_ms", "draw_ms", "frames_per_s", "splats_per_s",
+)  # fmt: skip
 
 
 def main() -> int:

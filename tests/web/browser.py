@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).parent
+#: Code values by which a picture may differ from the Python decoder's.
+TOLERANCE = 2
 
 #: Gives the pixels on the canvas of window.player as text: width, height and base64 of R'G'B'A.
 _SNAPSHOT = """
@@ -94,6 +96,11 @@ class Page:
         pixels = np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)
         assert (pixels[..., 3] == 255).all()
         return pixels[..., :3]
+
+    def assert_shows(self, expected: np.ndarray) -> None:
+        """Fails unless the canvas shows the frame u8 [3,H,W] up to what float32 on a graphics card may differ."""
+        difference = np.abs(self.snapshot().astype(int) - expected.transpose(1, 2, 0))
+        assert difference.max() <= TOLERANCE, f"{difference.max()} at most, {difference.mean():.3f} on average"
 
     def press(self, key: str) -> None:
         self._ask(op="press", key=key)

@@ -7,7 +7,12 @@
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
-const ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--autoplay-policy=no-user-gesture-required"];
+const ARGUMENTS = [
+  "--no-sandbox",
+  "--use-angle=swiftshader",
+  "--enable-unsafe-swiftshader",
+  "--autoplay-policy=no-user-gesture-required",
+];
 const browser = await chromium.launch({ executablePath: process.argv[2], headless: true, args: ARGUMENTS });
 const pages = new Map();
 

@@ -16,14 +16,6 @@ from gvideo.decoder.render import SegmentRenderer
 from gvideo.media.colour import planes_to_rgb
 from gvideo.raster import Viewport
 
-TOLERANCE = 2
-
-
-def assert_shows(page: Any, expected: np.ndarray) -> None:
-    """expected u8 [3,H,W]."""
-    difference = np.abs(page.snapshot().astype(int) - expected.transpose(1, 2, 0))
-    assert difference.max() <= TOLERANCE, f"{difference.max()} at most, {difference.mean():.3f}"
-
 
 def write(media: Path, name: str = "clip.gsv", **options: Any) -> Made:
     made = make_stream(**{"num_segments": 4, "num_frames": 10, "index": True, **options})
@@ -34,7 +26,8 @@ def write(media: Path, name: str = "clip.gsv", **options: Any) -> Made:
 def test_plays_to_the_end_and_again(media: Path, open_player: Callable[..., Any]) -> None:
     write(media)  # 4 segments of 10 frames, 0.4 s each
     page = open_player("/media/clip.gsv")
-    page.evaluate("window.shown = new Set(); player.addEventListener('timeupdate', () => shown.add(player.currentFrame));")
+    page.evaluate("window.shown = new Set();")
+    page.evaluate("player.addEventListener('timeupdate', () => shown.add(player.currentFrame));")
     page.evaluate("player.playbackRate = 2; player.play();")
     page.wait("events.includes('ended')")
     assert page.evaluate("return [player.ended, player.paused, player.currentFrame]") == [True, True, 39]
@@ -66,7 +59,7 @@ def test_layers_are_switched_in_the_middle(media: Path, server: Any, open_player
             for number in (0, 17):
                 page.evaluate(f"await player.seekFrame({number});")
                 page.wait(f"player.statistics.quality === {layers - 1}")
-                assert_shows(page, decoder[number])
+                page.assert_shows(decoder[number])
     assert page.evaluate("return player.statistics.upgrades") > 0
 
 
@@ -75,7 +68,7 @@ def test_a_better_layer_costs_only_its_own_bytes(media: Path, server: Any, open_
     assert len(made.data) > 4 * (1 << 16)
     page = open_player("/media/clip.gsv")
     page.evaluate("player.quality = 0;")
-    page.wait("player.statistics.quality === 0 && player.buffered.length === 1 && player.buffered[0][1] === player.duration")
+    page.wait("player.statistics.quality === 0 && player.buffered[0]?.[1] === player.duration")
     server.requests.clear()
     page.evaluate("player.quality = 1;")
     page.wait("player.statistics.quality === 1 && player.statistics.upgrades === 2")
@@ -101,7 +94,7 @@ def test_a_server_that_stays_away_and_comes_back(media: Path, server: Any, open_
     page.evaluate("failed = null; player.retry();")
     page.wait("player.statistics.gaussians > 0")
     page.evaluate("await player.seekFrame(5);")
-    assert_shows(page, gvideo.VideoDecoder(made.data)[5])
+    page.assert_shows(gvideo.VideoDecoder(made.data)[5])
 
 
 def test_a_damaged_segment_is_skipped_with_a_note(media: Path, open_player: Callable[..., Any]) -> None:
@@ -119,7 +112,7 @@ def test_a_damaged_segment_is_skipped_with_a_note(media: Path, open_player: Call
         page.wait("events.includes('ended')")
         page.evaluate("await player.seek(0.5);")  # within the damaged one
         page.evaluate("await player.seekFrame(25);")
-        assert_shows(page, decoder[25])
+        page.assert_shows(decoder[25])
 
 
 def test_a_damaged_layer_costs_only_itself(media: Path, open_player: Callable[..., Any]) -> None:
@@ -131,7 +124,7 @@ def test_a_damaged_layer_costs_only_itself(media: Path, open_player: Callable[..
     page.wait("notices.length > 0")
     assert page.evaluate("return notices[0]").startswith("Segment 0 is shown without its upper layers (layer.crc: ")
     page.evaluate("await player.seekFrame(3);")
-    assert_shows(page, gvideo.VideoDecoder(made.data, layers=1)[3])
+    page.assert_shows(gvideo.VideoDecoder(made.data, layers=1)[3])
 
 
 def test_no_stream_is_an_error_in_words(media: Path, open_player: Callable[..., Any]) -> None:
@@ -157,10 +150,10 @@ def test_zoom_is_drawn_anew_and_pictures_lie_between_frames(media: Path, open_pl
     page = open_player("/media/clip.gsv")
     page.evaluate("await player.seekFrame(4); player.view = {x: 0.25, y: 0.5, width: 0.125, height: 0.25};")
     zoomed = renderer.planes(renderer.times[[4]], viewport=Viewport(48, 32, 8.0, 4.0, 12.0, 16.0))
-    assert_shows(page, planes_to_rgb(zoomed, colour, channels_last=False)[0])
+    page.assert_shows(planes_to_rgb(zoomed, colour, channels_last=False)[0])
     page.evaluate("player.view = {x: 0, y: 0, width: 1, height: 1}; player.smooth = true; await player.seek(0.131);")
     between = renderer.planes(renderer.times_at(np.array([131.0])))
-    assert_shows(page, planes_to_rgb(between, colour, channels_last=False)[0])
+    page.assert_shows(planes_to_rgb(between, colour, channels_last=False)[0])
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
@@ -170,7 +163,7 @@ def test_rotation_matrix_and_range(rotation: int, media: Path, open_player: Call
     made = write(media, num_segments=1, sequence=sequence, levels=9)
     page = open_player("/media/clip.gsv")
     page.evaluate("await player.seekFrame(2);")
-    assert_shows(page, np.rot90(gvideo.VideoDecoder(made.data)[2], -rotation // 90, (1, 2)))
+    page.assert_shows(np.rot90(gvideo.VideoDecoder(made.data)[2], -rotation // 90, (1, 2)))
 
 
 def test_fewer_pixels_are_drawn_where_the_machine_is_too_slow(media: Path, open_player: Callable[..., Any]) -> None:

@@ -17,7 +17,8 @@ export class DecoderClient {
       if (segment) resolve(segment);
       else reject(new (KINDS[kind] ?? GVideoError)(error));
     };
-    this.#worker.onerror = (event) => this.#fail(new GVideoError(`The decoder could not start: ${event.message ?? "its script is missing"}`));
+    this.#worker.onerror = (event) =>
+      this.#fail(new GVideoError(`The decoder could not start: ${event.message ?? "its script is missing"}`));
   }
 
   /** SegmentDecoder.decode in the thread. */

@@ -10,9 +10,20 @@ const MAX_ENTRIES = 63;
 const NAMES = ["shape", "colour", "life"];
 /** Lowest and highest value of the components of an entry, by group. */
 const LIMITS = [
-  [[0, 255], [0, 255], [0, 127]],
-  [[-1023, 1023], [-1023, 1023], [-1023, 1023]],
-  [[0, 31], [0, 127]],
+  [
+    [0, 255],
+    [0, 255],
+    [0, 127],
+  ],
+  [
+    [-1023, 1023],
+    [-1023, 1023],
+    [-1023, 1023],
+  ],
+  [
+    [0, 31],
+    [0, 127],
+  ],
 ];
 
 export function noCodebooks() {

@@ -4,10 +4,33 @@ import { BitstreamError } from "./errors.js";
 import { Reader } from "./fields.js";
 
 const SIZES = {
-  cellExponent: 124, cellMantissa: 25, precision: 70, scaleOctave: 120, scaleFraction: 75, ratio: 1024, angle: 189,
-  angleLow: 10, permanent: 16, duration: 496, centre: 60, trajectorySame: 8, trajectory: 15, residualFlag: 16,
-  residualZero: 45, residual: 16, luma: 176, lumaSign: 3, blueZero: 24, blue: 88, redZero: 24, red: 88, chromaSign: 6,
-  control: 48, vectorIndex: 756, vectorRefined: 12, vectorResidual: 126,
+  cellExponent: 124,
+  cellMantissa: 25,
+  precision: 70,
+  scaleOctave: 120,
+  scaleFraction: 75,
+  ratio: 1024,
+  angle: 189,
+  angleLow: 10,
+  permanent: 16,
+  duration: 496,
+  centre: 60,
+  trajectorySame: 8,
+  trajectory: 15,
+  residualFlag: 16,
+  residualZero: 45,
+  residual: 16,
+  luma: 176,
+  lumaSign: 3,
+  blueZero: 24,
+  blue: 88,
+  redZero: 24,
+  red: 88,
+  chromaSign: 6,
+  control: 48,
+  vectorIndex: 756,
+  vectorRefined: 12,
+  vectorResidual: 126,
 };
 
 /** The first context of each block, by name. */

@@ -1,9 +1,7 @@
 /** Symbols to Gaussians ready to draw (SYNTAX.md §8.1, §8.2); floats from here on. */
 
 import * as steps from "./steps.js";
-import {
-  ANGLE, CENTRE, DURATION, LUMA, NUM_COLUMNS, PRECISION, RATIO, SCALE, TRAJECTORY, X, Y,
-} from "./symbols.js";
+import { ANGLE, CENTRE, DURATION, LUMA, NUM_COLUMNS, PRECISION, RATIO, SCALE, TRAJECTORY, X, Y } from "./symbols.js";
 
 /** A life's exponent below this is nothing. */
 const LIFE_CUT = -5;

@@ -32,12 +32,18 @@ export function parseSequence(payload) {
   const flags = f.u8("sequence.flags");
   if (flags >> 6) throw new BitstreamError(`sequence.flags: ${flags} has bits that this version does not define`);
   h.fullRange = (flags & FLAG.fullRange) !== 0;
-  const colour = flags & FLAG.colour ? ["primaries", "transfer", "matrix"].map((n) => f.u8(`sequence.${n}`)) : [1, 1, 1];
+  const colour =
+    flags & FLAG.colour ? ["primaries", "transfer", "matrix"].map((n) => f.u8(`sequence.${n}`)) : [1, 1, 1];
   [h.primaries, h.transfer, h.matrix] = colour;
-  if (!MATRICES.includes(h.matrix)) throw new UnsupportedError(`sequence.matrix: ${h.matrix} is unknown to this player`);
+  if (!MATRICES.includes(h.matrix))
+    throw new UnsupportedError(`sequence.matrix: ${h.matrix} is unknown to this player`);
   h.sampleAspect = 1;
-  if (flags & FLAG.aspect) h.sampleAspect = f.positive("sequence.aspect", 2 ** 20) / f.positive("sequence.aspect", 2 ** 20);
-  h.rules = flags & FLAG.rules ? parseRules(f) : { position: 16, angle: 34, centre: 0, chroma: 29, residual: 0, trajectory: -2 };
+  if (flags & FLAG.aspect)
+    h.sampleAspect = f.positive("sequence.aspect", 2 ** 20) / f.positive("sequence.aspect", 2 ** 20);
+  h.rules =
+    flags & FLAG.rules
+      ? parseRules(f)
+      : { position: 16, angle: 34, centre: 0, chroma: 29, residual: 0, trajectory: -2 };
   h.codebooks = flags & FLAG.codebooks ? f.block("sequence.codebooks") : null;
   h.priors = flags & FLAG.priors ? f.block("sequence.priors") : null;
   f.expectEnd("sequence");

@@ -84,6 +84,7 @@ function domainCells(header, { width, height }) {
   const [left, top, right, bottom] = header.margins;
   const x = Math.ceil(width / cell) + left + right;
   const y = Math.ceil(height / cell) + top + bottom;
-  if (Math.max(x, y) > MAX_CELLS) throw new BitstreamError(`segment.shape: ${x}x${y} cells, at most ${MAX_CELLS} a side`);
+  if (Math.max(x, y) > MAX_CELLS)
+    throw new BitstreamError(`segment.shape: ${x}x${y} cells, at most ${MAX_CELLS} a side`);
   return [x, y];
 }

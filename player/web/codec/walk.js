@@ -6,13 +6,31 @@ import { CONTEXT } from "./contexts.js";
 import { BitstreamError } from "./errors.js";
 import * as steps from "./steps.js";
 import {
-  ANGLE, BLUE, CENTRE, DURATION, LUMA, NUM_COLUMNS, PRECISION, RATIO, RED, SCALE, TRAJECTORY, X, Y,
+  ANGLE,
+  BLUE,
+  CENTRE,
+  DURATION,
+  LUMA,
+  NUM_COLUMNS,
+  PRECISION,
+  RATIO,
+  RED,
+  SCALE,
+  TRAJECTORY,
+  X,
+  Y,
 } from "./symbols.js";
 
 const { PERMANENT } = steps;
 const BLOCK_BITS = 2;
 /** The Gaussian's own block and those W, N, NW, NE of it. */
-const BLOCKS = [[0, 0], [-1, 0], [0, -1], [-1, -1], [1, -1]];
+const BLOCKS = [
+  [0, 0],
+  [-1, 0],
+  [0, -1],
+  [-1, -1],
+  [1, -1],
+];
 
 function bad(name) {
   return new BitstreamError(`segment.${name}: a symbol out of range`);
@@ -127,7 +145,9 @@ export class Walk {
   }
 
   #readRefined(group, precision) {
-    return this.books[group].residual && this.decoder.bit(CONTEXT.vectorRefined + 4 * group + Math.min(precision, 3)) === 1;
+    return (
+      this.books[group].residual && this.decoder.bit(CONTEXT.vectorRefined + 4 * group + Math.min(precision, 3)) === 1
+    );
   }
 
   #readComponent(group, component) {

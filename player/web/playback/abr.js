@@ -1,7 +1,8 @@
 /** Which quality to fetch next: throughput as two exponentially weighted means, the smaller one counts. */
 
-const FAST_S = 3;
-const SLOW_S = 9;
+/** Half-lives in seconds of fetching. */
+const FAST_S = 1.5;
+const SLOW_S = 6;
 /** Share of the throughput that a stream may take. */
 const SAFETY = 0.8;
 /** Bodies smaller than this come at once and tell little; they are added up until they do. */

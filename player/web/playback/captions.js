@@ -9,12 +9,17 @@ const REFERENCES = { "&amp;": "&", "&lt;": "<", "&gt;": ">", "&nbsp;": "\u00a0",
 
 /** Plain text of a cue: tags go, character references are resolved. */
 function plainText(lines) {
-  return lines.join("\n").replace(/<[^>]*>/g, "").replace(/&[a-z]+;/g, (name) => REFERENCES[name] ?? name);
+  return lines
+    .join("\n")
+    .replace(/<[^>]*>/g, "")
+    .replace(/&[a-z]+;/g, (name) => REFERENCES[name] ?? name);
 }
 
 function seconds(text) {
   const [, hours = "0", minutes, whole, millis] = TIME.exec(text) ?? [];
-  return minutes === undefined ? NaN : Number(hours) * 3600 + Number(minutes) * 60 + Number(whole) + Number(millis) / 1000;
+  return minutes === undefined
+    ? NaN
+    : Number(hours) * 3600 + Number(minutes) * 60 + Number(whole) + Number(millis) / 1000;
 }
 
 /** Cues {start, end (s), text} of a WebVTT file; parts that are no cues are skipped. */

@@ -36,7 +36,8 @@ export class MediaFeeder {
   /** @throws UnsupportedError if the browser cannot play this type */
   async open() {
     const MediaSourceClass = globalThis.ManagedMediaSource ?? globalThis.MediaSource;
-    if (!MediaSourceClass?.isTypeSupported(this.type)) throw new UnsupportedError(`This browser does not play ${this.type}.`);
+    if (!MediaSourceClass?.isTypeSupported(this.type))
+      throw new UnsupportedError(`This browser does not play ${this.type}.`);
     this.mediaSource = new MediaSourceClass();
     this.element.disableRemotePlayback = true;
     this.element.src = URL.createObjectURL(this.mediaSource);
@@ -78,7 +79,13 @@ export class MediaFeeder {
     }
     await this.#drop(time, placed);
     const last = media.segments.at(-1);
-    if (media.ended && !this.#ended && last && this.#appended.has(last.number) && this.mediaSource.readyState === "open") {
+    if (
+      media.ended &&
+      !this.#ended &&
+      last &&
+      this.#appended.has(last.number) &&
+      this.mediaSource.readyState === "open"
+    ) {
       this.mediaSource.endOfStream();
       this.#ended = true;
     }

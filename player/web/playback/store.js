@@ -40,8 +40,8 @@ export class SegmentStore {
    * @param {object} source as described in source/gsv.js
    * @param {DecoderClient} decoder
    * @param {Throughput} throughput
-   * @param {{onchange: Function, onproblem: Function, onfailed: Function}} hooks onchange(segment): there is something
-   *   new of it; onproblem(message): something of the stream cannot be shown; onfailed(error): the server, or a bug
+   * @param {{onchange: Function, onproblem: Function, onfailed: Function}} hooks onchange(): there is
+   *   something new; onproblem(message): something of the stream cannot be shown; onfailed(error): the server, or a bug
    */
   constructor(source, decoder, throughput, hooks) {
     this.source = source;
@@ -108,7 +108,7 @@ export class SegmentStore {
     if (this.#busy) return;
     this.#busy = true;
     try {
-      for (let job; (job = this.#nextJob()); ) {
+      for (let job; (job = this.#nextJob());) {
         this.#abort = new AbortController();
         await this.#fetch(job.segment, job.quality, this.#abort.signal);
       }
@@ -132,7 +132,8 @@ export class SegmentStore {
       if (segment.start > this.#position + AHEAD_S) break;
       if (!this.get(segment)) {
         // enough is there: what is poor comes first, then what lies far ahead
-        if (ahead < UPGRADE_S || !near.some((other) => this.#improves(other, target))) return { segment, quality: target };
+        if (ahead < UPGRADE_S || !near.some((other) => this.#improves(other, target)))
+          return { segment, quality: target };
         break;
       }
       ahead = segment.start + segment.duration - this.#position;
@@ -168,11 +169,12 @@ export class SegmentStore {
       if (!(error instanceof BitstreamError || error instanceof ContainerError || gone)) throw error;
       const entry = this.#entryOf(segment);
       this.source.forget(segment);
-      if (entry.decoded) entry.quality = quality; // what is there stays; the better one cannot be had
+      if (entry.decoded)
+        entry.quality = quality; // what is there stays; the better one cannot be had
       else entry.error = error;
       const what = entry.decoded ? "stays as it is" : "cannot be shown";
       this.hooks.onproblem(`Segment ${segment.number} ${what} (${error.message})`);
-      this.hooks.onchange(segment);
+      this.hooks.onchange();
     }
   }
 
@@ -185,7 +187,7 @@ export class SegmentStore {
       this.hooks.onproblem(`Segment ${segment.number} is shown without its upper layers (${decoded.problem})`);
     }
     segment.numFrames = decoded.header.numFrames;
-    this.hooks.onchange(segment);
+    this.hooks.onchange();
   }
 
   #entryOf(segment) {

@@ -24,7 +24,7 @@ export class Timeline {
     const { segments } = this.source;
     const grace = GRACE_TICKS / this.sequence.timescale;
     let low = 0;
-    for (let high = segments.length - 1; low < high; ) {
+    for (let high = segments.length - 1; low < high;) {
       const middle = (low + high + 1) >> 1;
       if (segments[middle].start <= time + grace) low = middle;
       else high = middle - 1;
@@ -68,7 +68,7 @@ export class Timeline {
 export function frameAt(decoded, seconds) {
   const ticks = seconds * decoded.sequence.timescale + GRACE_TICKS;
   let low = 0;
-  for (let high = decoded.times.length - 1; low < high; ) {
+  for (let high = decoded.times.length - 1; low < high;) {
     const middle = (low + high + 1) >> 1;
     if (decoded.ticks[middle] <= ticks) low = middle;
     else high = middle - 1;

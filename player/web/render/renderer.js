@@ -24,9 +24,19 @@ export class Renderer {
   /** @param {HTMLCanvasElement | OffscreenCanvas} canvas
    * @throws BrowserError if WebGL2 or blending into float targets is missing */
   constructor(canvas) {
-    const options = { alpha: false, antialias: false, depth: false, stencil: false, powerPreference: "high-performance" };
+    const options = {
+      alpha: false,
+      antialias: false,
+      depth: false,
+      stencil: false,
+      powerPreference: "high-performance",
+    };
     const gl = canvas.getContext("webgl2", options);
-    if (!gl) throw new BrowserError("This browser has no WebGL2, which this player draws with. Try another browser or turn on hardware acceleration.");
+    if (!gl)
+      throw new BrowserError(
+        "This browser has no WebGL2, which this player draws with. " +
+          "Try another browser or turn on hardware acceleration.",
+      );
     this.canvas = canvas;
     this.#gl = gl;
     this.#prepare();
@@ -41,7 +51,10 @@ export class Renderer {
     else if (anyFloat || gl.getExtension("EXT_color_buffer_half_float")) {
       this.format = { name: "16-bit floats", internal: gl.RGBA16F };
     } else {
-      throw new BrowserError("This browser's graphics cannot add up floating-point colours (EXT_color_buffer_float), which this player needs. Try another browser or device.");
+      throw new BrowserError(
+        "This browser's graphics cannot add up floating-point colours (EXT_color_buffer_float), " +
+          "which this player needs. Try another browser or device.",
+      );
     }
     this.#splats = makeProgram(gl, SPLAT_VERTEX, SPLAT_FRAGMENT);
     this.#colour = makeProgram(gl, COVER_VERTEX, COLOUR_FRAGMENT);
@@ -128,7 +141,10 @@ export class Renderer {
     gl.uniform1i(at("gaussians"), 0);
     gl.uniform1i(at("texelsPerGaussian"), floatsPerGaussian(header.numControl) / 4);
     gl.uniform1f(at("time"), time);
-    gl.uniform4iv(at("points"), weights.map((w, j) => (w === 0 ? -1 : first + j)));
+    gl.uniform4iv(
+      at("points"),
+      weights.map((w, j) => (w === 0 ? -1 : first + j)),
+    );
     gl.uniform4fv(at("weights"), weights);
     gl.uniform2f(at("scale"), width / (view.width * sequence.width), height / (view.height * sequence.height));
     gl.uniform2f(at("origin"), view.x * sequence.width, view.y * sequence.height);
@@ -192,7 +208,8 @@ function makeTexture(gl, internal, width, height) {
 function makeDataTexture(gl, gaussians) {
   const rows = Math.ceil(gaussians.length / 4 / DATA_WIDTH);
   const most = gl.getParameter(gl.MAX_TEXTURE_SIZE);
-  if (rows > most) throw new BrowserError(`A segment with ${gaussians.length} parameters is too large for this browser's graphics.`);
+  if (rows > most)
+    throw new BrowserError(`A segment with ${gaussians.length} parameters is too large for this browser's graphics.`);
   const texture = makeTexture(gl, gl.RGBA32F, DATA_WIDTH, rows);
   const padded = new Float32Array(rows * DATA_WIDTH * 4);
   padded.set(gaussians);
@@ -202,7 +219,10 @@ function makeDataTexture(gl, gaussians) {
 
 function makeProgram(gl, vertex, fragment) {
   const program = gl.createProgram();
-  for (const [kind, text] of [[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]]) {
+  for (const [kind, text] of [
+    [gl.VERTEX_SHADER, vertex],
+    [gl.FRAGMENT_SHADER, fragment],
+  ]) {
     const shader = gl.createShader(kind);
     gl.shaderSource(shader, text);
     gl.compileShader(shader);

@@ -3,7 +3,7 @@
 import { Renderer, WHOLE } from "./renderer.js";
 
 const MAX_ZOOM = 64;
-/** If fewer than this share of the frames come to the screen, fewer pixels are drawn: by this factor, at least so many. */
+/** If fewer than this share of the frames come, fewer pixels are drawn: by this factor, at least this share. */
 const TOO_SLOW = 0.6;
 const FEWER = 0.75;
 const FEWEST = 0.2;
@@ -28,6 +28,7 @@ export class Screen {
     this.#resolution = resolution;
     this.#observer = new ResizeObserver(() => this.invalidate());
     this.#observer.observe(canvas);
+    canvas.addEventListener("webglcontextrestored", () => this.invalidate());
   }
 
   /** The part of the picture that is shown: {x, y, width, height} in [0, 1]. */

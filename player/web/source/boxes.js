@@ -6,7 +6,7 @@
 
 import { ContainerError } from "../codec/errors.js";
 
-/** {type, start (of its content), end, offset} of the boxes in data[start:end]; a box that is cut short ends the list. */
+/** {type, start (of its content), end, offset} of the boxes in data[start:end]; one that is cut short ends the list. */
 export function* boxesOf(data, start = 0, end = data.length) {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   while (start + 8 <= end) {
@@ -19,7 +19,12 @@ export function* boxesOf(data, start = 0, end = data.length) {
     } else if (size === 0) size = end - start;
     if (size < content - start) throw new ContainerError(`box at byte ${start}: a size of ${size} bytes`);
     if (start + size > end) return;
-    yield { type: String.fromCharCode(...data.subarray(start + 4, start + 8)), start: content, end: start + size, offset: start };
+    yield {
+      type: String.fromCharCode(...data.subarray(start + 4, start + 8)),
+      start: content,
+      end: start + size,
+      offset: start,
+    };
     start += size;
   }
 }
@@ -73,7 +78,12 @@ export function parseInit(data) {
       sequenceUnit = data.slice(gsvC.start + 4, gsvC.end);
     }
     const id = tkhd.u32(tkhd.version === 1 ? 16 : 8);
-    tracks.set(id, { timescale: mdhd.u32(mdhd.version === 1 ? 16 : 8), format: entry.type, sequenceUnit, defaults: { duration: 0, size: 0 } });
+    tracks.set(id, {
+      timescale: mdhd.u32(mdhd.version === 1 ? 16 : 8),
+      format: entry.type,
+      sequenceUnit,
+      defaults: { duration: 0, size: 0 },
+    });
   }
   for (const mvex of boxesOf(data, moov.start, moov.end)) {
     if (mvex.type !== "mvex") continue;

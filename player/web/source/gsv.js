@@ -17,7 +17,16 @@
 import { BitstreamError, ContainerError } from "../codec/errors.js";
 import { Reader } from "../codec/fields.js";
 import { parseIndex, parseSegment, parseSequenceUnit } from "../codec/headers.js";
-import { INDEX, LAYER, MAX_OVERHEAD, SEGMENT, SEQUENCE, SIGNATURE, checkedPayload, parseUnitHeader } from "../codec/units.js";
+import {
+  INDEX,
+  LAYER,
+  MAX_OVERHEAD,
+  SEGMENT,
+  SEQUENCE,
+  SIGNATURE,
+  checkedPayload,
+  parseUnitHeader,
+} from "../codec/units.js";
 import { joined } from "./bytes.js";
 
 /** Bytes that are read first: headers and index of most files, and all of a short one. */
@@ -95,7 +104,13 @@ export class GsvSource {
       units = joined([units, more]);
       this.#prefixes.set(segment.number, units);
     }
-    return { sequenceUnit: this.sequenceUnit, units, maxLayers, size: units.length, numBytes: Math.max(wanted - had, 0) };
+    return {
+      sequenceUnit: this.sequenceUnit,
+      units,
+      maxLayers,
+      size: units.length,
+      numBytes: Math.max(wanted - had, 0),
+    };
   }
 
   /** Forgets the bytes of a segment. */
@@ -167,7 +182,9 @@ export class GsvSource {
         if (size === HEADER_BYTES_MOST || most <= size) throw error;
       }
     }
-    const duration = header.durations ? header.durations.reduce((a, b) => a + b) : header.numFrames * sequence.frameDuration;
+    const duration = header.durations
+      ? header.durations.reduce((a, b) => a + b)
+      : header.numFrames * sequence.frameDuration;
     return { numBytes: unit.end, numFrames: header.numFrames, duration, gap: header.gap };
   }
 
@@ -177,7 +194,12 @@ export class GsvSource {
     let ticks = 0;
     this.segments = entries.map((entry, number) => {
       if (number > 0) ticks += entry.gap;
-      const segment = { number, start: ticks / timescale, duration: entry.duration / timescale, numFrames: entry.numFrames };
+      const segment = {
+        number,
+        start: ticks / timescale,
+        duration: entry.duration / timescale,
+        numFrames: entry.numFrames,
+      };
       this.#places.push({ offset, numBytes: entry.numBytes });
       ticks += entry.duration;
       offset += entry.numBytes;
@@ -190,7 +212,7 @@ export class GsvSource {
   async #findQualities(sequence, signal) {
     const { offset, numBytes } = this.#places[0];
     const sizes = [];
-    for (let end = 0; end < numBytes; ) {
+    for (let end = 0; end < numBytes;) {
       const unit = await this.#unitAt(offset + end, signal);
       if (!unit) throw new BitstreamError("segment: the file ends before its first segment does");
       end += unit.end;

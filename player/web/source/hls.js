@@ -107,7 +107,10 @@ export class HlsSource {
     const audio = renditions("AUDIO", audioGroup);
     const sound = audio.find((rendition) => rendition.isDefault) ?? audio[0];
     this.qualities = own.map((variant, k) => ({
-      label: labelOf(own, k), bandwidth: variant.averageBandwidth, width: variant.width, height: variant.height,
+      label: labelOf(own, k),
+      bandwidth: variant.averageBandwidth,
+      width: variant.width,
+      height: variant.height,
     }));
     this.#playlists = own.map((variant) => new MediaPlaylist(this.http, variant.url));
     this.audio = sound ? { ...sound, codecs: own[0].codecs.filter((name) => !name.startsWith(OWN_CODEC)) } : null;
@@ -155,7 +158,13 @@ export class HlsSource {
     const base = samples[0];
     const { timescale, sequenceUnit } = init.tracks.get(base.trackId);
     this.timeOffset ??= base.time / timescale - segment.start;
-    return { sequenceUnit, units: joined(samples.map(({ data }) => data)), maxLayers: Infinity, size: file.bytes.length, numBytes: file.numBytes };
+    return {
+      sequenceUnit,
+      units: joined(samples.map(({ data }) => data)),
+      maxLayers: Infinity,
+      size: file.bytes.length,
+      numBytes: file.numBytes,
+    };
   }
 
   /** Forgets the bytes of a segment. */

@@ -4,7 +4,7 @@ import { NetworkError } from "../codec/errors.js";
 
 /** Milliseconds before the second, third and fourth attempt. */
 const PAUSES = [300, 900, 2700];
-const TIMEOUT_MS = 20000;
+const TIMEOUT_MS = 60000;
 
 /** Fetches for one player. onreceived(bytes, milliseconds) hears of every body, and how long it took from the answer's
  * headers to its end; onretry(error) hears of every failed attempt. */
@@ -60,7 +60,11 @@ export class Http {
       if (signal?.aborted) throw error;
       throw new NetworkError(`${shortName(url)}: the server does not answer`);
     }
-    if (!response.ok) throw new NetworkError(`${shortName(url)}: the server answers ${response.status} ${response.statusText}`, response.status);
+    if (!response.ok)
+      throw new NetworkError(
+        `${shortName(url)}: the server answers ${response.status} ${response.statusText}`,
+        response.status,
+      );
     this.onreceived(body.byteLength ?? body.length, performance.now() - answered);
     return { body, status: response.status };
   }
@@ -74,9 +78,13 @@ export function shortName(url) {
 function pause(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, milliseconds);
-    signal?.addEventListener("abort", () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    }, { once: true });
+    signal?.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      },
+      { once: true },
+    );
   });
 }

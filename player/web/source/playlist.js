@@ -21,7 +21,10 @@ function parseRange(text, follows) {
 
 /** {master: …} or {media: …} of a playlist's text. */
 export function parsePlaylist(text, url) {
-  const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== "");
+  const lines = text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
   if (lines[0] !== "#EXTM3U") throw new ContainerError("playlist: its first line is not #EXTM3U");
   const isMaster = lines.some((line) => line.startsWith("#EXT-X-STREAM-INF:"));
   return isMaster ? { master: parseMaster(lines, url) } : { media: parseMedia(lines, url) };
@@ -36,8 +39,12 @@ function parseMaster(lines, url) {
     else if (tag === "#EXT-X-MEDIA") {
       const a = parseAttributes(rest);
       master.renditions.push({
-        type: a.TYPE, group: a["GROUP-ID"], name: a.NAME ?? a.LANGUAGE ?? "", language: a.LANGUAGE ?? "",
-        isDefault: a.DEFAULT === "YES", url: a.URI ? new URL(a.URI, url).href : null,
+        type: a.TYPE,
+        group: a["GROUP-ID"],
+        name: a.NAME ?? a.LANGUAGE ?? "",
+        language: a.LANGUAGE ?? "",
+        isDefault: a.DEFAULT === "YES",
+        url: a.URI ? new URL(a.URI, url).href : null,
       });
     } else if (!line.startsWith("#") && pending) {
       master.variants.push(variantOf(pending, line, url));
@@ -54,7 +61,10 @@ function variantOf(a, uri, url) {
     bandwidth: Number(a.BANDWIDTH ?? 0),
     averageBandwidth: Number(a["AVERAGE-BANDWIDTH"] ?? a.BANDWIDTH ?? 0),
     score: a.SCORE === undefined ? null : Number(a.SCORE),
-    codecs: (a.CODECS ?? "").split(",").map((codec) => codec.trim()).filter(Boolean),
+    codecs: (a.CODECS ?? "")
+      .split(",")
+      .map((codec) => codec.trim())
+      .filter(Boolean),
     width,
     height,
     audio: a.AUDIO ?? null,
@@ -74,7 +84,10 @@ function parseMedia(lines, url) {
     else if (tag === "#EXT-X-BYTERANGE") next.range = rest;
     else if (tag === "#EXT-X-MAP") {
       const a = parseAttributes(rest);
-      map = { url: new URL(a.URI, url).href, ...(a.BYTERANGE ? parseRange(a.BYTERANGE, 0) : { start: 0, end: undefined }) };
+      map = {
+        url: new URL(a.URI, url).href,
+        ...(a.BYTERANGE ? parseRange(a.BYTERANGE, 0) : { start: 0, end: undefined }),
+      };
     } else if (tag === "#EXT-X-DISCONTINUITY") discontinuity++;
     else if (tag === "#EXT-X-MEDIA-SEQUENCE") media.sequence = Number(rest);
     else if (tag === "#EXT-X-TARGETDURATION") media.targetDuration = Number(rest);
@@ -86,8 +99,12 @@ function parseMedia(lines, url) {
       const place = next.range ? parseRange(next.range, rangeEnd) : { start: 0, end: undefined };
       rangeEnd = place.end ?? 0;
       media.segments.push({
-        number: media.sequence + media.segments.length, url: new URL(line, url).href, ...place,
-        duration: next.duration, discontinuity, map,
+        number: media.sequence + media.segments.length,
+        url: new URL(line, url).href,
+        ...place,
+        duration: next.duration,
+        discontinuity,
+        map,
       });
       next = {};
     }

@@ -57,9 +57,18 @@ addEventListener("drop", (event) => {
 });
 
 const NAMES = { " ": "space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc" };
-document.querySelector("#keys").append(...KEYS.map(([keys, meaning]) =>
-  make("div", {}, make("dt", {}, ...keys.map((key) => make("kbd", {}, NAMES[key] ?? key))), make("dd", {}, meaning)),
-));
+document
+  .querySelector("#keys")
+  .append(
+    ...KEYS.map(([keys, meaning]) =>
+      make(
+        "div",
+        {},
+        make("dt", {}, ...keys.map((key) => make("kbd", {}, NAMES[key] ?? key))),
+        make("dd", {}, meaning),
+      ),
+    ),
+  );
 
 /** What the address names, or else the presentation that lies beside the page. */
 async function start() {

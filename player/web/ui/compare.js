@@ -18,9 +18,24 @@ export class Comparison {
     this.clip = make("div", { className: "clip" }, this.video);
     this.own = make("span", { className: "rate own" });
     this.other = make("span", { className: "rate other" });
-    this.slider = make("input", { type: "range", min: 0, max: 100, step: 0.1, value: 50, "aria-label": "Where gvideo ends and AVC begins" });
+    this.slider = make("input", {
+      type: "range",
+      min: 0,
+      max: 100,
+      step: 0.1,
+      value: 50,
+      "aria-label": "Where gvideo ends and AVC begins",
+    });
     this.handle = make("div", { className: "handle" });
-    this.element = make("div", { className: "compare", hidden: true }, this.clip, this.own, this.other, this.handle, this.slider);
+    this.element = make(
+      "div",
+      { className: "compare", hidden: true },
+      this.clip,
+      this.own,
+      this.other,
+      this.handle,
+      this.slider,
+    );
     this.slider.oninput = () => this.#place();
     // the slider takes no clicks of the picture but near its handle
     this.slider.addEventListener("pointerdown", (event) => event.stopPropagation());

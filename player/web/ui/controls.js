@@ -118,27 +118,57 @@ export class PlayerView {
     this.stage = make("div", { className: "stage" }, this.canvas, this.comparison.element, this.captions);
     this.playButton = iconButton("play", "Play (space)", () => this.togglePlay());
     this.muteButton = iconButton("sound", "Mute (m)", () => (player.muted = !player.muted));
-    this.volume = make("input", { type: "range", min: 0, max: 1, step: 0.01, value: 1, "aria-label": "Volume", className: "volume" });
+    this.volume = make("input", {
+      type: "range",
+      min: 0,
+      max: 1,
+      step: 0.01,
+      value: 1,
+      "aria-label": "Volume",
+      className: "volume",
+    });
     this.volume.oninput = () => Object.assign(player, { volume: Number(this.volume.value), muted: false });
     this.time = make("span", { className: "time" }, "0:00");
-    this.liveButton = make("button", { type: "button", className: "live", hidden: true, onclick: () => player.seek(player.duration) }, "Live");
+    this.liveButton = make(
+      "button",
+      { type: "button", className: "live", hidden: true, onclick: () => player.seek(player.duration) },
+      "Live",
+    );
     this.captionsButton = iconButton("captions", "Captions (c)", () => this.toggleCaptions());
     this.compareButton = iconButton("compare", "Compare with AVC", () => this.#compare());
     this.fullButton = iconButton("full", "Full screen (f)", () => this.toggleFullscreen());
     this.menuButton = iconButton("settings", "Settings", () => this.menu.toggle());
-    const row = make("div", { className: "row" },
+    const row = make(
+      "div",
+      { className: "row" },
       this.playButton,
       iconButton("back", "A frame back (,)", () => player.step(-1)),
       iconButton("forward", "A frame on (.)", () => player.step(1)),
-      this.muteButton, this.volume, this.time, this.liveButton, make("span", { className: "space" }),
-      this.captionsButton, this.compareButton, this.menuButton, this.fullButton,
+      this.muteButton,
+      this.volume,
+      this.time,
+      this.liveButton,
+      make("span", { className: "space" }),
+      this.captionsButton,
+      this.compareButton,
+      this.menuButton,
+      this.fullButton,
     );
     for (const button of [row.children[1], row.children[2]]) button.classList.add("wide");
     this.bar = make("div", { className: "bar" }, this.seekbar.element, row);
-    for (const element of [this.muteButton, this.volume, this.captionsButton, this.compareButton]) element.hidden = true;
+    for (const element of [this.muteButton, this.volume, this.captionsButton, this.compareButton])
+      element.hidden = true;
     container.classList.add("player");
     container.tabIndex = -1;
-    container.append(this.stage, this.spinner, this.statistics.element, this.notes, this.error, this.menu.element, this.bar);
+    container.append(
+      this.stage,
+      this.spinner,
+      this.statistics.element,
+      this.notes,
+      this.error,
+      this.menu.element,
+      this.bar,
+    );
     this.gestures = new Gestures(this.stage, player, this);
   }
 
@@ -166,9 +196,13 @@ export class PlayerView {
     });
     container.addEventListener("pointermove", () => this.wake());
     container.addEventListener("focusin", () => this.wake());
-    document.addEventListener("pointerdown", ({ target }) => {
-      if (!this.menu.element.contains(target) && !this.menuButton.contains(target)) this.menu.toggle(false);
-    }, { signal: this.#ends.signal });
+    document.addEventListener(
+      "pointerdown",
+      ({ target }) => {
+        if (!this.menu.element.contains(target) && !this.menuButton.contains(target)) this.menu.toggle(false);
+      },
+      { signal: this.#ends.signal },
+    );
     container.addEventListener("fullscreenchange", () => {
       const full = document.fullscreenElement === container;
       setIcon(this.fullButton, full ? "small" : "full", full ? "Leave full screen (f)" : "Full screen (f)");

@@ -22,7 +22,9 @@ const SHAPES = {
   muted: "M4 9v6h4l5 4.5v-15L8 9zM15.5 9.5l5 5m0-5l-5 5",
   captions: "M3 5h18v14H3zM10.5 10.3a2.6 2.6 0 1 0 0 3.4M17.5 10.3a2.6 2.6 0 1 0 0 3.4",
   compare: "M11.25 3h1.5v18h-1.5zM9 8.5v7L4.5 12zM15 8.5v7l4.5-3.5z",
-  settings: "M4 6.25h9v1.5H4zM17 6.25h3v1.5h-3zM13.5 4.5h2.5v5h-2.5zM4 11.25h3v1.5H4zM11 11.25h9v1.5h-9zM7.5 9.5H10v5H7.5zM4 16.25h9v1.5H4zM17 16.25h3v1.5h-3zM13.5 14.5h2.5v5h-2.5z",
+  settings:
+    "M4 6.25h9v1.5H4zM17 6.25h3v1.5h-3zM13.5 4.5h2.5v5h-2.5zM4 11.25h3v1.5H4zM11 11.25h9v1.5h-9z" +
+    "M7.5 9.5H10v5H7.5zM4 16.25h9v1.5H4zM17 16.25h3v1.5h-3zM13.5 14.5h2.5v5h-2.5z",
   full: "M4 9.5V4h5.5v2H6v3.5zM14.5 4H20v5.5h-2V6h-3.5zM20 14.5V20h-5.5v-2H18v-3.5zM9.5 20H4v-5.5h2V18h3.5z",
   small: "M9.5 4v5.5H4v-2h3.5V4zM14.5 9.5V4h2v3.5H20v2zM14.5 20v-5.5H20v2h-3.5V20zM4 14.5h5.5V20h-2v-3.5H4z",
 };

@@ -13,7 +13,7 @@ export class Gestures {
   #pinch = 0;
   #click = null;
 
-  /** @param {HTMLElement} stage @param {GVideoPlayer} player @param {{toggleControls, toggleFullscreen, togglePlay}} actions */
+  /** actions: {toggleControls, toggleFullscreen, togglePlay} */
   constructor(stage, player, actions) {
     this.stage = stage;
     this.actions = actions;
@@ -30,7 +30,12 @@ export class Gestures {
     const [px, py] = clientX === null ? [0.5, 0.5] : this.#place(clientX, clientY);
     const size = Math.min(width / factor, 1);
     const scale = size / width;
-    this.#player.view = { x: x + px * width * (1 - scale), y: y + py * height * (1 - scale), width: size, height: height * scale };
+    this.#player.view = {
+      x: x + px * width * (1 - scale),
+      y: y + py * height * (1 - scale),
+      width: size,
+      height: height * scale,
+    };
   }
 
   /** Where a point is on the picture, in [0, 1]. */
@@ -46,7 +51,12 @@ export class Gestures {
   #down(event) {
     if (event.button !== 0) return;
     this.stage.setPointerCapture(event.pointerId);
-    this.#pointers.set(event.pointerId, { x: event.clientX, y: event.clientY, startX: event.clientX, startY: event.clientY });
+    this.#pointers.set(event.pointerId, {
+      x: event.clientX,
+      y: event.clientY,
+      startX: event.clientX,
+      startY: event.clientY,
+    });
     if (this.#pointers.size === 1) this.#moved = false;
     this.#pinch = this.#spread();
   }

@@ -13,11 +13,23 @@ function changeSpeed(player, direction) {
 /** [keys, what they do, action(player, ui)]. */
 export const KEYS = [
   [[" ", "k"], "play or pause", (player, ui) => ui.togglePlay()],
-  [["ArrowLeft", "ArrowRight"], "5 seconds back or on", (player, ui, key) => player.seek(player.currentTime + (key === "ArrowLeft" ? -SKIP_S : SKIP_S))],
+  [
+    ["ArrowLeft", "ArrowRight"],
+    "5 seconds back or on",
+    (player, ui, key) => player.seek(player.currentTime + (key === "ArrowLeft" ? -SKIP_S : SKIP_S)),
+  ],
   [[",", "."], "a frame back or on", (player, ui, key) => player.step(key === "," ? -1 : 1)],
-  [["Home", "End"], "to the start or the end", (player, ui, key) => player.seek(player.seekable[key === "Home" ? 0 : 1])],
+  [
+    ["Home", "End"],
+    "to the start or the end",
+    (player, ui, key) => player.seek(player.seekable[key === "Home" ? 0 : 1]),
+  ],
   [["<", ">"], "slower or faster", (player, ui, key) => changeSpeed(player, key === "<" ? -1 : 1)],
-  [["ArrowDown", "ArrowUp"], "volume", (player, ui, key) => (player.volume += key === "ArrowUp" ? VOLUME_STEP : -VOLUME_STEP)],
+  [
+    ["ArrowDown", "ArrowUp"],
+    "volume",
+    (player, ui, key) => (player.volume += key === "ArrowUp" ? VOLUME_STEP : -VOLUME_STEP),
+  ],
   [["m"], "sound on or off", (player) => (player.muted = !player.muted)],
   [["+", "-", "0"], "zoom in, out, back", (player, ui, key) => ui.zoom(key)],
   [["c"], "captions", (player, ui) => ui.toggleCaptions()],
@@ -30,7 +42,8 @@ export const KEYS = [
 function isTaken(event) {
   const { target, key } = event;
   if (target.matches("input[type=text], input[type=url], textarea")) return true;
-  if (target.matches("input[type=range], input[type=radio]")) return key.startsWith("Arrow") || key === "Home" || key === "End";
+  if (target.matches("input[type=range], input[type=radio]"))
+    return key.startsWith("Arrow") || key === "Home" || key === "End";
   return target.matches("button, a, summary") && (key === " " || key === "Enter");
 }
 

@@ -27,16 +27,55 @@ export class SettingsMenu {
     const player = this.#player;
     const qualities = player.qualities.map(({ label, bandwidth }, k) => [k, label, rateText(bandwidth)]).reverse();
     const parts = [
-      this.#group("Quality", qualities.length > 1 ? [["auto", "Auto", ""], ...qualities] : qualities, qualities.length > 1 ? player.quality : 0, (value) => (player.quality = value)),
-      this.#group("Speed", SPEEDS.map((speed) => [speed, `${speed}×`, ""]), player.playbackRate, (value) => (player.playbackRate = value), true),
-      this.#group("Between frames", [["auto", "In slow motion", ""], [true, "Always", ""], [false, "Never", ""]], player.smooth, (value) => (player.smooth = value)),
-      this.#group("Pixels", [["display", "Of the screen", ""], ["source", "Of the video", ""]], player.resolution, (value) => (player.resolution = value)),
+      this.#group(
+        "Quality",
+        qualities.length > 1 ? [["auto", "Auto", ""], ...qualities] : qualities,
+        qualities.length > 1 ? player.quality : 0,
+        (value) => (player.quality = value),
+      ),
+      this.#group(
+        "Speed",
+        SPEEDS.map((speed) => [speed, `${speed}×`, ""]),
+        player.playbackRate,
+        (value) => (player.playbackRate = value),
+        true,
+      ),
+      this.#group(
+        "Between frames",
+        [
+          ["auto", "In slow motion", ""],
+          [true, "Always", ""],
+          [false, "Never", ""],
+        ],
+        player.smooth,
+        (value) => (player.smooth = value),
+      ),
+      this.#group(
+        "Pixels",
+        [
+          ["display", "Of the screen", ""],
+          ["source", "Of the video", ""],
+        ],
+        player.resolution,
+        (value) => (player.resolution = value),
+      ),
     ];
     if (player.captionTracks.length > 0) {
       const tracks = player.captionTracks.map((track) => [track, track.name, ""]);
-      parts.push(this.#group("Captions", [[null, "Off", ""], ...tracks], player.captionTrack, (value) => (player.captionTrack = value)));
+      parts.push(
+        this.#group(
+          "Captions",
+          [[null, "Off", ""], ...tracks],
+          player.captionTrack,
+          (value) => (player.captionTrack = value),
+        ),
+      );
     }
-    const shown = make("input", { type: "checkbox", checked: !this.statistics.element.hidden, onchange: () => this.statistics.toggle() });
+    const shown = make("input", {
+      type: "checkbox",
+      checked: !this.statistics.element.hidden,
+      onchange: () => this.statistics.toggle(),
+    });
     parts.push(make("fieldset", {}, make("label", {}, shown, make("span", {}, "Statistics"))));
     this.element.replaceChildren(...parts);
   }

@@ -42,6 +42,8 @@ export class StatisticsPanel {
       Decoding: `${s.decodeMs.toFixed(1)} ms a segment`,
       Graphics: `${s.device}, ${s.format}`,
     };
-    this.element.replaceChildren(...Object.entries(rows).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+    this.element.replaceChildren(
+      ...Object.entries(rows).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]),
+    );
   }
 }
