@@ -4,8 +4,8 @@
 export const DATA_WIDTH = 1024;
 
 /** A quad around the support of each Gaussian alive, as two triangles of one long list: as instances of four vertices a
- * software renderer needs more than twice the time, for it takes each as a draw of its own (docs/player.md). Values are
- * computed from pixel coordinates, not interpolated, so that they do not depend on how vertices are snapped to a grid. */
+ * software renderer needs more than twice the time, for it takes each as a draw of its own (docs/player.md). Values
+ * come from pixel coordinates, not from interpolation, so they do not depend on how vertices are snapped to a grid. */
 export const SPLAT_VERTEX = `#version 300 es
 precision highp float;
 precision highp sampler2D;
