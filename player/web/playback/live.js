@@ -2,8 +2,8 @@
 
 const LEAST_MS = 500;
 
-/** onchange(): segments came or went. onerror(error): a reading failed; the next one follows all the same. Ends with the
- * signal. */
+/** onchange(): segments came or went. onerror(error): a reading failed; the next one follows all the same. Ends with
+ * the signal. */
 export function keepFresh(source, signal, { onchange, onerror }) {
   const again = async () => {
     try {
