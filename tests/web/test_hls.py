@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import threading
+import time
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -195,3 +197,26 @@ def test_the_page_compares_with_the_avc_rung(media: Path, server: Any, browser: 
     page.wait("player.ended", 15)
     assert page.evaluate("return Math.abs(document.querySelector('video').currentTime - player.currentTime)") < 0.3
     page.close()
+
+
+def test_gvideo_serve_shows_the_page_and_plays_what_lies_beside_it(media: Path, browser: Any) -> None:
+    uvicorn = pytest.importorskip("uvicorn")
+    make_app = pytest.importorskip("packager.server.app").make_app
+    made = publish(media, sound=False)
+    origin = uvicorn.Server(uvicorn.Config(make_app(media), port=0, log_level="warning", access_log=False))
+    thread = threading.Thread(target=origin.run)
+    thread.start()
+    try:
+        while not origin.started:
+            time.sleep(0.01)
+        port = origin.servers[0].sockets[0].getsockname()[1]
+        page = browser.open(f"http://127.0.0.1:{port}/")
+        page.wait("window.player?.statistics.gaussians > 0")
+        page.evaluate("player.resolution = 'source'; await player.seekFrame(33);")
+        page.wait("player.statistics.quality === 1")
+        page.assert_shows(gvideo.VideoDecoder(made.data)[33])
+        assert page.evaluate("return player.numFrames") == 75
+        page.close()
+    finally:
+        origin.should_exit = True
+        thread.join(10)

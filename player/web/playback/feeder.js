@@ -51,9 +51,9 @@ export class MediaFeeder {
     }
   }
 
-  /** Fetches what is missing around a time. Needs the source's timeOffset: its first segment was loaded. */
+  /** Fetches what is missing around a time, as far as the source has loaded something of the same stretch of time. */
   async aim(time) {
-    if (this.#busy || this.source.timeOffset === null || this.mediaSource?.readyState === "closed") return;
+    if (this.#busy || this.mediaSource?.readyState === "closed") return;
     this.#busy = true;
     try {
       await this.#feed(time);
@@ -75,7 +75,9 @@ export class MediaFeeder {
     if (!media.ended && (placed.at(-1)?.end ?? 0) < time + AHEAD_S) media = await this.playlist.get(signal, true);
     for (const { segment, start, end } of this.#placed(media)) {
       if (end <= time || start > time + AHEAD_S || this.#appended.has(segment.number)) continue;
-      await this.#append(segment, signal);
+      const offset = this.source.timeOffsets.get(segment.discontinuity);
+      if (offset === undefined) break;
+      await this.#append(segment, offset, signal);
     }
     await this.#drop(time, placed);
     const last = media.segments.at(-1);
@@ -103,7 +105,7 @@ export class MediaFeeder {
     });
   }
 
-  async #append(segment, signal) {
+  async #append(segment, offset, signal) {
     const { bytes: init } = await this.inits.get(segment.map, signal);
     if (init !== this.#init) {
       await this.#put(init);
@@ -111,7 +113,7 @@ export class MediaFeeder {
     }
     const got = await this.source.http.bytes(segment.url, { start: segment.start, end: segment.end, signal });
     this.#ended = false; // appending opens an ended stream again
-    this.#buffer.timestampOffset = -this.source.timeOffset;
+    this.#buffer.timestampOffset = -offset;
     await this.#put(got.whole ? got.bytes.subarray(segment.start, segment.end) : got.bytes);
     this.#appended.add(segment.number);
     this.bandwidth = (8 * got.bytes.length) / segment.duration;

@@ -76,8 +76,6 @@ export class GsvSource {
   audio = null;
   captions = [];
   fallback = null;
-  /** Seconds of the container's time at the timeline's 0. */
-  timeOffset = 0;
   #bytes;
   #head = new Uint8Array(0);
   #places = [];

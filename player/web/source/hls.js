@@ -73,7 +73,8 @@ export class InitCache {
 }
 
 export class HlsSource {
-  timeOffset = null;
+  /** Number of a stretch of continuous time -> seconds of the container's time at the timeline's 0. */
+  timeOffsets = new Map();
   segments = [];
   #playlists;
   #inits;
@@ -157,7 +158,9 @@ export class HlsSource {
     const samples = all.sort((a, b) => a.trackId - b.trackId);
     const base = samples[0];
     const { timescale, sequenceUnit } = init.tracks.get(base.trackId);
-    this.timeOffset ??= base.time / timescale - segment.start;
+    if (!this.timeOffsets.has(place.discontinuity)) {
+      this.timeOffsets.set(place.discontinuity, base.time / timescale - segment.start);
+    }
     return {
       sequenceUnit,
       units: joined(samples.map(({ data }) => data)),

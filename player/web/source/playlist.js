@@ -77,7 +77,7 @@ function parseMedia(lines, url) {
   let next = {};
   let map = null;
   let rangeEnd = 0;
-  let discontinuity = 0;
+  let discontinuity = 0; // number of the stretch of continuous time
   for (const line of lines) {
     const [tag, rest] = splitTag(line);
     if (tag === "#EXTINF") next.duration = parseFloat(rest);
@@ -89,6 +89,7 @@ function parseMedia(lines, url) {
         ...(a.BYTERANGE ? parseRange(a.BYTERANGE, 0) : { start: 0, end: undefined }),
       };
     } else if (tag === "#EXT-X-DISCONTINUITY") discontinuity++;
+    else if (tag === "#EXT-X-DISCONTINUITY-SEQUENCE") discontinuity = Number(rest);
     else if (tag === "#EXT-X-MEDIA-SEQUENCE") media.sequence = Number(rest);
     else if (tag === "#EXT-X-TARGETDURATION") media.targetDuration = Number(rest);
     else if (tag === "#EXT-X-ENDLIST") media.ended = true;
