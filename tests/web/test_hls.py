@@ -62,6 +62,23 @@ def test_layers_of_a_published_folder(media: Path, server: Any, open_player: Cal
                 page.assert_shows(decoder[number])
 
 
+def test_a_ladder_of_files_with_ranges(media: Path, open_player: Callable[..., Any]) -> None:
+    sizes = ((48, 32), (96, 64))
+    made = [
+        make_stream(width=w, height=h, num_segments=2, num_frames=25, count=80, index=True, seed=w) for w, h in sizes
+    ]
+    for number, stream in enumerate(made):
+        (media / f"{number}.gsv").write_bytes(stream.data)
+    rungs = package.open_rungs([media / "0.gsv", media / "1.gsv"])
+    package.package(rungs, sink.open_sink(str(media / "out")), package.Extras(None, (), (), True, ""))
+    page = open_player("/media/out/master.m3u8")
+    assert page.evaluate("return player.qualities.map((q) => q.label)") == ["32p", "64p"]
+    for quality in (1, 0):
+        page.evaluate(f"player.quality = {quality}; await player.seekFrame(31);")
+        page.wait(f"player.statistics.quality === {quality}")
+        page.assert_shows(gvideo.VideoDecoder(made[quality].data)[31])
+
+
 def test_a_layer_is_added_by_its_own_bytes(media: Path, server: Any, open_player: Callable[..., Any]) -> None:
     made = publish(media, sound=False, count=600)
     # the upper rung asks for more than the network is thought to carry at first

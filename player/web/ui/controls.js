@@ -67,7 +67,6 @@ export class PlayerView {
   toggleCaptions() {
     const { player } = this;
     player.captionTrack = player.captionTrack ? null : (player.captionTracks[0] ?? null);
-    this.captionsButton.setAttribute("aria-pressed", String(player.captionTrack !== null));
   }
 
   toggleControls() {
@@ -117,6 +116,9 @@ export class PlayerView {
     this.error = make("div", { className: "error", hidden: true, role: "alert" }, this.errorText, this.retry);
     this.stage = make("div", { className: "stage" }, this.canvas, this.comparison.element, this.captions);
     this.playButton = iconButton("play", "Play (space)", () => this.togglePlay());
+    this.startButton = iconButton("play", "Start", () => player.play());
+    this.startButton.className = "start";
+    this.startButton.hidden = true;
     this.muteButton = iconButton("sound", "Mute (m)", () => (player.muted = !player.muted));
     this.volume = make("input", {
       type: "range",
@@ -162,6 +164,7 @@ export class PlayerView {
     container.tabIndex = -1;
     container.append(
       this.stage,
+      this.startButton,
       this.spinner,
       this.statistics.element,
       this.notes,
@@ -217,6 +220,7 @@ export class PlayerView {
     this.captionsButton.hidden = player.captionTracks.length === 0;
     this.compareButton.hidden = player.fallback === null;
     this.liveButton.hidden = !player.live;
+    this.startButton.hidden = !player.paused;
     const remark = colourRemark(player.sequence);
     if (remark) this.note(remark);
     this.#showPlaying();
@@ -234,6 +238,7 @@ export class PlayerView {
 
   #showPlaying() {
     const { player } = this;
+    if (!player.paused) this.startButton.hidden = true;
     if (!player.paused) setIcon(this.playButton, "pause", "Pause (space)");
     else if (player.ended) setIcon(this.playButton, "again", "Play again (space)");
     else setIcon(this.playButton, "play", "Play (space)");
@@ -260,6 +265,8 @@ export class PlayerView {
     const tenths = player.duration < 60;
     const text = `${clockText(player.currentTime, tenths)} / ${clockText(player.duration, tenths)}`;
     if (this.time.textContent !== text) this.time.textContent = text;
+    const captioned = String(player.captionTrack !== null);
+    if (this.captionsButton.ariaPressed !== captioned) this.captionsButton.ariaPressed = captioned;
     if (this.captions.textContent !== player.caption) this.captions.textContent = player.caption;
   }
 }
