@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).parent
+NODE_VERSION = 20
 #: Code values by which a picture may differ from the Python decoder's.
 TOLERANCE = 2
 
@@ -28,6 +29,9 @@ def missing() -> str | None:
     """Why pages cannot be tested here, or None."""
     if shutil.which("node") is None:
         return "needs Node.js"
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    if int(version.lstrip("v").split(".")[0]) < NODE_VERSION:
+        return f"needs Node.js {NODE_VERSION}, playwright-core does; this is {version.strip()}"
     if find_chromium() is None:
         return "needs Chromium (apt-get install chromium)"
     if not (HERE / "node_modules" / "playwright-core").is_dir():
