@@ -16,8 +16,8 @@ import { parseSequenceUnit } from "./codec/headers.js";
 import { Throughput } from "./playback/abr.js";
 import { CaptionTrack } from "./playback/captions.js";
 import { Clock } from "./playback/clock.js";
-import { MediaFeeder } from "./playback/feeder.js";
 import { keepFresh } from "./playback/live.js";
+import { Sound } from "./playback/sound.js";
 import { collect } from "./playback/statistics.js";
 import { SegmentStore } from "./playback/store.js";
 import { Timeline, frameAt, modelTimeAt } from "./playback/timeline.js";
@@ -42,7 +42,7 @@ export class GVideoPlayer extends EventTarget {
   #waiting = false;
   #failed = false;
   #seeks = [];
-  #sound = null;
+  #sound;
   #timers = [];
   #animation = 0;
   #screen = null;
@@ -65,6 +65,9 @@ export class GVideoPlayer extends EventTarget {
     this.captionTracks = [];
     this.captionTrack = null;
     this.element = Object.assign(document.createElement("audio"), { preload: "auto" });
+    this.#sound = new Sound(this.element, this.#clock, (error) =>
+      this.#emit("notice", { message: `No sound: ${describe(error)}` }),
+    );
     this.#http = new Http({
       onreceived: (...it) => this.#throughput.add(...it),
       onretry: (error) => this.#emit("notice", { message: `${describe(error)}; trying again` }),
@@ -89,7 +92,7 @@ export class GVideoPlayer extends EventTarget {
     this.#timers.push(setInterval(() => this.#errands(), ERRANDS_MS));
     this.#errands();
     this.#animation = requestAnimationFrame(() => this.#tick());
-    if (this.#source.audio) await this.#openSound();
+    await this.#sound.open(this.#source);
     this.#emit("ready");
     if (this.#playing) this.#emit("play");
   }
@@ -99,21 +102,6 @@ export class GVideoPlayer extends EventTarget {
     this.#clock.time = Math.max(this.#timeline.start, this.duration - LIVE_DELAY * this.#source.targetDuration);
     const hooks = { onchange: () => this.#changed(), onerror: (error) => this.#fail(error) };
     keepFresh(this.#source, this.#abort.signal, hooks);
-  }
-
-  async #openSound() {
-    const { audio } = this.#source;
-    const type = `audio/mp4; codecs="${audio.codecs.join(",")}"`;
-    const feeder = new MediaFeeder(this.element, this.#source, audio.url, type);
-    try {
-      await feeder.open();
-    } catch (error) {
-      this.#emit("notice", { message: `No sound: ${describe(error)}` });
-      return;
-    }
-    this.#sound = feeder;
-    this.element.addEventListener("ended", () => this.#clock.follow(null));
-    this.#clock.follow(this.element);
   }
 
   // --- what is played
@@ -133,7 +121,7 @@ export class GVideoPlayer extends EventTarget {
   }
 
   get hasSound() {
-    return this.#sound !== null;
+    return this.#sound.there;
   }
 
   /** The address of an AVC rendition of the same video ({url, codecs, averageBandwidth, width, height}), or null. */
@@ -206,11 +194,11 @@ export class GVideoPlayer extends EventTarget {
   seek(seconds) {
     const [start, end] = this.seekable;
     const time = Math.min(Math.max(seconds, start), end);
-    if (this.#sound && time < end) this.#clock.follow(this.element);
+    if (time < end) this.#sound.lead();
     this.#clock.time = time;
     const { segment } = this.#place(time) ?? {};
     this.#store?.aim(time, segment !== undefined && !this.#store.get(segment));
-    this.#sound?.aim(time).catch(() => {});
+    this.#sound.aim(time);
     return new Promise((resolve) => this.#seeks.push(resolve));
   }
 
@@ -265,8 +253,10 @@ export class GVideoPlayer extends EventTarget {
   retry() {
     this.#failed = false;
     this.#emit("recovered");
-    if (this.#store) this.#errands();
-    else this.#open().catch((error) => this.#fail(error));
+    if (this.#store) {
+      this.#sound.open(this.#source);
+      this.#errands();
+    } else this.#open().catch((error) => this.#fail(error));
   }
 
   // --- quality and view
@@ -349,7 +339,7 @@ export class GVideoPlayer extends EventTarget {
     this.#timers.forEach(clearInterval);
     this.#clock.follow(null);
     this.#clock.stop();
-    this.#sound?.dispose();
+    this.#sound.dispose();
     this.#store?.dispose();
     this.#decoder?.dispose();
     this.#screen?.dispose();
@@ -432,7 +422,7 @@ export class GVideoPlayer extends EventTarget {
     const time = this.currentTime;
     this.#store.still = !this.#playing;
     this.#store.aim(time);
-    this.#sound?.aim(time).catch((error) => this.#emit("notice", { message: `No sound: ${describe(error)}` }));
+    this.#sound.aim(time);
     this.captionTrack?.aim(time).catch((error) => this.#emit("notice", { message: `No captions: ${describe(error)}` }));
     const { timescale, frameDuration } = this.sequence;
     this.#screen.count(Math.min((this.playbackRate * timescale) / frameDuration, 60), this.#clock.running);

@@ -124,6 +124,19 @@ def test_plays_to_the_end_with_sound_and_captions(media: Path, open_player: Call
     page.wait("player.element.currentTime > 1.2")
 
 
+def test_the_picture_goes_on_where_the_sound_fails(media: Path, open_player: Callable[..., Any]) -> None:
+    publish(media)
+    for path in media.glob("a0*/seg_2.m4s"):
+        path.unlink()
+    page = open_player("/media/master.m3u8")
+    page.evaluate("player.play();")
+    page.wait("events.includes('ended')")
+    assert page.evaluate("return [notices, player.hasSound]") == [
+        ["No sound: seg_2.m4s: the server answers 404 Not Found"],
+        False,
+    ]
+
+
 def test_speed_mute_and_volume_reach_the_sound(media: Path, open_player: Callable[..., Any]) -> None:
     publish(media)
     page = open_player("/media/master.m3u8")

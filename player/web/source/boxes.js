@@ -4,7 +4,7 @@
  *     segment:  styp sidx … (moof[ traf[ tfhd tfdt trun ] ] mdat)+
  */
 
-import { ContainerError } from "../codec/errors.js";
+import { ContainerError, UnsupportedError } from "../codec/errors.js";
 
 /** {type, start (of its content), end, offset} of the boxes in data[start:end]; one that is cut short ends the list. */
 export function* boxesOf(data, start = 0, end = data.length) {
@@ -75,6 +75,8 @@ export function parseInit(data) {
     let sequenceUnit = null;
     if (SAMPLE_ENTRIES.includes(entry.type)) {
       const gsvC = child(data, { ...entry, start: entry.start + VISUAL_ENTRY_BYTES }, "gsvC");
+      const { version } = full(data, gsvC);
+      if (version !== 0) throw new UnsupportedError(`gsvC: version ${version}, this player knows 0; update the player`);
       sequenceUnit = data.slice(gsvC.start + 4, gsvC.end);
     }
     const id = tkhd.u32(tkhd.version === 1 ? 16 : 8);

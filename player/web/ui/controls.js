@@ -188,6 +188,7 @@ export class PlayerView {
     on("timeupdate", () => this.#setLoading(player.waiting));
     on("notice", ({ detail }) => this.note(detail.message));
     on("volumechange", () => this.#showVolume());
+    on("viewchange", () => container.classList.toggle("zoomed", player.view.width < 1));
     on("error", ({ detail }) => {
       this.#setLoading(false);
       this.errorText.textContent = detail.message;
