@@ -37,6 +37,20 @@ def browser() -> Iterator[Any]:
     started.close()
 
 
+@pytest.fixture(scope="session")
+def write_folder() -> Callable[..., None]:
+    """hls_folder.write_folder."""
+    written: Callable[..., None] = _sibling("hls_folder").write_folder
+    return written
+
+
+@pytest.fixture(scope="session")
+def windows() -> Callable[..., Callable[..., str]]:
+    """hls_folder.windows."""
+    made: Callable[..., Callable[..., str]] = _sibling("hls_folder").windows
+    return made
+
+
 @pytest.fixture
 def media(tmp_path: Path) -> Path:
     """The folder that the server shows under /media/."""

@@ -1,9 +1,8 @@
-"""Playing published folders: layers as ranges, sound as the clock, captions, comparison, live playlists."""
+"""Playing what the packager publishes: ladders, sound as the clock, captions, comparison, live sound, the server."""
 
 from __future__ import annotations
 
 import math
-import re
 import threading
 import time
 import wave
@@ -49,19 +48,6 @@ def publish(folder: Path, *, sound: bool = True, fallback: bool = False, **optio
     return made
 
 
-def test_layers_of_a_published_folder(media: Path, server: Any, open_player: Callable[..., Any]) -> None:
-    made = publish(media, sound=False, count=600)
-    page = open_player("/media/master.m3u8")
-    assert page.evaluate("return [player.qualities.length, player.numFrames, player.duration]") == [2, 75, 3]
-    for layers in (1, 2):
-        page.evaluate(f"player.quality = {layers - 1};")
-        with gvideo.VideoDecoder(made.data, layers=layers) as decoder:
-            for number in (40, 0, 74):
-                page.evaluate(f"await player.seekFrame({number});")
-                page.wait(f"player.statistics.quality === {layers - 1}")
-                page.assert_shows(decoder[number])
-
-
 def test_a_ladder_of_files_with_ranges(media: Path, open_player: Callable[..., Any]) -> None:
     sizes = ((48, 32), (96, 64))
     made = [
@@ -77,28 +63,6 @@ def test_a_ladder_of_files_with_ranges(media: Path, open_player: Callable[..., A
         page.evaluate(f"player.quality = {quality}; await player.seekFrame(31);")
         page.wait(f"player.statistics.quality === {quality}")
         page.assert_shows(gvideo.VideoDecoder(made[quality].data)[31])
-
-
-def test_a_layer_is_added_by_its_own_bytes(media: Path, server: Any, open_player: Callable[..., Any]) -> None:
-    made = publish(media, sound=False, count=600)
-    # the upper rung asks for more than the network is thought to carry at first
-    lines = (media / "master.m3u8").read_text().splitlines()
-    dear = [re.sub("(?<=AVERAGE-BANDWIDTH=)", "9999", line) if "SCORE=2" in line else line for line in lines]
-    server.texts["/media/master.m3u8"] = "\n".join(dear)
-    page = open_player("/media/master.m3u8")
-    page.wait("player.buffered.length && player.buffered[0][1] === 3")
-    assert page.evaluate("return player.statistics.quality") == 0
-    page.evaluate("player.quality = 1;")
-    page.wait("player.statistics.upgrades === 3")
-    page.evaluate("await player.seekFrame(30);")
-    page.assert_shows(gvideo.VideoDecoder(made.data)[30])
-    fetched = [wanted.split("=")[1].split("-") for path, wanted in server.requests if path.endswith("seg_2.m4s")]
-    assert len(fetched) == 2
-    assert int(fetched[1][0]) == int(fetched[0][1]) + 1
-    page.evaluate("player.quality = 0;")
-    page.wait("player.statistics.quality === 0")
-    page.assert_shows(gvideo.VideoDecoder(made.data, layers=1)[30])
-    assert len([path for path, _ in server.requests if path.endswith(".m4s")]) == 6  # going down fetches nothing
 
 
 def test_plays_to_the_end_with_sound_and_captions(media: Path, open_player: Callable[..., Any]) -> None:
@@ -147,57 +111,8 @@ def test_speed_mute_and_volume_reach_the_sound(media: Path, open_player: Callabl
     assert page.evaluate("return player.element.paused") is True
 
 
-def test_missing_and_broken_segments_are_passed_over(media: Path, server: Any, open_player: Callable[..., Any]) -> None:
-    made = publish(media, sound=False, num_segments=4)
-    second, third = (next(media.glob(f"v0*/seg_{n}.m4s")) for n in (2, 3))
-    second.unlink()
-    third.write_bytes(third.read_bytes()[:60])
-    page = open_player("/media/master.m3u8")
-    page.wait("notices.length === 2")
-    assert page.evaluate("return notices[0]") == (
-        "Segment 1 cannot be shown (seg_2.m4s: the server answers 404 Not Found)"
-    )
-    assert page.evaluate("return notices[1]").startswith("Segment 2 cannot be shown (seg_3.m4s: ")
-    page.evaluate("player.playbackRate = 2; player.play();")
-    page.wait("events.includes('ended')")
-    page.evaluate("await player.seekFrame(80);")
-    page.assert_shows(gvideo.VideoDecoder(made.data)[80])
-
-
-def windows(playlist: Path) -> Callable[..., str]:
-    """Live playlists of segments start … end-1 of a finished one."""
-    lines = playlist.read_text().splitlines()
-    first = next(i for i, line in enumerate(lines) if line.startswith("#EXTINF"))
-    head = [line for line in lines[:first] if "PLAYLIST-TYPE" not in line]
-    body = [line for line in lines[first:] if line and line != "#EXT-X-ENDLIST"]
-    per_segment = len(body) // sum(line.startswith("#EXTINF") for line in body)
-
-    def window(start: int, end: int, last: bool = False) -> str:
-        segments = body[start * per_segment : end * per_segment]
-        tail = ["#EXT-X-ENDLIST"] if last else []
-        return "\n".join([*head, f"#EXT-X-MEDIA-SEQUENCE:{start}", *segments, *tail, ""])
-
-    return window
-
-
-def test_a_live_playlist_grows_and_slides(media: Path, server: Any, open_player: Callable[..., Any]) -> None:
-    made = publish(media, sound=False, num_segments=6)
-    window = windows(media / "v0_2.m3u8")
-    server.texts["/media/live.m3u8"] = window(0, 3)
-    page = open_player("/media/live.m3u8")
-    assert page.evaluate("return [player.live, player.duration]") == [True, 3]
-    page.evaluate("player.play();")
-    server.texts["/media/live.m3u8"] = window(1, 5)
-    page.wait("player.duration === 5")
-    assert page.evaluate("return player.seekable") == [1, 5]
-    server.texts["/media/live.m3u8"] = window(2, 6, last=True)
-    page.wait("!player.live")
-    page.evaluate("player.pause(); await player.seek(4.5);")
-    page.assert_shows(gvideo.VideoDecoder(made.data).get_frame_played_at(4.5).data)
-
-
 def test_sound_of_a_live_playlist_joins_in_the_middle(
-    media: Path, server: Any, open_player: Callable[..., Any]
+    media: Path, server: Any, windows: Any, open_player: Callable[..., Any]
 ) -> None:
     made = publish(media)
     picture, sound = windows(media / "v0_2.m3u8"), windows(media / "a0.m3u8")
