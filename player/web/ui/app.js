@@ -4,7 +4,7 @@ import { rateText, make } from "./dom.js";
 import { KEYS } from "./keys.js";
 import { PlayerView } from "./controls.js";
 
-const container = document.querySelector("#player");
+const container = document.querySelector("#view");
 const form = document.querySelector("#open");
 const details = document.querySelector("#details");
 const heading = document.querySelector("#name");
