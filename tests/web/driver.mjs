@@ -14,12 +14,13 @@ const ARGUMENTS = [
   "--autoplay-policy=no-user-gesture-required",
 ];
 const browser = await chromium.launch({ executablePath: process.argv[2], headless: true, args: ARGUMENTS });
+const context = await browser.newContext();
 const pages = new Map();
 
 const operations = {
-  async open({ url, width = 800, height = 600, touch = false }) {
-    const context = await browser.newContext({ viewport: { width, height }, hasTouch: touch });
+  async open({ url, width = 800, height = 600 }) {
     const page = await context.newPage();
+    await page.setViewportSize({ width, height });
     page.complaints = [];
     page.external = [];
     page.on("pageerror", (error) => page.complaints.push(String(error)));
@@ -37,7 +38,7 @@ const operations = {
   },
   screenshot: ({ page, path }) => page.screenshot({ path }).then(() => null),
   press: ({ page, key }) => page.keyboard.press(key),
-  close: ({ page }) => page.context().close(),
+  close: ({ page }) => page.close(),
 };
 
 for await (const line of createInterface({ input: process.stdin })) {
