@@ -45,3 +45,14 @@ def test_media_loads_no_torch_and_no_compiler() -> None:
 def test_modules_stay_small() -> None:
     for path in [*(ROOT / "gvideo").rglob("*.py"), *(ROOT / "packager").rglob("*.py")]:
         assert len(path.read_text().splitlines()) <= 450, path
+
+
+def test_scripts_of_the_page_stay_small_and_ask_no_other_server() -> None:
+    scripts = [p for p in (ROOT / "player" / "web").rglob("*") if p.suffix in (".js", ".html", ".css")]
+    assert len(scripts) > 20
+    for path in scripts:
+        lines = path.read_text().splitlines()
+        assert len(lines) <= 450, path
+        assert max(map(len, lines)) <= (120 if path.suffix == ".js" else 200), path
+        for line in lines:
+            assert "://" not in line.replace("http://www.w3.org/2000/svg", ""), f"{path}: {line}"

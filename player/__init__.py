@@ -1,0 +1,1 @@
+"""Players of gvideo streams. `web/` is the page: static files that any web server can serve."""

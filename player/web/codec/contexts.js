@@ -1,0 +1,79 @@
+/** Numbers of the contexts (SYNTAX.md §6.4) and their start states (§6.6). */
+
+import { BitstreamError } from "./errors.js";
+import { Reader } from "./fields.js";
+
+const SIZES = {
+  cellExponent: 124,
+  cellMantissa: 25,
+  precision: 70,
+  scaleOctave: 120,
+  scaleFraction: 75,
+  ratio: 1024,
+  angle: 189,
+  angleLow: 10,
+  permanent: 16,
+  duration: 496,
+  centre: 60,
+  trajectorySame: 8,
+  trajectory: 15,
+  residualFlag: 16,
+  residualZero: 45,
+  residual: 16,
+  luma: 176,
+  lumaSign: 3,
+  blueZero: 24,
+  blue: 88,
+  redZero: 24,
+  red: 88,
+  chromaSign: 6,
+  control: 48,
+  vectorIndex: 756,
+  vectorRefined: 12,
+  vectorResidual: 126,
+};
+
+/** The first context of each block, by name. */
+export const CONTEXT = {};
+let next = 0;
+for (const [name, size] of Object.entries(SIZES)) {
+  CONTEXT[name] = next;
+  next += size;
+}
+export const NUM_CONTEXTS = next;
+
+const AGES = [2, 6, 14, 30];
+const QUARTERS = [32768, 27554, 23170, 19484];
+
+/** {probability, seen} of a table (u16, u8 per context); contexts behind its end know nothing. */
+export function parseStates(table) {
+  if (table.length % 3 !== 0 || table.length > 3 * NUM_CONTEXTS) {
+    throw new BitstreamError(`priors.bin: ${table.length} bytes, ${3 * NUM_CONTEXTS} wanted`);
+  }
+  const probability = new Uint16Array(NUM_CONTEXTS).fill(32768);
+  const seen = new Uint8Array(NUM_CONTEXTS);
+  for (let i = 0; 3 * i < table.length; i++) {
+    probability[i] = Math.min(Math.max((table[3 * i] << 8) | table[3 * i + 1], 32), 65504);
+    seen[i] = Math.min(table[3 * i + 2], 56);
+  }
+  return { probability, seen };
+}
+
+/** States with the corrections of a sequence's block in their place. */
+export function correctedStates(states, block) {
+  const probability = states.probability.slice();
+  const seen = states.seen.slice();
+  const f = new Reader(block);
+  const count = f.varint("priors.count", NUM_CONTEXTS);
+  let context = -1;
+  for (let i = 0; i < count; i++) {
+    context += 1 + f.varint("priors.context", NUM_CONTEXTS);
+    if (context >= NUM_CONTEXTS) throw new BitstreamError(`priors.context: ${context}, there are ${NUM_CONTEXTS}`);
+    const code = f.u8("priors.state");
+    const rare = QUARTERS[(code >> 2) & 3] >> ((code >> 4) & 7);
+    probability[context] = code & 128 ? rare : 65536 - rare;
+    seen[context] = AGES[code & 3];
+  }
+  f.expectEnd("priors");
+  return { probability, seen };
+}

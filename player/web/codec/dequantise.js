@@ -1,0 +1,100 @@
+/** Symbols to Gaussians ready to draw (SYNTAX.md §8.1, §8.2); floats from here on. */
+
+import * as steps from "./steps.js";
+import { ANGLE, CENTRE, DURATION, LUMA, NUM_COLUMNS, PRECISION, RATIO, SCALE, TRAJECTORY, X, Y } from "./symbols.js";
+
+/** A life's exponent below this is nothing. */
+const LIFE_CUT = -5;
+const MIN_LIFE = 0.3;
+/** Floats of a Gaussian before its control points: mean x, y; life centre, 1/duration; sigma u, v; cos, sin of the
+ * angle; amplitudes Y', Cb, Cr; one unused, so that a texel holds four. */
+export const FIXED_FLOATS = 12;
+
+/** Floats of a Gaussian with numControl control points of motion (x, y each), a multiple of four. */
+export function floatsPerGaussian(numControl) {
+  return FIXED_FLOATS + 4 * Math.ceil(numControl / 2);
+}
+
+/** Model times of frames from their ticks [T+1]: 0 for the first, T-1 for the last, in proportion. */
+export function frameTimes(ticks) {
+  const num = ticks.length - 1;
+  const span = num < 2 ? 1 : ticks[num - 1];
+  return Float64Array.from({ length: num }, (_, k) => (ticks[k] * (num - 1)) / span);
+}
+
+/** Gaussians Float32Array [N, floatsPerGaussian] of decodeSegment's symbols. ticks: of the frames, from 0. */
+export function dequantise(symbols, sequence, ticks) {
+  const { header, table, residual } = symbols;
+  const { rules } = sequence;
+  const { width, height } = sequence.header;
+  const { numFrames, numControl, cellBits } = header;
+  const times = frameTimes(ticks);
+  const count = table.length / NUM_COLUMNS;
+  const stride = floatsPerGaussian(numControl);
+  const out = new Float32Array(count * stride);
+  const allowedError = 2 ** (4 - header.distortion / 8);
+  const [left, top] = header.margins.map((cells) => cells * 2 ** cellBits);
+  const unit = Math.max(width, height) / 4;
+  const trajectoryStep = 2 ** rules.trajectory;
+  for (let i = 0; i < count; i++) {
+    const row = i * NUM_COLUMNS;
+    const at = i * stride;
+    const precision = table[row + PRECISION];
+    const step = steps.scaleStep(precision);
+    const ratio = table[row + RATIO] * step;
+    const scaleU = table[row + SCALE] * step;
+    const sigmaU = 2 ** ((scaleU + steps.SCALE_ORIGIN) / 16);
+    const sigmaV = 2 ** ((scaleU - ratio + steps.SCALE_ORIGIN) / 16);
+    const positionStep = 2 ** steps.positionExponent(rules, precision, scaleU - ratio, cellBits);
+    const x = table[row + X] / 16 + positionStep / 2 - 0.5 - left;
+    const y = table[row + Y] / 16 + positionStep / 2 - 0.5 - top;
+    const angle = (Math.PI * table[row + ANGLE]) / 2 ** steps.angleBits(rules, precision, ratio);
+    const duration = table[row + DURATION];
+    const inverse = duration === steps.PERMANENT ? 0 : 2 ** (1 - duration / 2);
+    const places = 2 ** steps.centreBits(rules, precision, duration, numFrames);
+    const centre = ((table[row + CENTRE] + 0.5) * 2 * numFrames) / places - numFrames / 2;
+    const luma = Math.sqrt((12 * allowedError) / (Math.PI * sigmaU * sigmaV * lifeOf(centre, inverse, times)));
+    const chroma = (luma * rules.chroma) / 16;
+    out[at] = x;
+    out[at + 1] = y;
+    out[at + 2] = centre;
+    out[at + 3] = inverse;
+    out[at + 4] = sigmaU;
+    out[at + 5] = sigmaV;
+    out[at + 6] = Math.cos(angle);
+    out[at + 7] = Math.sin(angle);
+    out[at + 8] = table[row + LUMA] * luma;
+    out[at + 9] = table[row + LUMA + 1] * chroma;
+    out[at + 10] = table[row + LUMA + 2] * chroma;
+    // a trajectory is affine in the position; the first one is at rest
+    const mx = (x - width / 2) / unit;
+    const my = (y - height / 2) / unit;
+    const trajectory = (table[row + TRAJECTORY] - 1) * numControl * 6;
+    const residualStep = positionStep * 2 ** rules.residual;
+    for (let j = 0; j < 2 * numControl; j++) {
+      let moved = residual[i * 2 * numControl + j] * residualStep;
+      if (trajectory >= 0) {
+        const f = trajectory + 3 * j;
+        moved += (symbols.control[f] + symbols.control[f + 1] * mx + symbols.control[f + 2] * my) * trajectoryStep;
+      }
+      out[at + FIXED_FLOATS + j] = moved;
+    }
+  }
+  return out;
+}
+
+/** Sum over the frames of the squared weight of a life. */
+function lifeOf(centre, inverse, times) {
+  if (inverse === 0) return times.length;
+  let sum = 0;
+  for (const time of times) {
+    const exponent = -0.5 * ((time - centre) * inverse) ** 2;
+    if (exponent >= LIFE_CUT) sum += Math.exp(2 * exponent);
+  }
+  return Math.max(sum, MIN_LIFE);
+}
+
+/** Base colour: Y' in [0, 1], Cb and Cr around 0. */
+export function baseColour([luma, blue, red]) {
+  return [luma / 1023, (blue - 512) / 1023, (red - 512) / 1023];
+}

@@ -1,0 +1,126 @@
+/** Headers of the sequence, the index, segments and layers (SYNTAX.md §4). Times in ticks of 1/timescale s. */
+
+import { BitstreamError, UnsupportedError } from "./errors.js";
+import { Reader } from "./fields.js";
+import { SEQUENCE, checkedPayload, parseUnitHeader } from "./units.js";
+
+const MAX_SIDE = 16384;
+const MAX_FRAMES = 4096;
+const MAX_GAUSSIANS = 2 ** 20;
+const MATRICES = [1, 4, 5, 6, 7, 8, 9, 10];
+const CHROMA_FORMATS = ["400", "420", "422", "444"];
+const FLAG = { colour: 1, aspect: 2, rules: 4, codebooks: 8, priors: 16, fullRange: 32 };
+
+export function parseSequence(payload) {
+  const f = new Reader(payload);
+  const version = f.u8("sequence.version");
+  if (version !== 1) throw new UnsupportedError(`sequence.version: ${version}, this player knows 1; update the player`);
+  const profile = f.u8("sequence.profile");
+  if (profile !== 0) throw new UnsupportedError(`sequence.profile: ${profile}, this player knows 0`);
+  const h = {
+    width: f.positive("sequence.width", MAX_SIDE),
+    height: f.positive("sequence.height", MAX_SIDE),
+    timescale: f.positive("sequence.timescale", 2 ** 32),
+    frameDuration: f.positive("sequence.frame_duration", 2 ** 40),
+    start: f.signed("sequence.start", 2 ** 60),
+  };
+  const sampling = f.u8("sequence.sampling");
+  h.chromaFormat = CHROMA_FORMATS[sampling & 3];
+  h.bitDepth = 8 + ((sampling >> 2) & 15);
+  h.rotation = 90 * (sampling >> 6);
+  if (h.bitDepth > 16) throw new BitstreamError(`sequence.sampling: ${h.bitDepth} bits, at most 16`);
+  const flags = f.u8("sequence.flags");
+  if (flags >> 6) throw new BitstreamError(`sequence.flags: ${flags} has bits that this version does not define`);
+  h.fullRange = (flags & FLAG.fullRange) !== 0;
+  const colour =
+    flags & FLAG.colour ? ["primaries", "transfer", "matrix"].map((n) => f.u8(`sequence.${n}`)) : [1, 1, 1];
+  [h.primaries, h.transfer, h.matrix] = colour;
+  if (!MATRICES.includes(h.matrix))
+    throw new UnsupportedError(`sequence.matrix: ${h.matrix} is unknown to this player`);
+  h.sampleAspect = 1;
+  if (flags & FLAG.aspect)
+    h.sampleAspect = f.positive("sequence.aspect", 2 ** 20) / f.positive("sequence.aspect", 2 ** 20);
+  h.rules =
+    flags & FLAG.rules
+      ? parseRules(f)
+      : { position: 16, angle: 34, centre: 0, chroma: 29, residual: 0, trajectory: -2 };
+  h.codebooks = flags & FLAG.codebooks ? f.block("sequence.codebooks") : null;
+  h.priors = flags & FLAG.priors ? f.block("sequence.priors") : null;
+  f.expectEnd("sequence");
+  return h;
+}
+
+/** The header of a whole sequence unit, as `gsvC` holds it. */
+export function parseSequenceUnit(data) {
+  const unit = parseUnitHeader(data);
+  if (unit.kind !== SEQUENCE) throw new BitstreamError("sequence: the stream begins with another unit");
+  return parseSequence(checkedPayload(data, unit));
+}
+
+function parseRules(f) {
+  return {
+    position: f.signed("rules.position", 128),
+    angle: f.signed("rules.angle", 128),
+    centre: f.signed("rules.centre", 128),
+    chroma: f.positive("rules.chroma", 256),
+    residual: f.signed("rules.residual", 8),
+    trajectory: f.signed("rules.trajectory", 8),
+  };
+}
+
+/** Entries {numBytes, numFrames, duration, gap} of an index payload. */
+export function parseIndex(payload) {
+  const f = new Reader(payload);
+  const count = f.varint("index.num_segments", 2 ** 24);
+  if (count > f.end - f.position) throw new BitstreamError(`index.num_segments: ${count} cannot stand in what is left`);
+  const entries = [];
+  for (let i = 0; i < count; i++) {
+    entries.push({
+      numBytes: f.positive("index.num_bytes", 2 ** 40),
+      numFrames: f.positive("index.num_frames", MAX_FRAMES),
+      duration: f.positive("index.duration", 2 ** 52),
+      gap: f.signed("index.gap", 2 ** 60),
+    });
+  }
+  f.expectEnd("index");
+  return entries;
+}
+
+/** A segment's header; the reader then stands at its first layer's header. `durations` is null if all are equal. */
+export function parseSegment(f) {
+  const h = { numFrames: f.positive("segment.num_frames", MAX_FRAMES), distortion: f.u8("segment.distortion") };
+  const motion = f.u8("segment.motion");
+  h.numControl = (motion >> 4) + 1;
+  h.numTrajectories = (motion & 15) + 1;
+  const shape = f.u8("segment.shape");
+  h.cellBits = shape >> 5;
+  h.numLayers = ((shape >> 2) & 7) + 1;
+  if (h.cellBits > 6) throw new BitstreamError(`segment.shape: cells of 2^${h.cellBits} px, at most 2^6`);
+  const packed = f.uint("segment.base", 4);
+  if (packed >= 2 ** 31) throw new BitstreamError("segment.base: the highest bit is reserved");
+  h.base = [(packed >> 20) & 1023, (packed >> 10) & 1023, packed & 1023];
+  h.margins = [0, 0, 0, 0];
+  if ((packed >> 30) & 1) h.margins = h.margins.map(() => f.u8("segment.margin"));
+  h.durations = null;
+  if (shape & 1) h.durations = Array.from({ length: h.numFrames }, () => f.positive("segment.duration", 2 ** 40));
+  h.gap = shape & 2 ? f.signed("segment.gap", 2 ** 60) : 0;
+  return h;
+}
+
+/** Ticks of every frame's start and of the segment's end, from 0: Float64Array [T+1]. */
+export function frameTicks(header, frameDuration) {
+  const ticks = new Float64Array(header.numFrames + 1);
+  for (let k = 0; k < header.numFrames; k++) ticks[k + 1] = ticks[k] + (header.durations?.[k] ?? frameDuration);
+  return ticks;
+}
+
+export function parseLayer(f) {
+  const numGaussians = f.varint("layer.num_gaussians", MAX_GAUSSIANS);
+  const numBytes = f.varint("layer.num_bytes", 2 ** 28);
+  if (numGaussians > 2 * (numBytes + 4)) {
+    throw new BitstreamError(`layer.num_gaussians: ${numGaussians} cannot stand in ${numBytes} bytes`);
+  }
+  return { numGaussians, numBytes };
+}
+
+export { MAX_GAUSSIANS };

@@ -1,0 +1,90 @@
+/** A segment's units to symbols (SYNTAX.md §6): the way from bytes to integers, exact. */
+
+import { Decoder } from "./coder.js";
+import { noCodebooks, parseCodebooks } from "./codebooks.js";
+import { correctedStates } from "./contexts.js";
+import { BitstreamError } from "./errors.js";
+import { Reader } from "./fields.js";
+import { MAX_GAUSSIANS, parseLayer, parseSegment, parseSequenceUnit } from "./headers.js";
+import { LAYER, SEGMENT, checkedPayload, nameOf, unitsOf } from "./units.js";
+import { Walk, readTrajectories } from "./walk.js";
+
+const MAX_CELLS = 4096;
+
+/** What a sequence says to the coding of its segments: {header, rules, codebooks, states}.
+ * unit: the whole sequence unit; states: the shipped start states. */
+export function openSequence(unit, states) {
+  const header = parseSequenceUnit(unit);
+  return {
+    header,
+    rules: header.rules,
+    codebooks: header.codebooks ? parseCodebooks(header.codebooks) : noCodebooks(),
+    states: header.priors ? correctedStates(states, header.priors) : states,
+  };
+}
+
+/** Payloads of a segment's base and layers from its units, one after another; other units are skipped.
+ * Damage behind the base costs the layers from there on: then `problem` says what was wrong. */
+export function splitSegment(data) {
+  const payloads = [];
+  let problem = null;
+  try {
+    for (const unit of unitsOf(data)) {
+      const expected = payloads.length === 0 ? SEGMENT : LAYER;
+      if (unit.kind === expected) payloads.push(checkedPayload(data, unit));
+      else if (unit.kind === SEGMENT || unit.kind === LAYER) {
+        throw new BitstreamError(`segment: a ${nameOf(unit.kind)} unit where a ${nameOf(expected)} unit belongs`);
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof BitstreamError) || payloads.length === 0) throw error;
+    problem = error.message;
+  }
+  if (payloads.length === 0) throw new BitstreamError("segment: there is none");
+  return { payloads, problem };
+}
+
+/**
+ * Symbols of a base payload and of the layer payloads that follow it.
+ * @returns {{header: object, table: Int32Array, residual: Int32Array, control: Int32Array, layerEnds: number[]}}
+ */
+export function decodeSegment(payloads, sequence) {
+  const readers = payloads.map((payload) => new Reader(payload));
+  const header = parseSegment(readers[0]);
+  if (payloads.length > header.numLayers) {
+    throw new BitstreamError(`layer: ${payloads.length} layers, the segment has ${header.numLayers}`);
+  }
+  const layers = readers.map((reader) => {
+    const layer = parseLayer(reader);
+    const bytes = reader.take("layer.bytes", layer.numBytes);
+    reader.expectEnd("layer.bytes");
+    return { count: layer.numGaussians, bytes };
+  });
+  const count = layers.reduce((sum, layer) => sum + layer.count, 0);
+  if (count > MAX_GAUSSIANS) throw new BitstreamError(`layer.num_gaussians: ${count} in all layers are too many`);
+  const [cellsX, cellsY] = domainCells(header, sequence.header);
+  const probability = sequence.states.probability.slice();
+  const seen = sequence.states.seen.slice();
+  const walk = new Walk({ ...header, cellsX, cellsY }, sequence, count);
+  let control = null;
+  let start = 0;
+  const layerEnds = layers.map((layer, number) => {
+    const decoder = new Decoder(layer.bytes, probability, seen);
+    control ??= readTrajectories(decoder, header.numTrajectories, header.numControl);
+    walk.readLayer(decoder, start, start + layer.count, number);
+    start += layer.count;
+    return start;
+  });
+  return { header, table: walk.table, residual: walk.residual, control, layerEnds };
+}
+
+/** Width and height of the position domain in cells. */
+function domainCells(header, { width, height }) {
+  const cell = 1 << header.cellBits;
+  const [left, top, right, bottom] = header.margins;
+  const x = Math.ceil(width / cell) + left + right;
+  const y = Math.ceil(height / cell) + top + bottom;
+  if (Math.max(x, y) > MAX_CELLS)
+    throw new BitstreamError(`segment.shape: ${x}x${y} cells, at most ${MAX_CELLS} a side`);
+  return [x, y];
+}

@@ -1,0 +1,18 @@
+/** Reads the playlist of a live source again and again, every half of its target duration, until it ends. */
+
+const LEAST_MS = 500;
+
+/** onchange(): segments came or went. onerror(error): a reading failed; the next one follows all the same. Ends with
+ * the signal. */
+export function keepFresh(source, signal, { onchange, onerror }) {
+  const again = async () => {
+    try {
+      if (await source.refresh(signal)) onchange();
+    } catch (error) {
+      if (!signal.aborted) onerror(error);
+    }
+    if (source.live && !signal.aborted) wait();
+  };
+  const wait = () => setTimeout(again, Math.max(500 * source.targetDuration, LEAST_MS));
+  wait();
+}

@@ -1,0 +1,47 @@
+/** Small pictures of any time, drawn from the poorest quality: what shows above the seek bar. */
+
+import { WHOLE, Renderer } from "../render/renderer.js";
+import { frameAt } from "./timeline.js";
+
+/** Decoded segments that are kept. */
+const KEPT = 12;
+
+export class Preview {
+  #renderer = null;
+  #decoded = new Map();
+  #wanted = 0;
+
+  /** @param {HTMLCanvasElement} canvas is drawn on, at its own size
+   * @param {GVideoPlayer} player */
+  constructor(canvas, player) {
+    this.canvas = canvas;
+    this.player = player;
+  }
+
+  /** Draws the picture of a time; false if a later call came before it was there, or it cannot be had. */
+  async show(seconds) {
+    const turn = ++this.#wanted;
+    const segment = this.player.timeline.segmentAt(seconds);
+    const decoded = await this.#get(segment).catch(() => null);
+    if (!decoded || turn !== this.#wanted) return false;
+    this.#renderer ??= new Renderer(this.canvas);
+    this.#renderer.draw(decoded, decoded.times[frameAt(decoded, seconds - segment.start)], WHOLE);
+    return true;
+  }
+
+  dispose() {
+    this.#renderer?.dispose();
+  }
+
+  #get(segment) {
+    const known = this.#decoded.get(segment.number) ?? this.player.loadPreview(segment);
+    this.#decoded.delete(segment.number);
+    this.#decoded.set(segment.number, known);
+    known.catch(() => this.#decoded.delete(segment.number));
+    for (const number of this.#decoded.keys()) {
+      if (this.#decoded.size <= KEPT) break;
+      this.#decoded.delete(number);
+    }
+    return known;
+  }
+}

@@ -1,0 +1,30 @@
+/** Numbers about what plays, for the panel and for tests; sizes in bytes, rates in bits/s, times in ms or named. */
+
+/**
+ * @param {object} now frame, time: where the player is; place: GVideoPlayer's {segment, decoded} there, or null as long
+ *   as nothing is known; store, screen, throughput: its parts, null until they are made
+ */
+export function collect({ frame, time, place, store, screen, throughput }) {
+  const decoded = place?.decoded;
+  const entry = place && store.get(place.segment);
+  return {
+    frame,
+    segment: place?.segment.number ?? null,
+    gaussians: decoded?.numGaussians ?? 0,
+    layers: decoded ? `${decoded.numLayers} of ${decoded.header.numLayers}` : "",
+    quality: entry?.quality ?? null,
+    segmentBytes: entry?.numBytes ?? 0,
+    segmentRate: entry ? (8 * entry.numBytes) / place.segment.duration : 0,
+    throughput: throughput.rate,
+    bufferedSeconds: store?.bufferedAhead(time) ?? 0,
+    fetchedBytes: store?.fetchedBytes ?? 0,
+    upgrades: store?.upgrades ?? 0,
+    decodeMs: store?.lastDecodeMs ?? 0,
+    drawMs: screen?.drawMs ?? 0,
+    drawnPerSecond: screen?.rate ?? 0,
+    format: screen?.renderer.format.name ?? "",
+    device: screen?.renderer.device ?? "",
+    width: screen?.canvas.width ?? 0,
+    height: screen?.canvas.height ?? 0,
+  };
+}

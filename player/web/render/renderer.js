@@ -1,0 +1,241 @@
+/**
+ * Gaussians to pixels with WebGL2: quads summed into a float target, a second pass for colour.
+ *
+ *     Gaussians (texture) --additive quads--> Y'CbCr sums (RGBA32F, or RGBA16F) --matrix--> R'G'B' (canvas)
+ */
+
+import { floatsPerGaussian } from "../codec/dequantise.js";
+import { BrowserError } from "../codec/errors.js";
+import { splineWeights } from "../codec/motion.js";
+import { rgbMatrix } from "./colour.js";
+import { COLOUR_FRAGMENT, COVER_VERTEX, DATA_WIDTH, SPLAT_FRAGMENT, SPLAT_VERTEX } from "./shaders.js";
+
+/** Segments whose Gaussians stay on the graphics card. */
+const KEPT_TEXTURES = 4;
+
+export class Renderer {
+  #gl;
+  #splats;
+  #colour;
+  #target = null;
+  /** Segment -> {texture}, the least recently drawn first. */
+  #textures = new Map();
+
+  /** @param {HTMLCanvasElement | OffscreenCanvas} canvas
+   * @throws BrowserError if WebGL2 or blending into float targets is missing */
+  constructor(canvas) {
+    const options = {
+      alpha: false,
+      antialias: false,
+      depth: false,
+      stencil: false,
+      powerPreference: "high-performance",
+    };
+    const gl = canvas.getContext("webgl2", options);
+    if (!gl)
+      throw new BrowserError(
+        "This browser has no WebGL2, which this player draws with. " +
+          "Try another browser or turn on hardware acceleration.",
+      );
+    this.canvas = canvas;
+    this.#gl = gl;
+    this.#prepare();
+    canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
+    canvas.addEventListener("webglcontextrestored", () => this.#prepare());
+  }
+
+  #prepare() {
+    const gl = this.#gl;
+    const anyFloat = gl.getExtension("EXT_color_buffer_float");
+    if (anyFloat && gl.getExtension("EXT_float_blend")) this.format = { name: "32-bit floats", internal: gl.RGBA32F };
+    else if (anyFloat || gl.getExtension("EXT_color_buffer_half_float")) {
+      this.format = { name: "16-bit floats", internal: gl.RGBA16F };
+    } else {
+      throw new BrowserError(
+        "This browser's graphics cannot add up floating-point colours (EXT_color_buffer_float), " +
+          "which this player needs. Try another browser or device.",
+      );
+    }
+    this.#splats = makeProgram(gl, SPLAT_VERTEX, SPLAT_FRAGMENT);
+    this.#colour = makeProgram(gl, COVER_VERTEX, COLOUR_FRAGMENT);
+    this.#target = null;
+    this.#textures.clear();
+    gl.bindVertexArray(gl.createVertexArray());
+    gl.disable(gl.DITHER);
+  }
+
+  /** The name of what draws, as far as the browser tells. */
+  get device() {
+    const gl = this.#gl;
+    const info = gl.getExtension("WEBGL_debug_renderer_info");
+    return String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+  }
+
+  /**
+   * Draws a decoded segment on the whole canvas.
+   * @param {object} segment what the worker made: {header, sequence (its header), gaussians, base}
+   * @param {number} time model time in frames, 0 … T-1
+   * @param {{x: number, y: number, width: number, height: number}} view the part of the picture as it is displayed, in
+   *   [0, 1]; x, y its corner
+   * @param {{width: number, height: number}} size output px, by default the canvas's
+   */
+  draw(segment, time, view = WHOLE, size = this.canvas) {
+    const gl = this.#gl;
+    if (gl.isContextLost()) return;
+    const { width, height } = size;
+    const turns = segment.sequence.rotation / 90;
+    const coded = turns % 2 === 0 ? { width, height } : { width: height, height: width };
+    this.#sum(segment, time, unturned(view, turns), coded);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    gl.viewport(0, 0, width, height);
+    gl.disable(gl.BLEND);
+    const { program, at } = this.#colour;
+    gl.useProgram(program);
+    gl.uniform1i(at("sums"), 0);
+    gl.bindTexture(gl.TEXTURE_2D, this.#target.texture);
+    gl.uniform3fv(at("base"), segment.base);
+    gl.uniformMatrix3fv(at("rgb"), false, rgbMatrix(segment.sequence.matrix));
+    gl.uniform2i(at("size"), width, height);
+    gl.uniform1i(at("turns"), turns);
+    gl.drawArrays(gl.TRIANGLES, 0, 3);
+  }
+
+  /** The canvas's pixels after `draw`, in the same task: Uint8ClampedArray [height, width, 4], top row first. */
+  read({ width, height } = this.canvas) {
+    const gl = this.#gl;
+    const below = new Uint8Array(width * height * 4);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, below);
+    const pixels = new Uint8ClampedArray(below.length);
+    const row = 4 * width;
+    for (let y = 0; y < height; y++) pixels.set(below.subarray((height - 1 - y) * row, (height - y) * row), y * row);
+    return pixels;
+  }
+
+  /** Waits until everything is drawn: for measurements. */
+  finish() {
+    this.#gl.finish();
+    this.#gl.readPixels(0, 0, 1, 1, this.#gl.RGBA, this.#gl.UNSIGNED_BYTE, new Uint8Array(4));
+  }
+
+  dispose() {
+    this.#gl.getExtension("WEBGL_lose_context")?.loseContext();
+  }
+
+  #sum(segment, time, view, { width, height }) {
+    const gl = this.#gl;
+    const { header, sequence } = segment;
+    const target = this.#targetOf(width, height);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, target.framebuffer);
+    gl.viewport(0, 0, width, height);
+    gl.clearColor(0, 0, 0, 0);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+    if (segment.numGaussians === 0) return;
+    gl.enable(gl.BLEND);
+    gl.blendFunc(gl.ONE, gl.ONE);
+    const { program, at } = this.#splats;
+    gl.useProgram(program);
+    gl.activeTexture(gl.TEXTURE0);
+    gl.bindTexture(gl.TEXTURE_2D, this.#textureOf(segment));
+    const { first, weights } = splineWeights(time, header.numFrames, header.numControl);
+    gl.uniform1i(at("gaussians"), 0);
+    gl.uniform1i(at("texelsPerGaussian"), floatsPerGaussian(header.numControl) / 4);
+    gl.uniform1f(at("time"), time);
+    gl.uniform4iv(
+      at("points"),
+      weights.map((w, j) => (w === 0 ? -1 : first + j)),
+    );
+    gl.uniform4fv(at("weights"), weights);
+    gl.uniform2f(at("scale"), width / (view.width * sequence.width), height / (view.height * sequence.height));
+    gl.uniform2f(at("origin"), view.x * sequence.width, view.y * sequence.height);
+    gl.uniform2f(at("size"), width, height);
+    gl.drawArrays(gl.TRIANGLES, 0, 6 * segment.numGaussians);
+  }
+
+  #targetOf(width, height) {
+    const gl = this.#gl;
+    if (this.#target?.width === width && this.#target.height === height) return this.#target;
+    if (this.#target) {
+      gl.deleteTexture(this.#target.texture);
+      gl.deleteFramebuffer(this.#target.framebuffer);
+    }
+    const texture = makeTexture(gl, this.format.internal, width, height);
+    const framebuffer = gl.createFramebuffer();
+    gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
+    gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, texture, 0);
+    if (gl.checkFramebufferStatus(gl.FRAMEBUFFER) !== gl.FRAMEBUFFER_COMPLETE) {
+      throw new BrowserError(`This browser's graphics cannot draw into ${this.format.name} of ${width}x${height}.`);
+    }
+    this.#target = { width, height, texture, framebuffer };
+    return this.#target;
+  }
+
+  #textureOf(segment) {
+    const gl = this.#gl;
+    let texture = this.#textures.get(segment);
+    this.#textures.delete(segment);
+    texture ??= makeDataTexture(gl, segment.gaussians);
+    this.#textures.set(segment, texture);
+    for (const [old, unused] of this.#textures) {
+      if (this.#textures.size <= KEPT_TEXTURES) break;
+      gl.deleteTexture(unused);
+      this.#textures.delete(old);
+    }
+    return texture;
+  }
+}
+
+export const WHOLE = Object.freeze({ x: 0, y: 0, width: 1, height: 1 });
+
+/** A part of the picture as displayed, as a part of the picture as coded. */
+function unturned(view, turns) {
+  const { x, y, width, height } = view;
+  if (turns === 1) return { x: y, y: 1 - x - width, width: height, height: width };
+  if (turns === 2) return { x: 1 - x - width, y: 1 - y - height, width, height };
+  if (turns === 3) return { x: 1 - y - height, y: x, width: height, height: width };
+  return view;
+}
+
+function makeTexture(gl, internal, width, height) {
+  const texture = gl.createTexture();
+  gl.bindTexture(gl.TEXTURE_2D, texture);
+  gl.texStorage2D(gl.TEXTURE_2D, 1, internal, width, height);
+  for (const name of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, name, gl.NEAREST);
+  return texture;
+}
+
+/** Gaussians as a texture of four floats a texel, row by row. */
+function makeDataTexture(gl, gaussians) {
+  const rows = Math.ceil(gaussians.length / 4 / DATA_WIDTH);
+  const most = gl.getParameter(gl.MAX_TEXTURE_SIZE);
+  if (rows > most)
+    throw new BrowserError(`A segment with ${gaussians.length} parameters is too large for this browser's graphics.`);
+  const texture = makeTexture(gl, gl.RGBA32F, DATA_WIDTH, rows);
+  const padded = new Float32Array(rows * DATA_WIDTH * 4);
+  padded.set(gaussians);
+  gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, DATA_WIDTH, rows, gl.RGBA, gl.FLOAT, padded);
+  return texture;
+}
+
+function makeProgram(gl, vertex, fragment) {
+  const program = gl.createProgram();
+  for (const [kind, text] of [
+    [gl.VERTEX_SHADER, vertex],
+    [gl.FRAGMENT_SHADER, fragment],
+  ]) {
+    const shader = gl.createShader(kind);
+    gl.shaderSource(shader, text);
+    gl.compileShader(shader);
+    if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost()) {
+      throw new BrowserError(`This browser's graphics refused a shader: ${gl.getShaderInfoLog(shader)}`);
+    }
+    gl.attachShader(program, shader);
+  }
+  gl.linkProgram(program);
+  const places = new Map();
+  const at = (name) => {
+    if (!places.has(name)) places.set(name, gl.getUniformLocation(program, name));
+    return places.get(name);
+  };
+  return { program, at };
+}

@@ -1,0 +1,90 @@
+/** Bytes and texts over HTTP: ranges, retries, and how fast they came. */
+
+import { NetworkError } from "../codec/errors.js";
+
+/** Milliseconds before the second, third and fourth attempt. */
+const PAUSES = [300, 900, 2700];
+const TIMEOUT_MS = 60000;
+
+/** Fetches for one player. onreceived(bytes, milliseconds) hears of every body, and how long it took from the answer's
+ * headers to its end; onretry(error) hears of every failed attempt. */
+export class Http {
+  constructor({ onreceived = () => {}, onretry = () => {} } = {}) {
+    this.onreceived = onreceived;
+    this.onretry = onretry;
+  }
+
+  /**
+   * Bytes start … end-1 of a resource (end undefined: to its end).
+   * @returns {Promise<{bytes: Uint8Array, start: number, whole: boolean}>} start: where the bytes begin; whole: the
+   *   server sent everything, because it knows no ranges or none was asked for
+   * @throws NetworkError once all attempts failed; AbortError if the signal says so
+   */
+  async bytes(url, { start = 0, end = undefined, signal = undefined } = {}) {
+    const ranged = start > 0 || end !== undefined;
+    const headers = ranged ? { Range: `bytes=${start}-${end === undefined ? "" : end - 1}` } : {};
+    const { body, status } = await this.#attempt(url, headers, signal, (response) => response.arrayBuffer());
+    const bytes = new Uint8Array(body);
+    return status === 206 ? { bytes, start, whole: false } : { bytes, start: 0, whole: true };
+  }
+
+  async text(url, { signal = undefined } = {}) {
+    // playlists of live streams change under the same name
+    return (await this.#attempt(url, {}, signal, (response) => response.text(), "no-cache")).body;
+  }
+
+  async #attempt(url, headers, signal, read, cache = "default") {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#once(url, headers, signal, read, cache);
+      } catch (error) {
+        if (signal?.aborted) throw error;
+        const final = error.status >= 400 && error.status < 500 && error.status !== 429;
+        if (final || attempt === PAUSES.length) throw error;
+        this.onretry(error);
+        await pause(PAUSES[attempt], signal);
+      }
+    }
+  }
+
+  async #once(url, headers, signal, read, cache) {
+    const limit = AbortSignal.timeout(TIMEOUT_MS);
+    let response;
+    let body;
+    let answered;
+    try {
+      response = await fetch(url, { headers, cache, signal: signal ? AbortSignal.any([signal, limit]) : limit });
+      answered = performance.now();
+      if (response.ok) body = await read(response);
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw new NetworkError(`${shortName(url)}: the server does not answer`);
+    }
+    if (!response.ok)
+      throw new NetworkError(
+        `${shortName(url)}: the server answers ${response.status} ${response.statusText}`,
+        response.status,
+      );
+    this.onreceived(body.byteLength ?? body.length, performance.now() - answered);
+    return { body, status: response.status };
+  }
+}
+
+/** The last part of an address, for messages. */
+export function shortName(url) {
+  return decodeURIComponent(new URL(url, globalThis.location?.href).pathname.split("/").at(-1) || String(url));
+}
+
+function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal?.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      },
+      { once: true },
+    );
+  });
+}

@@ -1,0 +1,15 @@
+/** The source behind an address or a File. */
+
+import { UnsupportedError } from "../codec/errors.js";
+import { BlobBytes, GsvSource, HttpBytes } from "./gsv.js";
+import { HlsSource } from "./hls.js";
+
+/** @param {string | Blob} where */
+export async function openSource(where, http, signal) {
+  if (where instanceof Blob) return GsvSource.open(new BlobBytes(where), signal);
+  const url = new URL(where, globalThis.location?.href).href;
+  if (/\.mpd($|\?)/.test(url))
+    throw new UnsupportedError("DASH manifests are not read here; open the .m3u8 beside it.");
+  if (!/\.m3u8($|\?)/.test(url)) return GsvSource.open(new HttpBytes(http, url), signal);
+  return HlsSource.open(http, url, await http.text(url, { signal }), signal);
+}

@@ -1,0 +1,119 @@
+/** HLS playlists (RFC 8216, and SCORE of its successor) as plain objects. Addresses are absolute. */
+
+import { ContainerError } from "../codec/errors.js";
+
+/** Attributes NAME=value,NAME="value" of a tag. */
+function parseAttributes(text) {
+  const attributes = {};
+  for (const [, name, value] of text.matchAll(/([A-Z0-9-]+)=("[^"]*"|[^,]*)/g)) {
+    attributes[name] = value.replace(/^"|"$/g, "");
+  }
+  return attributes;
+}
+
+/** n[@o] of EXT-X-BYTERANGE; without o it follows the range before it. */
+function parseRange(text, follows) {
+  const [, length, offset] = /^(\d+)(?:@(\d+))?$/.exec(text.trim()) ?? [];
+  if (length === undefined) throw new ContainerError(`playlist: the byte range ${text} is none`);
+  const start = offset === undefined ? follows : Number(offset);
+  return { start, end: start + Number(length) };
+}
+
+/** {master: …} or {media: …} of a playlist's text. */
+export function parsePlaylist(text, url) {
+  const lines = text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  if (lines[0] !== "#EXTM3U") throw new ContainerError("playlist: its first line is not #EXTM3U");
+  const isMaster = lines.some((line) => line.startsWith("#EXT-X-STREAM-INF:"));
+  return isMaster ? { master: parseMaster(lines, url) } : { media: parseMedia(lines, url) };
+}
+
+function parseMaster(lines, url) {
+  const master = { variants: [], renditions: [] };
+  let pending = null;
+  for (const line of lines) {
+    const [tag, rest] = splitTag(line);
+    if (tag === "#EXT-X-STREAM-INF") pending = parseAttributes(rest);
+    else if (tag === "#EXT-X-MEDIA") {
+      const a = parseAttributes(rest);
+      master.renditions.push({
+        type: a.TYPE,
+        group: a["GROUP-ID"],
+        name: a.NAME ?? a.LANGUAGE ?? "",
+        language: a.LANGUAGE ?? "",
+        isDefault: a.DEFAULT === "YES",
+        url: a.URI ? new URL(a.URI, url).href : null,
+      });
+    } else if (!line.startsWith("#") && pending) {
+      master.variants.push(variantOf(pending, line, url));
+      pending = null;
+    }
+  }
+  return master;
+}
+
+function variantOf(a, uri, url) {
+  const [width, height] = (a.RESOLUTION ?? "0x0").split("x").map(Number);
+  return {
+    url: new URL(uri, url).href,
+    bandwidth: Number(a.BANDWIDTH ?? 0),
+    averageBandwidth: Number(a["AVERAGE-BANDWIDTH"] ?? a.BANDWIDTH ?? 0),
+    score: a.SCORE === undefined ? null : Number(a.SCORE),
+    codecs: (a.CODECS ?? "")
+      .split(",")
+      .map((codec) => codec.trim())
+      .filter(Boolean),
+    width,
+    height,
+    audio: a.AUDIO ?? null,
+    subtitles: a.SUBTITLES ?? null,
+  };
+}
+
+function parseMedia(lines, url) {
+  const media = { sequence: 0, targetDuration: 0, ended: false, segments: [] };
+  let next = {};
+  let map = null;
+  let rangeEnd = 0;
+  let discontinuity = 0; // number of the stretch of continuous time
+  for (const line of lines) {
+    const [tag, rest] = splitTag(line);
+    if (tag === "#EXTINF") next.duration = parseFloat(rest);
+    else if (tag === "#EXT-X-BYTERANGE") next.range = rest;
+    else if (tag === "#EXT-X-MAP") {
+      const a = parseAttributes(rest);
+      map = {
+        url: new URL(a.URI, url).href,
+        ...(a.BYTERANGE ? parseRange(a.BYTERANGE, 0) : { start: 0, end: undefined }),
+      };
+    } else if (tag === "#EXT-X-DISCONTINUITY") discontinuity++;
+    else if (tag === "#EXT-X-DISCONTINUITY-SEQUENCE") discontinuity = Number(rest);
+    else if (tag === "#EXT-X-MEDIA-SEQUENCE") media.sequence = Number(rest);
+    else if (tag === "#EXT-X-TARGETDURATION") media.targetDuration = Number(rest);
+    else if (tag === "#EXT-X-ENDLIST") media.ended = true;
+    else if (tag === "#EXT-X-KEY" && parseAttributes(rest).METHOD !== "NONE") {
+      throw new ContainerError("playlist: the segments are encrypted, which this player does not read");
+    } else if (!line.startsWith("#")) {
+      if (!(next.duration >= 0)) throw new ContainerError(`playlist: ${line} has no EXTINF`);
+      const place = next.range ? parseRange(next.range, rangeEnd) : { start: 0, end: undefined };
+      rangeEnd = place.end ?? 0;
+      media.segments.push({
+        number: media.sequence + media.segments.length,
+        url: new URL(line, url).href,
+        ...place,
+        duration: next.duration,
+        discontinuity,
+        map,
+      });
+      next = {};
+    }
+  }
+  return media;
+}
+
+function splitTag(line) {
+  const colon = line.indexOf(":");
+  return line.startsWith("#") && colon > 0 ? [line.slice(0, colon), line.slice(colon + 1)] : [line, ""];
+}

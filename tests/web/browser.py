@@ -1,0 +1,122 @@
+"""Pages in headless Chromium, driven through driver.mjs."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).parent
+NODE_VERSION = 20
+#: Code values by which a picture may differ from the Python decoder's.
+TOLERANCE = 2
+
+#: Gives the pixels on the canvas of window.player as text: width, height and base64 of R'G'B'A.
+_SNAPSHOT = """
+const { width, height, data } = player.snapshot();
+let text = "";
+for (let i = 0; i < data.length; i += 32768) text += String.fromCharCode(...data.subarray(i, i + 32768));
+return [width, height, btoa(text)];
+"""
+
+
+def missing() -> str | None:
+    """Why pages cannot be tested here, or None."""
+    if shutil.which("node") is None:
+        return "needs Node.js"
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    if int(version.lstrip("v").split(".")[0]) < NODE_VERSION:
+        return f"needs Node.js {NODE_VERSION}, playwright-core does; this is {version.strip()}"
+    if find_chromium() is None:
+        return "needs Chromium (apt-get install chromium)"
+    if not (HERE / "node_modules" / "playwright-core").is_dir():
+        return "needs playwright-core (npm ci in tests/web)"
+    return None
+
+
+def find_chromium() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+class Browser:
+    """One Chromium for many pages."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            ["node", str(HERE / "driver.mjs"), str(find_chromium())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline() or '{"error": "the driver ended"}')
+        assert "error" not in answer, answer["error"]
+        return answer
+
+    def open(self, url: str, **options: Any) -> Page:
+        return Page(self, self.ask(op="open", url=url, **options)["value"])
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(20)
+        self._process.stdout.close()
+
+
+class Page:
+    """One page. Complaints of its scripts and requests to other hosts fail the test when it is closed."""
+
+    def __init__(self, browser: Browser, number: int) -> None:
+        self._browser, self._number = browser, number
+
+    def evaluate(self, script: str) -> Any:
+        """The value of an async function's body."""
+        return self._ask(op="evaluate", script=script).get("value")
+
+    def wait(self, condition: str, seconds: float = 20) -> None:
+        """Until an expression is true in the page."""
+        milliseconds = int(1000 * seconds)
+        done = self.evaluate(
+            f"const end = performance.now() + {milliseconds};"
+            f"while (!({condition})) {{ if (performance.now() > end) return false;"
+            "await new Promise((r) => setTimeout(r, 20)); } return true;"
+        )
+        assert done, f"never true: {condition}"
+
+    def snapshot(self) -> np.ndarray:
+        """What the canvas of window.player shows, u8 [H,W,3]."""
+        width, height, text = self.evaluate(_SNAPSHOT)
+        pixels = np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)
+        assert (pixels[..., 3] == 255).all()
+        return pixels[..., :3]
+
+    def assert_shows(self, expected: np.ndarray) -> None:
+        """Fails unless the canvas shows the frame u8 [3,H,W] up to what float32 on a graphics card may differ."""
+        difference = np.abs(self.snapshot().astype(int) - expected.transpose(1, 2, 0))
+        assert difference.max() <= TOLERANCE, f"{difference.max()} at most, {difference.mean():.3f} on average"
+
+    def press(self, key: str) -> None:
+        self._ask(op="press", key=key)
+
+    def screenshot(self, path: Path) -> None:
+        self._ask(op="screenshot", path=str(path))
+
+    def close(self) -> None:
+        last = self._ask(op="evaluate", script="return null;")
+        self._ask(op="close")
+        assert last["complaints"] == []
+        assert last["external"] == []
+
+    def _ask(self, **request: Any) -> dict[str, Any]:
+        return self._browser.ask(page=self._number, **request)

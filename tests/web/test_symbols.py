@@ -1,0 +1,86 @@
+"""The page's entropy decoder reads the same symbols as Python's, bit by bit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streams import join_units, make_stream, shared_header, split_units
+
+from gvideo.bitstream import units
+from gvideo.model.symbols import SegmentSymbols
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+PRIORS = ROOT / "player" / "web" / "codec" / "priors.bin"
+GOLDEN = ROOT / "tests" / "golden"
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+
+
+def decoded_in_node(*paths: Path) -> list[Any]:
+    """For each stream the hashes of its segments' symbols, or the error."""
+    command = ["node", str(HERE / "symbols.mjs"), str(PRIORS), *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    found: list[Any] = json.loads(done.stdout)
+    return found
+
+
+def hash_of(symbols: SegmentSymbols) -> str:
+    digest = hashlib.sha256()
+    for array in (symbols.table, symbols.residual, symbols.control):
+        digest.update(np.ascontiguousarray(array, "<i8").tobytes())
+    return digest.hexdigest()
+
+
+def test_the_start_states_are_the_shipped_ones() -> None:
+    shipped = ROOT / "gvideo" / "entropy" / "priors.bin"
+    assert PRIORS.resolve() == shipped.resolve() or PRIORS.read_bytes() == shipped.read_bytes()
+
+
+def test_golden_streams() -> None:
+    golden = json.loads((GOLDEN / "golden.json").read_text())
+    assert decoded_in_node(*(GOLDEN / f"{name}.gsv" for name in golden)) == [g["symbols"] for g in golden.values()]
+
+
+def test_layers_codebooks_priors_and_every_kind_of_segment(tmp_path: Path) -> None:
+    made = [
+        make_stream(num_layers=3, count=200, extra_units=True, index=True),
+        make_stream(num_layers=8, count=60, seed=1, num_frames=1, num_control=1, num_trajectories=1),
+        make_stream(count=0, seed=2),
+        make_stream(count=300, seed=3, num_control=16, num_trajectories=16, num_frames=40, cell_bits=0),
+        make_stream(count=300, seed=4, largest_octave=9, levels=4000, cell_bits=6, num_frames=300),
+        make_stream(count=150, seed=5, durations=(40, 20, 7, 90, 1, 1000)),
+        *(make_stream(count=150, seed=k, num_layers=2, sequence=shared_header(k)) for k in range(6, 12)),
+    ]
+    paths = [tmp_path / f"{k}.gsv" for k in range(len(made))]
+    for path, stream in zip(paths, made, strict=True):
+        path.write_bytes(stream.data)
+    assert decoded_in_node(*paths) == [[hash_of(s) for s in stream.symbols] for stream in made]
+
+
+def test_damage_is_an_error_that_names_the_field(tmp_path: Path) -> None:
+    data = make_stream(count=50, num_layers=2).data
+    flipped = bytearray(data)
+    flipped[-20] ^= 4
+    parts = split_units(data)
+    noise = np.random.default_rng(0)
+    payloads = [b"", b"\0" * 40, parts[1][1][:9] + b"\xff" * 60, parts[1][1][:14] + noise.bytes(200)]
+    broken = [join_units([parts[0], (units.SEGMENT, payload)]) for payload in payloads]
+    broken += [bytes(flipped), data[:-3], join_units([parts[0], (0x99, b"")])]
+    paths = [tmp_path / f"{k}.gsv" for k in range(len(broken))]
+    for path, content in zip(paths, broken, strict=True):
+        path.write_bytes(content)
+    found = decoded_in_node(*paths)
+    for error in found:
+        assert isinstance(error, str), error
+        assert error.startswith(("BitstreamError: ", "UnsupportedError: ")), error
+    assert found[-3] == "BitstreamError: layer.crc: the checksum differs, the layer unit is damaged"
+    assert "0x99" in found[-1]

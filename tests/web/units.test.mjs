@@ -1,0 +1,101 @@
+// Parts of the page that need no browser: playlists, captions, choice of quality, splines.
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { splineWeights } from "../../player/web/codec/motion.js";
+import { Throughput, chooseQuality } from "../../player/web/playback/abr.js";
+import { parseVtt } from "../../player/web/playback/captions.js";
+import { parsePlaylist } from "../../player/web/source/playlist.js";
+
+const URL_OF = "http://host/a/list.m3u8";
+
+test("a master playlist", () => {
+  const { master } = parsePlaylist(
+    `#EXTM3U
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="English, loud",LANGUAGE="en",DEFAULT=YES,URI="a0.m3u8"
+#EXT-X-STREAM-INF:BANDWIDTH=9,AVERAGE-BANDWIDTH=8,SCORE=2,CODECS="gsv1.00.20.08,mp4a.40.2",RESOLUTION=64x48,AUDIO="a"
+b/v.m3u8
+#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=5,URI="i.m3u8"`,
+    URL_OF,
+  );
+  assert.deepEqual(master.renditions, [
+    { type: "AUDIO", group: "a", name: "English, loud", language: "en", isDefault: true, url: "http://host/a/a0.m3u8" },
+  ]);
+  assert.deepEqual(master.variants, [
+    {
+      url: "http://host/a/b/v.m3u8",
+      bandwidth: 9,
+      averageBandwidth: 8,
+      score: 2,
+      codecs: ["gsv1.00.20.08", "mp4a.40.2"],
+      width: 64,
+      height: 48,
+      audio: "a",
+      subtitles: null,
+    },
+  ]);
+});
+
+test("a media playlist with ranges that follow one another", () => {
+  const { media } = parsePlaylist(
+    `#EXTM3U
+#EXT-X-TARGETDURATION:2
+#EXT-X-MEDIA-SEQUENCE:7
+#EXT-X-MAP:URI="all.mp4",BYTERANGE="90@10"
+#EXTINF:1.5,
+#EXT-X-BYTERANGE:20@100
+all.mp4
+#EXT-X-DISCONTINUITY
+#EXTINF:2,title
+#EXT-X-BYTERANGE:30
+all.mp4
+#EXTINF:2,
+other.m4s
+#EXT-X-ENDLIST`,
+    URL_OF,
+  );
+  assert.equal(media.ended, true);
+  assert.deepEqual(
+    media.segments.map((s) => [s.number, s.duration, s.start, s.end, s.discontinuity]),
+    [
+      [7, 1.5, 100, 120, 0],
+      [8, 2, 120, 150, 1],
+      [9, 2, 0, undefined, 1],
+    ],
+  );
+  assert.deepEqual(media.segments[2].map, { url: "http://host/a/all.mp4", start: 10, end: 100 });
+});
+
+test("what is no playlist, or an encrypted one, is refused in words", () => {
+  assert.throws(() => parsePlaylist("<html>", URL_OF), /first line is not #EXTM3U/);
+  assert.throws(() => parsePlaylist("#EXTM3U\nseg.m4s", URL_OF), /seg.m4s has no EXTINF/);
+  assert.throws(() => parsePlaylist('#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI="k"', URL_OF), /encrypted/);
+});
+
+test("captions", () => {
+  const cues = parseVtt(
+    "WEBVTT\r\n\r\nNOTE x\r\n\r\nname\r\n00:01.500 --> 01:00:02.000 align:start\r\n<v Ann>Salt</v> &amp; pepper\r\ntwo\r\n\r\n00:09.000 --> 00:08.000\r\nback\r\n",
+  );
+  assert.deepEqual(cues, [{ start: 1.5, end: 3602, text: "Salt & pepper\ntwo" }]);
+});
+
+test("the quality follows the throughput", () => {
+  const qualities = [1e5, 4e5, 2e6].map((bandwidth) => ({ bandwidth }));
+  const throughput = new Throughput();
+  assert.equal(chooseQuality(qualities, throughput.rate), 1); // before anything is known
+  for (let i = 0; i < 5; i++) throughput.add(1e6, 1000); // 8 Mbit/s
+  assert.equal(chooseQuality(qualities, throughput.rate), 2);
+  for (let i = 0; i < 5; i++) throughput.add(20000, 2000); // 80 kbit/s
+  assert.equal(chooseQuality(qualities, throughput.rate), 0);
+  assert.ok(throughput.rate < 4e5);
+});
+
+test("spline weights sum to one and only existing control points count", () => {
+  for (let points = 1; points <= 16; points++) {
+    for (let k = 0; k <= 20; k++) {
+      const { first, weights } = splineWeights((k * 9) / 20, 10, points);
+      assert.ok(Math.abs(weights.reduce((a, b) => a + b) - 1) < 1e-12);
+      assert.ok(weights.every((w, j) => w >= -1e-12 && (w === 0 || first + j < points)));
+    }
+  }
+});
