@@ -45,7 +45,13 @@ class PublishedFiles(StaticFiles):
 
     def __init__(self, folder: Path, page: Path | None = None) -> None:
         super().__init__(directory=folder, packages=None, html=False, check_dir=True)
-        self.all_directories = [folder, page] if page is not None else [folder]
+        # the page's table of start states is a link to the decoder's own
+        self._page = None if page is None else StaticFiles(directory=page, follow_symlink=True)
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """The file of a path in the folder, else in the page."""
+        found = super().lookup_path(path)
+        return self._page.lookup_path(path) if found[1] is None and self._page is not None else found
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """The file of a path; 404 for what is not there, 405 for other methods than GET and HEAD."""
