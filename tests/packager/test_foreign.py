@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import subprocess
 from collections import Counter
@@ -19,6 +20,8 @@ PLAYERS = Path(__file__).parents[1] / "players"
 SECONDS = 6
 #: Playback is sped up for the test.
 SPEED = 2
+#: Seconds of the video. Beeps are sampled every few milliseconds while playback is sped up; flashes: two frames.
+MAX_LATE_BEEP, MAX_LATE_FLASH = 0.08, 0.09
 
 
 def node(script: str, *arguments: str) -> list[dict[str, Any]]:
@@ -105,11 +108,29 @@ def played(published, published_single, inputs, tmp_path_factory) -> dict[str, d
     ]  # fmt: skip
     try:
         found = node("play.mjs", chromium, str(SPEED), *jobs)
+        for _ in range(2):  # a machine that is busy for a moment shows late pictures; a fault is there every time
+            held_up = [k for k, p in enumerate(found) if not p["url"].startswith(urls["alone"]) and not smooth(p)]
+            again = node("play.mjs", chromium, str(SPEED), *(jobs[k] for k in held_up)) if held_up else []
+            for k, p in zip(held_up, again, strict=True):
+                found[k] = p
     finally:
         for server in servers.values():
             server.close()  # type: ignore[attr-defined]
     names = {url: name for name, url in urls.items()}
     return {f"{p['player']} {p['url'].rpartition('.')[2]} {names[p['url'].rpartition('/')[0]]}": p for p in found}
+
+
+def smooth(played: dict[str, Any]) -> bool:
+    """Nothing of what a busy machine may cause."""
+    if not played.get("ended") or played["errors"] or played["waiting"]:
+        return False
+    return abs(lateness(played["beeps"])) < MAX_LATE_BEEP and abs(lateness(played["flashes"])) < MAX_LATE_FLASH
+
+
+def lateness(moments: list[float]) -> float:
+    """Median distance from 0.40 s of every second."""
+    late = sorted(m - round(m - 0.4) - 0.4 for m in moments)
+    return late[len(late) // 2] if late else math.inf
 
 
 def package_alone(inputs: dict[str, Path], folder: Path) -> Path:
@@ -160,12 +181,10 @@ def test_sound_is_in_sync(name, played):
     while playback is sped up, so single readings scatter; the median is what counts."""
     p = played[name]
     assert p["audioBytes"] > 0
-    late = sorted(b - round(b - 0.4) - 0.4 for b in p["beeps"])
-    assert len(late) >= SECONDS - 2
-    assert abs(late[len(late) // 2]) < 0.08
-    shown = sorted(f - round(f - 0.4) - 0.4 for f in p["flashes"])
-    assert len(shown) >= SECONDS - 3
-    assert abs(shown[len(shown) // 2]) < 0.09  # two frames
+    assert len(p["beeps"]) >= SECONDS - 2
+    assert abs(lateness(p["beeps"])) < MAX_LATE_BEEP
+    assert len(p["flashes"]) >= SECONDS - 3
+    assert abs(lateness(p["flashes"])) < MAX_LATE_FLASH
 
 
 @pytest.mark.slow
