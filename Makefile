@@ -1,5 +1,5 @@
 # make test   set up .venv (once), then every check that continuous integration runs
-# make demo   encode a sample, decode it, compare
+# make demo   encode a sample, decode it, compare, package it, serve it
 # make clean  remove what these made
 PYTHON ?= python3
 VENV ?= .venv
