@@ -47,7 +47,8 @@ def make_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line; returns the exit code. Errors of users are one line on stderr."""
     arguments = make_parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped container leaves no halves either
+    # a stopped container leaves no halves either
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         arguments.run(arguments)
         sys.stdout.flush()
@@ -61,6 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # whoever read our output has gone; Python would complain once more when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BAD_INPUT
+    finally:
+        # a program that calls this, and its forked children, keep their own ways of ending
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 from fractions import Fraction
@@ -51,6 +52,12 @@ def test_help(arguments, capsys):
 def test_usage(arguments, capsys):
     assert run(*arguments) == 2
     assert "usage: gvideo" in capsys.readouterr().err
+
+
+def test_the_callers_signals_stay(capsys):
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(["info", "nothing.gsv"]) == 2
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_help_and_errors_load_nothing_heavy():
