@@ -96,7 +96,7 @@ def main() -> int:
 
             def ours(stream: Path = stream, preset: str = preset) -> None:
                 stream.unlink(missing_ok=True)
-                encode_file(small.path, stream, crf=args.crf, preset=preset, workers=1, device="cpu")
+                encode_file(small.path, stream, crf=args.crf, preset=preset, device="cpu")
 
             set_num_threads(args.threads)
             mine, theirs = interleaved(ours, lambda: x264_stream(small, folder, args.threads), args.repeats)
