@@ -21,7 +21,6 @@ from pathlib import Path
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from gvideo import __version__
 from gvideo.errors import MediaError
 
 #: Environment variable that names a folder for fetched segments.
@@ -129,7 +128,7 @@ class Fetcher:
     def _attempt(self, url: str, offset: int, size: int | None) -> Fetched:
         deadline = time.monotonic() + self._total
         ranged = offset > 0 or size is not None
-        headers = {"User-Agent": f"gvideo/{__version__}", "Accept-Encoding": "identity" if ranged else "gzip"}
+        headers = {"User-Agent": "gvideo", "Accept-Encoding": "identity" if ranged else "gzip"}
         if ranged:
             headers["Range"] = f"bytes={offset}-" + ("" if size is None else str(offset + size - 1))
         self.num_requests += 1

@@ -13,6 +13,7 @@ from player.record import Level, Presentation, Resource, Segment, Track
 _BOX_HEADER_BYTES = 16
 #: A moov or sidx larger than this is no honest one.
 _MAX_INDEX_BYTES = 1 << 28
+_NOT_OURS = "is no fragmented MP4 of a gvideo stream; `gvideo encode` makes one"
 
 
 def read_movie(url: str, fetcher: Fetcher) -> Presentation:
@@ -25,6 +26,8 @@ def read_movie(url: str, fetcher: Fetcher) -> Presentation:
         head = fetcher.some(url, offset, _BOX_HEADER_BYTES)
         if not head.data:
             break
+        if not offset and head.data[4:8] != b"ftyp":
+            raise InvalidError(f"{url}: signature: no MP4 file; `gvideo encode` makes one")
         kind, _, size = box_header(head.data, 0, head.total - offset if head.total is not None else len(head.data))
         if head.total is not None and offset + size > head.total:
             raise TruncatedError(f"{url}: {kind} at byte {offset}: {offset + size - head.total} byte(s) missing")
@@ -38,7 +41,7 @@ def read_movie(url: str, fetcher: Fetcher) -> Presentation:
                 segments.append(_segment(init, url, first, offset))
             first = offset
         elif kind == "mdat" and init is None:
-            raise UnsupportedError(f"{url}: is no fragmented MP4 of a gvideo stream; gvideo package makes one")
+            raise UnsupportedError(f"{url}: {_NOT_OURS}")
         offset += size
         if head.total is not None and offset >= head.total:
             break
@@ -46,6 +49,8 @@ def read_movie(url: str, fetcher: Fetcher) -> Presentation:
         raise InvalidError(f"{url}: holds no moov, it is no MP4 file")
     if first is not None:
         segments.append(_segment(init, url, first, offset))
+    if not segments:
+        raise UnsupportedError(f"{url}: {_NOT_OURS}")
     return Presentation(url, (Track("video", (Level(url),), tuple(segments)),))
 
 

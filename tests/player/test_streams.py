@@ -215,9 +215,14 @@ BAD = {
         "more than 200000",
     ),
     "film.mp4": ("\0\0\0\x10ftypiso6\0\0\0\0\0\0\0\x09mdat0", "no fragmented MP4"),
-    "text.mp4": ("hello world, this is text", "text.mp4"),
+    "text.mp4": ("hello world, this is text", "signature"),
     "zero.mp4": ("", "no moov|no bytes at 0"),
 }  # fmt: skip
+
+
+def test_an_mp4_of_another_codec():
+    with pytest.raises(UnsupportedError, match=r"bunny_180p25\.mp4: is no fragmented MP4 of a gvideo stream"):
+        VideoDecoder(Path(__file__).parents[2] / "samples" / "bunny_180p25.mp4")
 
 
 @pytest.mark.parametrize("name", BAD)
