@@ -6,4 +6,6 @@ streams for Python.
     hls, dash, movie   manifests and MP4 files to that record
     boxes   media segments to units of the stream
     stream  any of these as a stream for `gvideo.VideoDecoder`
+    playback  frames in real time, in a terminal or without a display
+    abr, traces, simulate, ladder  which level to fetch, tried on a virtual clock
 """

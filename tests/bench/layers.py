@@ -3,7 +3,7 @@
     python tests/bench/layers.py docs/results/0.1.0
 
 Both ladders offer the same four qualities, 300 to 2400 kbit/s in simulcast, segments of 2 s whose sizes vary, 300 s.
-Layers cost 0, 10 or 20 % more above the base. Simulcast either leaves buffered segments alone or fetches better ones anew.
+Layers cost 0, 10 or 20 % more above the base. Simulcast leaves buffered segments alone or fetches better ones anew.
 """
 
 from __future__ import annotations
