@@ -19,7 +19,7 @@ from player.record import Level, Presentation, Resource, Segment, Track, layered
 
 _NAMESPACE = re.compile(r"\{[^}]*\}")
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
-_IDENTIFIER = re.compile(r"\$(RepresentationID|Number|Time|Bandwidth|)(?:%0(\d+)d)?\$")
+_IDENTIFIER = re.compile(r"\$(RepresentationID|Number|Time|Bandwidth|)(?:%0(\d{1,2})d)?\$")
 #: A manifest that names more segments than this is refused.
 MAX_SEGMENTS = 200_000
 

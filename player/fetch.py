@@ -29,7 +29,7 @@ CACHE_VARIABLE = "GVIDEO_CACHE"
 MAX_BYTES = 1 << 31
 #: No compressed one is larger: manifests are compressed.
 MAX_UNPACKED_BYTES = 1 << 26
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 _CHUNK = 1 << 16
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
 _MAX_WAIT_SECONDS = 8.0
@@ -110,6 +110,8 @@ class Fetcher:
             pool.clear()
 
     def _read(self, url: str, offset: int, size: int | None) -> Fetched:
+        if size == 0:
+            return Fetched(b"", None, url)
         if "://" not in url:
             return _read_file(url, offset, size)
         if not url.startswith(("http://", "https://")):

@@ -82,9 +82,11 @@ def _track(url: str, playlist: Any, kind: str, level: Level, language: str = "",
         init = Resource("")
         if entry.init_section is not None:
             init = _range(url, resolve(url, entry.init_section.uri), entry.init_section.byterange, 0)
-        segments.append(
-            Segment(init, media, Fraction(str(entry.duration)), (media.size,), bool(entry.discontinuity and number))
-        )
+        try:
+            seconds = Fraction(str(entry.duration))
+        except ValueError as error:
+            raise InvalidError(f"{url}: segment {number}: EXTINF is {entry.duration}") from error
+        segments.append(Segment(init, media, seconds, (media.size,), bool(entry.discontinuity and number)))
     return Track(kind, (level,), tuple(segments), language, name)
 
 

@@ -75,10 +75,9 @@ def play(decoder: VideoDecoder, screen: Screen) -> Report:
                 report.num_stalls += 1
                 zero += late
                 due = now
-            elif late > 0:
-                report.worst_seconds = max(report.worst_seconds, late)
             else:
-                time.sleep(-late)
+                time.sleep(max(0.0, -late))
+                report.worst_seconds = max(report.worst_seconds, time.monotonic() - due)
             screen(picture, start)
             report.num_frames += 1
             end = due + duration

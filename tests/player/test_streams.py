@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from faults import serving
+from packaged import serve
 from streams import make_stream
 
 from gvideo import VideoDecoder
@@ -241,6 +243,39 @@ def test_bad_manifests_are_one_line(name, tmp_path):
 def test_sources_that_are_none(source, tmp_path):
     with pytest.raises(MediaError):
         open_stream(source if "://" in source else str(tmp_path / source), fetcher=Fetcher(backoff_seconds=0.01))
+
+
+@pytest.mark.parametrize("name", ["master.m3u8", "v0_3.m3u8", "manifest.mpd", "init", "seg_2", ".mp4"])
+def test_damage_raises_nothing_else(name, folder, single, tmp_path):
+    """Bytes replaced, cut out or cut off anywhere: frames, or one of our errors."""
+    copy = tmp_path / "copy"
+    shutil.copytree(single if name == ".mp4" else folder, copy)
+    (victim, *_) = sorted(p for p in copy.rglob("*") if p.is_file() and name in p.name and "v1" not in str(p))
+    entry = victim if victim.suffix in (".mpd", ".m3u8") or name == ".mp4" else copy / "v0_3.m3u8"
+    data = victim.read_bytes()
+    rng = np.random.default_rng(3)
+    lines = []
+    for k in range(40):
+        at = int(rng.integers(len(data) if k % 2 else min(len(data), 400)))
+        junk = rng.integers(
+            32 if name.startswith(("m", "v0_")) else 0, 127, int(rng.integers(1, 4)), np.uint8
+        ).tobytes()
+        damaged = (data[:at] + junk + data[at + len(junk) :], data[:at] + data[at + 3 :], data[:at])[k % 3]
+        victim.write_bytes(damaged)
+        try:
+            assert VideoDecoder(entry)[6:9].shape[0] <= 3
+        except GVideoError as error:
+            lines.append(str(error))
+    assert len(lines) > 10
+    assert not any("\n" in line for line in lines)
+
+
+def test_rungs_with_names_of_their_own(folder, streams):
+    """`gvideo serve` answers r2/… with the first two layers; playlists and MPD of these names decode alike."""
+    for url in serve(folder):
+        same(VideoDecoder(f"{url}/v0_2_rungs.m3u8"), VideoDecoder(streams["best"], layers=2))
+        same(VideoDecoder(f"{url}/master_rungs.m3u8"), VideoDecoder(streams["best"]))
+        same(VideoDecoder(f"{url}/manifest_rungs.mpd"), VideoDecoder(streams["best"]))
 
 
 def test_damaged_segments_name_the_file(folder, streams):
