@@ -24,6 +24,7 @@ COMMANDS = {
     "info": "gvideo.commands.info",
     "package": "gvideo.commands.package",
     "serve": "gvideo.commands.serve",
+    "play": "gvideo.commands.play",
     "eval": "gvideo.commands.eval",
     "study": "gvideo.commands.study",
 }

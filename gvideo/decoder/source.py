@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import threading
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,7 +15,22 @@ from gvideo.errors import MediaError
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
 
-class ByteSource:
+class ByteReader(ABC):
+    """Bytes at any place of something with a name and a size. Errors of reading are a MediaError, which names it."""
+
+    name: str
+    size: int
+
+    @abstractmethod
+    def read(self, offset: int, size: int) -> bytes:
+        """Bytes offset … offset+size-1, as far as there are any."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Frees what was opened."""
+
+
+class ByteSource(ByteReader):
     """`read(offset, size)` over any source; fewer bytes than asked for at the end. Raises MediaError, which names it.
 
     Files are read at given places (pread), so threads and forked processes do not disturb each other; a file object of

@@ -16,7 +16,8 @@ import numpy as np
 
 from gvideo.bitstream import headers, units
 from gvideo.bitstream.fields import Reader
-from gvideo.decoder.stream import SegmentPlace, Stream, Unit
+from gvideo.decoder.coded import SegmentPlace
+from gvideo.decoder.stream import Stream, Unit
 from gvideo.types import Float64
 
 #: (byte offset, name, value)

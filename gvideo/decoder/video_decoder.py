@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from gvideo.decoder.coded import CodedStream
+from gvideo.decoder.published import open_stream
 from gvideo.decoder.source import Source
-from gvideo.decoder.stream import Stream
 from gvideo.errors import OptionError
 from gvideo.types import Float32, Float64, Int64, UInt8, VideoFormat
 
@@ -87,9 +88,11 @@ class Metadata:
 
 
 class VideoDecoder:
-    """Decodes a .gsv stream.
+    """Decodes a gvideo stream.
 
-    source: path, bytes or binary file object. layers: decode only so many layers of each segment (None: all).
+    source: path, bytes or binary file object of a .gsv stream; or a published folder, an .m3u8, .mpd or .mp4, each as a
+    path or an http(s) URL, of which the best rung is taken and only those segments are fetched that are asked for; or a
+    stream that is open already. layers: decode only so many layers of each segment (None: all).
     size: (width, height) of the frames, any; by default the coded size. dimension_order: "NCHW" or "NHWC".
     Frames are R'G'B' as coded; `metadata.format.rotation` says how to turn them for display.
 
@@ -100,7 +103,7 @@ class VideoDecoder:
 
     def __init__(
         self,
-        source: Source,
+        source: Source | CodedStream,
         *,
         layers: int | None = None,
         size: tuple[int, int] | None = None,
@@ -110,7 +113,7 @@ class VideoDecoder:
             raise ValueError(f"dimension_order is {dimension_order!r}, NCHW or NHWC wanted")
         if layers is not None and layers < 1:
             raise ValueError(f"layers is {layers}, at least 1 wanted")
-        self.stream = Stream(source)
+        self.stream = source if isinstance(source, CodedStream) else open_stream(source)
         self._layers = layers
         self._size = None if size is None else self._checked_size(size)
         self._channels_last = dimension_order == "NHWC"
@@ -261,7 +264,7 @@ class VideoDecoder:
 
     def close(self) -> None:
         """Closes the source if it was opened here."""
-        self.stream.source.close()
+        self.stream.close()
 
     def _shape(self) -> tuple[int, int]:
         width, height = self._size or (self.stream.format.width, self.stream.format.height)

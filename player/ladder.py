@@ -1,0 +1,53 @@
+"""The ladder of a published stream for the simulator: measured bytes of every segment at every level."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gvideo.errors import MediaError, OptionError
+from player.fetch import Fetcher
+from player.record import Track
+from player.simulate import Ladder
+from player.stream import read_presentation
+
+
+def read_ladder(source: str, fetcher: Fetcher, *, num_levels: int | None = None) -> Ladder:
+    """The layers of a layered stream, else its rungs as a simulcast ladder; the num_levels poorest.
+
+    Quality counts levels from 0. Raises MediaError and BitstreamError, which name the source.
+    """
+    if source.lower().endswith(".gsv"):
+        raise MediaError(f"{source}: a published stream wanted; gvideo package makes one")
+    presentation, _ = read_presentation(source, fetcher)
+    tracks = [t for t in presentation.tracks if t.is_gaussian and t.segments]
+    if not tracks:
+        raise MediaError(f"{source}: offers no gvideo stream with segments")
+    best = max(tracks, key=lambda t: (len(t.levels), t.levels[-1].peak_bps))
+    seconds = np.array([float(s.seconds) for s in best.segments])
+    if not (seconds > 0).all():
+        raise MediaError(f"{source}: does not tell how long its segments last; give a folder, an .m3u8 or an .mpd")
+    layered = len(best.levels) > 1
+    if layered:
+        bits = np.array([[8.0 * (end or 0) for end in s.ends] for s in best.segments])
+    else:
+        rungs = [t for t in tracks if [s.seconds for s in t.segments] == [s.seconds for s in best.segments]]
+        bits = np.array([_sizes(t, fetcher) for t in rungs]).T
+    bits = bits[:, np.argsort(bits.sum(0))]
+    if num_levels is not None:
+        if num_levels > bits.shape[1]:
+            raise OptionError(f"--layers {num_levels}: the stream has {bits.shape[1]} levels")
+        bits = bits[:, :num_levels]
+    return Ladder(bits, seconds, np.arange(bits.shape[1], dtype=np.float64), layered)
+
+
+def _sizes(track: Track, fetcher: Fetcher) -> list[float]:
+    """Bits of every segment; the server is asked where the manifest does not tell."""
+    found = []
+    for segment in track.segments:
+        size = segment.media.size
+        if size is None:
+            size = fetcher.some(segment.media.url, 0, 1).total
+        if not size:
+            raise MediaError(f"{segment.media.url}: the server does not tell its size")
+        found.append(8.0 * size)
+    return found

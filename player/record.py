@@ -1,0 +1,108 @@
+"""What a manifest says, whichever it is: tracks, their levels of quality, their segments and byte ranges.
+
+    Presentation -> Track -> Level, Segment(init, media, ends: a byte count for every level)
+
+Rungs over the same resources whose ranges are growing prefixes are the levels of one track: a better level is fetched
+from where the poorer one ends.
+"""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from gvideo.errors import InvalidError
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Bytes offset … offset + size - 1 of a file or URL; size None: to its end."""
+
+    url: str
+    offset: int = 0
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A media segment with the init segment that holds for it. ends: for every level of its track the bytes, counted
+    from media.offset, at which it ends, or (None,) where the size is not known. discontinuity: another input begins."""
+
+    init: Resource
+    media: Resource
+    seconds: Fraction
+    ends: tuple[int | None, ...]
+    discontinuity: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A quality of a track. peak_bps, average_bps: bits/s, 0 where the manifest does not say."""
+
+    id: str
+    codecs: str = ""
+    width: int = 0
+    height: int = 0
+    peak_bps: int = 0
+    average_bps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """levels: the poorest first, as many as every segment has ends."""
+
+    kind: str
+    levels: tuple[Level, ...]
+    segments: tuple[Segment, ...]
+    language: str = ""
+    name: str = ""
+
+    @property
+    def is_gaussian(self) -> bool:
+        """Whether it is video that VideoDecoder decodes; a file that tells no codecs may be."""
+        codecs = self.levels[-1].codecs.lower()
+        return self.kind == "video" and (not codecs or any(c.strip().startswith("gsv1") for c in codecs.split(",")))
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """Everything that one manifest names. is_live: more may follow. target_seconds: of the longest segment."""
+
+    url: str
+    tracks: tuple[Track, ...]
+    is_live: bool = False
+    target_seconds: Fraction = Fraction(0)
+
+
+def resolve(base: str, reference: str) -> str:
+    """A reference within a manifest as a path or URL. A manifest from the network cannot name local files."""
+    if "://" in base or "://" in reference:
+        url = urllib.parse.urljoin(base, reference)
+        if not url.startswith(("http://", "https://")):
+            raise InvalidError(f"{base}: names {reference}, only http:// and https:// can be fetched")
+        return url
+    return str(Path(base).parent / urllib.parse.unquote(reference.partition("?")[0]))
+
+
+def layered(tracks: Sequence[Track]) -> tuple[Track, ...]:
+    """Tracks of one level each, those over the same resources joined to one track of several levels."""
+    families: dict[tuple[object, ...], list[Track]] = {}
+    for number, track in enumerate(tracks):
+        key: tuple[object, ...] = (number,)
+        if track.kind == "video" and all(s.ends[-1] is not None for s in track.segments):
+            key = ("video", *((s.init, s.media.url, s.media.offset) for s in track.segments))
+        families.setdefault(key, []).append(track)
+    return tuple(_joined(family) for family in families.values())
+
+
+def _joined(family: list[Track]) -> Track:
+    rungs = sorted(family, key=lambda t: sum(s.ends[-1] or 0 for s in t.segments))
+    best = rungs[-1]
+    segments = tuple(
+        replace(parts[-1], ends=tuple(p.ends[-1] for p in parts))
+        for parts in zip(*(r.segments for r in rungs), strict=True)
+    )
+    return replace(best, levels=tuple(r.levels[-1] for r in rungs), segments=segments)
