@@ -106,7 +106,7 @@ class GsvFile:
             if ends and header.gap < 0:
                 raise InvalidError(f"segment.gap: segment {len(ends)} starts before the one before it ends")
             starts.append(time)
-            time += sum(header.durations) or header.num_frames * self.header.frame_duration
+            time += header.duration(self.header)
             ends.append(time)
         self.start = starts[0]
         self.segments: list[CodedSegment] = []

@@ -24,7 +24,7 @@ from urllib3.exceptions import HTTPError
 from gvideo.errors import MediaError
 
 #: Environment variable that names a folder for fetched segments.
-CACHE_VARIABLE = "GVIDEO_CACHE"
+CACHE_VARIABLE = "GVIDEO_SEGMENT_CACHE"
 #: No body is larger.
 MAX_BYTES = 1 << 31
 #: No compressed one is larger: manifests are compressed.
@@ -57,7 +57,7 @@ class Fetcher:
 
     timeout_seconds: silence of a server that is put up with. total_seconds: of one attempt. attempts: of each request.
     backoff_seconds: pause before the second attempt, doubled with each. cache: folder for what `read` is told to keep
-    (default: the environment variable GVIDEO_CACHE, else none), cache_bytes: its largest size.
+    (default: the environment variable GVIDEO_SEGMENT_CACHE, else none), cache_bytes: its largest size.
     """
 
     def __init__(

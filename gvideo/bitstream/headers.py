@@ -93,6 +93,10 @@ class SegmentHeader:
     durations: tuple[int, ...] = ()
     gap: int = 0
 
+    def duration(self, sequence: SequenceHeader) -> int:
+        """Ticks of all its frames."""
+        return sum(self.durations) or self.num_frames * sequence.frame_duration
+
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:

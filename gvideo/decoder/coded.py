@@ -174,8 +174,7 @@ def place_segments(entries: Sequence[IndexEntry], offset: int, start: int) -> tu
 
 def entry_of(segment: SegmentHeader, sequence: SequenceHeader, num_bytes: int) -> IndexEntry:
     """What an index says of a segment with this header."""
-    duration = sum(segment.durations) or segment.num_frames * sequence.frame_duration
-    return IndexEntry(num_bytes, segment.num_frames, duration, segment.gap)
+    return IndexEntry(num_bytes, segment.num_frames, segment.duration(sequence), segment.gap)
 
 
 def format_of(h: SequenceHeader) -> VideoFormat:

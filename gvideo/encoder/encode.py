@@ -19,7 +19,7 @@ from gvideo.bitstream import headers, units
 from gvideo.bitstream.headers import IndexEntry, SequenceHeader
 from gvideo.encoder.pool import encode_all
 from gvideo.encoder.recode import even_choice, recode, reduce_segments
-from gvideo.encoder.scenes import Segmenter
+from gvideo.encoder.scenes import segmenter_of
 from gvideo.encoder.segment import SegmentJob, SegmentResult
 from gvideo.encoder.settings import EncodeSettings
 from gvideo.encoder.spool import Spool
@@ -201,8 +201,7 @@ class _Run:
             frames = self.video.code_frames()
             yield from (s for n in self.segment_frames if (s := list(itertools.islice(frames, n))))
             return
-        longest = self.settings.segment_seconds
-        segmenter = Segmenter(longest, min(0.25, longest), timescale=self.video.format.timescale)
+        segmenter = segmenter_of(self.settings.segment_seconds, self.video.format.timescale)
         yield from segmenter.segments(self.video.code_frames())
 
     def _stored(self, key: str) -> SegmentResult:
@@ -249,7 +248,7 @@ class _Run:
                     index = headers.format_index(headers.Index(tuple(entries)))
                     out.write(units.format_unit(units.INDEX, index))
                 for key in keys:
-                    for unit in _units(self._stored(key)):
+                    for unit in self._stored(key).units():
                         out.write(unit)
                 size = out.tell()
             os.replace(partial, self.target)
@@ -285,13 +284,8 @@ def psnr_db(mean_squared_error: float) -> float:
     return 10 * math.log10(255**2 / mean_squared_error) if mean_squared_error > 0 else math.inf
 
 
-def _units(result: SegmentResult) -> list[bytes]:
-    kinds = [units.SEGMENT] + [units.LAYER] * (len(result.payloads) - 1)
-    return [units.format_unit(kind, payload) for kind, payload in zip(kinds, result.payloads, strict=True)]
-
-
 def _size(result: SegmentResult) -> int:
-    return sum(len(u) for u in _units(result))
+    return sum(len(u) for u in result.units())
 
 
 def usual_duration(frames: list[CodeFrame]) -> int:

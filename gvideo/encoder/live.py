@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gvideo.bitstream import units
 from gvideo.bitstream.headers import SequenceHeader
 from gvideo.encoder.encode import sequence_header, usual_duration
 from gvideo.encoder.pool import use_threads
-from gvideo.encoder.scenes import Segmenter
+from gvideo.encoder.scenes import segmenter_of
 from gvideo.encoder.segment import SegmentJob, encode_segment
 from gvideo.encoder.settings import EncodeSettings
 from gvideo.media import VideoSource
@@ -33,14 +32,11 @@ class LiveSegment:
 def encode_live(video: VideoSource, settings: EncodeSettings, num_threads: int) -> Iterator[LiveSegment]:
     """The segments of a source that is read once."""
     use_threads(num_threads)
-    longest = settings.segment_seconds
-    segmenter = Segmenter(longest, min(0.25, longest), timescale=video.format.timescale)
+    segmenter = segmenter_of(settings.segment_seconds, video.format.timescale)
     header: SequenceHeader | None = None
     for frames in segmenter.segments(video.code_frames()):
         if header is None:
             header = sequence_header(video.format, usual_duration(frames), frames[0].pts)
         job = SegmentJob(tuple(frames), video.format, settings, header.frame_duration, StepRules(0))
         result = encode_segment(job)
-        kinds = [units.SEGMENT] + [units.LAYER] * (len(result.payloads) - 1)
-        coded = tuple(units.format_unit(kind, p) for kind, p in zip(kinds, result.payloads, strict=True))
-        yield LiveSegment(header, frames[0].pts, result.duration, result.num_frames, coded)
+        yield LiveSegment(header, frames[0].pts, result.duration, result.num_frames, result.units())

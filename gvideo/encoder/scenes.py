@@ -62,6 +62,15 @@ def luma_of(frame: TimedFrame) -> tuple[NDArray[np.generic], float]:
     return frame.planes[0], 1.0
 
 
+#: Least distance of two cuts in an encode, seconds, unless the longest segment is shorter.
+_LEAST_SECONDS = 0.25
+
+
+def segmenter_of(longest_seconds: float, timescale: int) -> Segmenter:
+    """The segmenter of an encode with segments of that length at most."""
+    return Segmenter(longest_seconds, min(_LEAST_SECONDS, longest_seconds), timescale=timescale)
+
+
 class Segmenter:
     """Splits frames into segments. One object may serve any number of streams, one after another.
 

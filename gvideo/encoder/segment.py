@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from gvideo.bitstream import units
 from gvideo.bitstream.headers import SegmentHeader
 from gvideo.decoder.render import SegmentRenderer, frame_times
 from gvideo.encoder import pack, trajectories
@@ -67,6 +68,11 @@ class SegmentResult:
     luma_error: float
     num_gaussians: int
     losses: tuple[float, ...]
+
+    def units(self) -> tuple[bytes, ...]:
+        """The units of the stream, one a layer."""
+        kinds = [units.SEGMENT] + [units.LAYER] * (len(self.payloads) - 1)
+        return tuple(units.format_unit(kind, payload) for kind, payload in zip(kinds, self.payloads, strict=True))
 
 
 def num_control_points(num_frames: int) -> int:

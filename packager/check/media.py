@@ -222,7 +222,7 @@ def _check_units(data: bytes, track_id: int, duration: int, sequence: SequenceHe
                 yield f"track {track_id}: holds a {units.name_of(kind)} unit"
             if kind == units.SEGMENT:
                 header = headers.visit_segment(Reader(payload))
-                own = sum(header.durations) or header.num_frames * sequence.frame_duration
+                own = header.duration(sequence)
                 if duration < own:
                     yield f"trun.sample_duration: {duration} ticks, the segment's frames last {own}"
             at = end
