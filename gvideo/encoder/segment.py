@@ -109,7 +109,8 @@ def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResu
     renderer = SegmentRenderer(symbols, rules, fmt.width, fmt.height, ticks)
     error = _luma_error(renderer, job.frames, fmt)
     duration = int(ticks[-1] - ticks[0])
-    return SegmentResult(tuple(payloads), num_frames, duration, error, len(symbols.table), tuple(float(x) for x in fit.losses))
+    losses = tuple(float(loss) for loss in fit.losses)
+    return SegmentResult(tuple(payloads), num_frames, duration, error, len(symbols.table), losses)
 
 
 def _stage(report: Report | None, low: float, high: float) -> Report | None:
