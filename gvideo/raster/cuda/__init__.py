@@ -20,12 +20,17 @@ from gvideo.errors import OptionError
 from gvideo.raster.interface import SplatGradients, Viewport, check_loss_shapes, check_render_shapes
 from gvideo.types import Float32, Float64, Int32, Splats
 
-#: Gaussians of a program; moments that `collect` reads at once for each of them.
-_BLOCK, _LANES = 128, 16
+#: Gaussians of a program that projects.
+_BLOCK = 128
+#: Gaussians of a program that collects, and moments that it reads at once for each: all that fits into registers.
+_COLLECT_BLOCK, _LANES = 32, 8
 #: Warps of a program: a tile of 256 pixels is one warp's work, so that its sums need no barrier.
 _TILE_WARPS = 1
 #: Frames of one launch when many are drawn.
 _FRAMES = 32
+
+# Products and sums are fused, as in the CPU kernels; newer versions of Triton ask for that to be said.
+os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")
 
 _FIELDS = ("means", "displacements", "log_scales", "angles", "amplitudes", "centres", "inverse_durations")
 
@@ -168,12 +173,12 @@ def errors_and_gradients(
     )  # fmt: skip
     gradients = {name: torch.empty_like(getattr(batch, name)) for name in _FIELDS}
     gradients["displacements"].zero_()
-    kernels.collect[(batch.num_segments, -(-max(batch.rows, 1) // _BLOCK))](
+    kernels.collect[(batch.num_segments, -(-max(batch.rows, 1) // _COLLECT_BLOCK))](
         moments, plan.places, plan.boxes, plan.ends, batch.log_scales, batch.amplitudes, batch.centres,
         batch.inverse_durations, batch.basis, batch.times, batch.starts,
         *(gradients[name] for name in ("means", "displacements", "log_scales", "angles", "amplitudes", "centres")),
         gradients["inverse_durations"], max(batch.rows, 1), batch.num_frames, batch.basis.shape[1], pairs,
-        BLOCK=_BLOCK, LANES=_LANES,
+        BLOCK=_COLLECT_BLOCK, LANES=_LANES,
     )  # fmt: skip
     return errors.double().reshape(frames, plan.tiles, 3).sum(1), gradients, plan.overflow
 
