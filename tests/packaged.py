@@ -107,7 +107,7 @@ def serve(folder: Path, *options: str, log: Path | None = None) -> Iterator[str]
 def quick_segment(job: SegmentJob, report: object = None) -> SegmentResult:
     """Stands in for the encoder's fit, which takes seconds: a legal segment of few Gaussians with the job's times."""
     fmt, durations = job.format, tuple(f.duration for f in job.frames)
-    rules = job.rules.with_distortion(job.settings.distortion)
+    rules = job.rules
     symbols = random_symbols(
         np.random.default_rng(0), fmt.width, fmt.height, count=4, rules=rules, num_frames=len(durations)
     )

@@ -80,6 +80,7 @@ def encode(
     device: str = "auto",
     workers: int | None = None,
     seed: int = 0,
+    layers: int = 1,
     segment_frames: Sequence[int] | None = None,
     progress: Callable[[EncodeProgress], None] | None = None,
 ) -> EncodeReport:
@@ -91,7 +92,7 @@ def encode(
     that the rungs of a ladder are cut alike. The bytes depend on everything but device and workers.
     Raises MediaError for files, OptionError for options; KeyboardInterrupt leaves what is needed to resume.
     """
-    settings = EncodeSettings(crf, preset, segment_seconds, seed)
+    settings = EncodeSettings(crf, preset, segment_seconds, seed, layers)
     _check_device(device)
     target = Path(destination)
     if not target.parent.is_dir():
@@ -137,7 +138,7 @@ class _Run:
         self.started = time.monotonic()
         self.frame_duration = 0
         self.start = 0
-        self.rules = StepRules(0)
+        self.rules = StepRules(settings.distortion)
         self.keys: list[str] = []
         self.counts: list[int] = []
         self.shares: dict[int, float] = {}

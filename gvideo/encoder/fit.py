@@ -17,6 +17,7 @@ from torch import Tensor
 
 from gvideo.encoder import grow, objective, trajectories
 from gvideo.encoder.flow import Flow
+from gvideo.encoder.layers import Prefixes, strength_of
 from gvideo.encoder.objective import Target
 from gvideo.encoder.pack import pack
 from gvideo.encoder.parameters import RATES, THETA_RATE, Parameters, Values, empty
@@ -70,13 +71,20 @@ FLOAT_RESIDUAL_STEP = 0.35
 REFERENCE_PIXELS = 352 * 288
 MAX_EFFORT = 3.0
 
+#: Shares of training at which Gaussians are put into layers by their strength.
+LAYERING = (0.0, 0.1, 0.2, 0.35)
+
 Report = Callable[[float], None]
 
 
 class SegmentFit:
     """The state of fitting one segment."""
 
-    def __init__(self, target: Target, flow: Flow, theta: Float64, settings: FitSettings, seed: int) -> None:
+    def __init__(
+        self, target: Target, flow: Flow, theta: Float64, settings: FitSettings, seed: int,
+        prefixes: Prefixes = Prefixes(),  # noqa: B008 (immutable)
+    ) -> None:  # fmt: skip
+        self.prefixes = prefixes
         self.target = target
         self.flow = flow
         self.settings = settings
@@ -160,6 +168,9 @@ class SegmentFit:
         steps = round(self.effort * s.train_steps)
         for step in range(steps):
             q = self._quantise(rules, geometry)
+            if self.prefixes.num_layers > 1 and step in self._layering_steps(steps):
+                p.layer = self.prefixes.assign(strength_of(q.ratio))
+                q = self._quantise(rules, geometry)
             if step % s.prune_every == s.prune_every - 1 and step < 0.9 * steps:
                 alive = q.levels.abs().sum(1) > 0
                 if not bool(alive.all()):
@@ -174,9 +185,15 @@ class SegmentFit:
         p.keep(q.levels.abs().sum(1) > 0)
         return self._quantise(rules, geometry)
 
+    def _layering_steps(self, steps: int) -> tuple[int, ...]:
+        return tuple(round(steps * share) for share in LAYERING)
+
     def _measure_prices(self, q: Quantised, rules: StepRules, geometry: Geometry) -> None:
         width, height = self.target.size
-        symbols = pack(q, self.parameters.trajectory.numpy(), (0, 512, 512), width, height, geometry.cell_bits)
+        symbols = pack(
+            q, self.parameters.trajectory.numpy(), (0, 512, 512), width, height, geometry.cell_bits,
+            self.parameters.layer.numpy(), self.prefixes.num_layers,
+        )  # fmt: skip
         self.prices = measure(symbols, SequenceState(rules), width, height, geometry.num_frames)
 
     def _reassign(self) -> None:
@@ -195,7 +212,8 @@ class SegmentFit:
 
     def _quantise(self, rules: StepRules, geometry: Geometry) -> Quantised:
         s = self.settings
-        return quantise(self.parameters, rules, geometry, s.precision_bias, s.permanent_at)
+        bias = s.precision_bias + self.prefixes.precision_bias(self.parameters.layer)
+        return quantise(self.parameters, rules, geometry, bias, s.permanent_at)
 
     def _train_step(self, q: Quantised, rules: StepRules, rate: float) -> None:
         s, p = self.settings, self.parameters
@@ -203,9 +221,14 @@ class SegmentFit:
         error, gradients = objective.error_and_gradients(values_of(q), p.trajectory, self.target, frames)
         width, height = self.target.size
         self.losses.append(error / (len(frames) * width * height))
+        prefix = self.prefixes.draw(self.rng)
+        if prefix is not None:
+            self.prefixes.add_gradients(
+                gradients, prefix, values_of(q), p.trajectory, p.layer, self.target, self._frames(), len(frames)
+            )
         _scale(gradients, self.target.num_frames / len(frames))
         gradients["log_duration"] = -gradients.pop("inverse_duration") * q.inverse_duration
-        price = s.lagrangian * rules.allowed_error
+        price = s.lagrangian * rules.allowed_error * self.prefixes.price_factors(p.layer)[:, None]
         slope = s.amplitude_price * _log_slope(q.levels)
         energy = q.ratio.square().sum(1, keepdim=True)
         slope += s.price_share * self.prices.existence * 2 * q.ratio / (1 + energy).square()
@@ -216,7 +239,7 @@ class SegmentFit:
         motion = s.residual_price * _log_slope(q.residual_levels)
         levels = p.values["residual"] / q.residual_step[:, None, None]
         motion += s.price_share * self.prices.residual * _jump_slope(levels)
-        gradients["residual"] = gradients["residual"] + motion * (price / q.residual_step[:, None, None])
+        gradients["residual"] = gradients["residual"] + motion * (price / q.residual_step[:, None])[:, :, None]
         p.adam(gradients, {name: value * rate for name, value in TRAIN_RATES.items()})
         _confine(p)
 

@@ -37,6 +37,6 @@ def encode_live(video: VideoSource, settings: EncodeSettings, num_threads: int) 
     for frames in segmenter.segments(video.code_frames()):
         if header is None:
             header = sequence_header(video.format, usual_duration(frames), frames[0].pts)
-        job = SegmentJob(tuple(frames), video.format, settings, header.frame_duration, StepRules(0))
+        job = SegmentJob(tuple(frames), video.format, settings, header.frame_duration, StepRules(settings.distortion))
         result = encode_segment(job)
         yield LiveSegment(header, frames[0].pts, result.duration, result.num_frames, result.units())

@@ -22,8 +22,9 @@ def pack(
     height: int,
     cell_bits: int,
     layers: Int64 | None = None,
+    num_layers: int = 1,
 ) -> SegmentSymbols:
-    """Symbols of a quantised set. layers i64 [N]: the layer of each Gaussian, one layer if None."""
+    """Symbols of a quantised set. layers i64 [N]: the layer of each Gaussian, below num_layers; 0 for all if None."""
     count = len(trajectory)
     layer = np.zeros(count, np.int64) if layers is None else layers
     table = np.zeros((count, sym.NUM_COLUMNS), np.int64)
@@ -59,7 +60,7 @@ def pack(
     code = np.array([sym.interleave(x, y) for x, y in table[:, :2] >> (cell_bits + 4)], np.int64)
     order = np.lexsort((code, layer)) if count else np.zeros(0, np.int64)
     residual = q.residual_levels.numpy().astype(np.int64).reshape(count, 2 * num_control)
-    ends = tuple(int(e) for e in np.cumsum(np.bincount(layer, minlength=1)))
+    ends = tuple(int(e) for e in np.cumsum(np.bincount(layer, minlength=num_layers)))
     return SegmentSymbols(table[order], residual[order], control, ends, base, cell_bits, margins)
 
 
