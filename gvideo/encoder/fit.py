@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gvideo.encoder import grow, objective, trajectories
 from gvideo.encoder.flow import Flow
-from gvideo.encoder.layers import Prefixes, strength_of
+from gvideo.encoder.prefixes import Prefixes
 from gvideo.encoder.objective import Target
 from gvideo.encoder.pack import pack
 from gvideo.encoder.parameters import RATES, THETA_RATE, Parameters, Values, empty
@@ -72,7 +72,7 @@ REFERENCE_PIXELS = 352 * 288
 MAX_EFFORT = 3.0
 
 #: Shares of training at which Gaussians are put into layers by their strength.
-LAYERING = (0.0, 0.1, 0.2, 0.35)
+LAYERING = ()
 
 Report = Callable[[float], None]
 
@@ -85,6 +85,7 @@ class SegmentFit:
         prefixes: Prefixes = Prefixes(),  # noqa: B008 (immutable)
     ) -> None:  # fmt: skip
         self.prefixes = prefixes
+        self.frozen_theta = False
         self.target = target
         self.flow = flow
         self.settings = settings
@@ -158,6 +159,8 @@ class SegmentFit:
         step = FLOAT_RESIDUAL_STEP * values["log_scale"].min(1)[0].exp()[:, None, None]
         price = self.settings.motion_price * self.settings.amplitude_price
         gradients["residual"] = gradients["residual"] + price * _log_slope(values["residual"] / step) / step
+        if self.frozen_theta:
+            del gradients["theta"]
         p.adam(gradients, rates)
         _confine(p)
 
@@ -169,7 +172,7 @@ class SegmentFit:
         for step in range(steps):
             q = self._quantise(rules, geometry)
             if self.prefixes.num_layers > 1 and step in self._layering_steps(steps):
-                p.layer = self.prefixes.assign(strength_of(q.ratio))
+                p.layer = self.prefixes.assign(q)
                 q = self._quantise(rules, geometry)
             if step % s.prune_every == s.prune_every - 1 and step < 0.9 * steps:
                 alive = q.levels.abs().sum(1) > 0
@@ -240,6 +243,8 @@ class SegmentFit:
         levels = p.values["residual"] / q.residual_step[:, None, None]
         motion += s.price_share * self.prices.residual * _jump_slope(levels)
         gradients["residual"] = gradients["residual"] + motion * (price / q.residual_step[:, None])[:, :, None]
+        if self.frozen_theta:
+            del gradients["theta"]
         p.adam(gradients, {name: value * rate for name, value in TRAIN_RATES.items()})
         _confine(p)
 

@@ -15,7 +15,8 @@ from gvideo.decoder.render import SegmentRenderer, frame_times
 from gvideo.encoder import pack, trajectories
 from gvideo.encoder.fit import SegmentFit
 from gvideo.encoder.flow import Flow
-from gvideo.encoder.layers import Prefixes
+from gvideo.encoder.layers import fit_layers
+from gvideo.encoder.prefixes import Prefixes
 from gvideo.encoder.objective import Target
 from gvideo.encoder.quantised import Geometry
 from gvideo.encoder.settings import EncodeSettings
@@ -32,6 +33,7 @@ ENCODER_VERSION = 2
 CELL_BITS = 2
 #: Frames rendered in one call when the result is measured.
 _BATCH = 16
+FL = {}
 
 Report = Callable[[float], None]
 
@@ -97,11 +99,14 @@ def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResu
     target = Target(planes, basis, times.astype(np.float32))
     theta = trajectories.fit_trajectories(flow, basis, settings.fit.num_trajectories, settings.seed)
     prefixes = Prefixes(settings.layers)
-    fit = SegmentFit(target, flow, theta, settings.fit, settings.seed, prefixes)
     rules = job.rules
-    fit.grow(rules, _stage(report, 0.0, 0.5))
     geometry = Geometry(fmt.width, fmt.height, torch.from_numpy(times).float(), CELL_BITS)
-    quantised = fit.train(rules, geometry, _stage(report, 0.5, 1.0))
+    if prefixes.num_layers > 1:
+        fit, quantised = fit_layers(target, flow, theta, settings.fit, settings.seed, prefixes, rules, geometry, **FL)
+    else:
+        fit = SegmentFit(target, flow, theta, settings.fit, settings.seed)
+        fit.grow(rules, _stage(report, 0.0, 0.5))
+        quantised = fit.train(rules, geometry, _stage(report, 0.5, 1.0))
     p = fit.parameters
     symbols = pack.pack(
         quantised, p.trajectory.numpy(), base, fmt.width, fmt.height, CELL_BITS, p.layer.numpy(), prefixes.num_layers
