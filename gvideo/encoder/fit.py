@@ -17,10 +17,10 @@ from torch import Tensor
 
 from gvideo.encoder import grow, objective, trajectories
 from gvideo.encoder.flow import Flow
-from gvideo.encoder.prefixes import Prefixes
 from gvideo.encoder.objective import Target
 from gvideo.encoder.pack import pack
 from gvideo.encoder.parameters import RATES, THETA_RATE, Parameters, Values, empty
+from gvideo.encoder.prefixes import Prefixes
 from gvideo.encoder.prices import Prices, measure
 from gvideo.encoder.quantised import MAX_LOG_SCALE, MIN_LOG_SCALE, Geometry, Quantised, quantise, unquantised
 from gvideo.entropy.sequence import SequenceState

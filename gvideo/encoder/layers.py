@@ -16,14 +16,15 @@ from dataclasses import replace
 import numpy as np
 
 from gvideo.encoder import objective
-from gvideo.encoder.objective import Target
 from gvideo.encoder.fit import FitSettings, Report, SegmentFit, values_of
 from gvideo.encoder.flow import Flow
+from gvideo.encoder.objective import Target
 from gvideo.encoder.parameters import Parameters
 from gvideo.encoder.prefixes import Prefixes
 from gvideo.encoder.quantised import Geometry, Quantised
 from gvideo.model.steps import StepRules
 from gvideo.types import Float64
+
 
 def fit_layers(
     target: Target, flow: Flow, theta: Float64, settings: FitSettings, seed: int, prefixes: Prefixes,

@@ -18,7 +18,7 @@ import numpy as np
 
 from gvideo.encoder.buffer import first_miss
 from gvideo.errors import OptionError
-from gvideo.types import Float64
+from gvideo.types import Float64, Int64
 
 #: Octaves of bits for an octave of 1/D: usual, and the range that two measurements may suggest.
 SLOPE, SLOPES = 0.67, (0.25, 1.2)
@@ -128,7 +128,7 @@ def plan(segments: Sequence[SegmentRate], target: RateTarget, overhead_bits: flo
         caps[window] = np.maximum(chosen[window] - 1, 0)
 
 
-def _meet(table: Float64, caps: np.ndarray, wanted_bits: float) -> np.ndarray:
+def _meet(table: Float64, caps: Int64, wanted_bits: float) -> Int64:
     """Distortions, one for all but for what the caps take, whose bits come closest to those wanted. A step of one
     changes them by about 6 %, so a share of the segments, evenly spread by their bits, takes the step."""
     rows = np.arange(len(table))
@@ -144,7 +144,8 @@ def _meet(table: Float64, caps: np.ndarray, wanted_bits: float) -> np.ndarray:
     gains = table[rows, np.minimum(upper, MAX_DISTORTION)] - table[rows, lower]
     share = (wanted_bits - total(low)) / gains.sum() if gains.sum() > 0 else 0.0
     # error diffusion: each segment takes the step where the running sum is nearer with it
-    chosen, owed = lower.copy(), 0.0
+    chosen: Int64 = lower.copy()
+    owed = 0.0
     for k in range(len(table)):
         owed += min(max(share, 0.0), 1.0) * gains[k]
         if upper[k] > lower[k] and gains[k] <= 2 * owed:

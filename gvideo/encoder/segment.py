@@ -16,8 +16,8 @@ from gvideo.encoder import pack, trajectories
 from gvideo.encoder.fit import SegmentFit
 from gvideo.encoder.flow import Flow
 from gvideo.encoder.layers import fit_layers
-from gvideo.encoder.prefixes import Prefixes
 from gvideo.encoder.objective import Target
+from gvideo.encoder.prefixes import Prefixes
 from gvideo.encoder.quantised import Geometry
 from gvideo.encoder.settings import EncodeSettings
 from gvideo.entropy.segment import encode_segment as encode_symbols

@@ -23,6 +23,9 @@ PRESETS: dict[str, FitSettings] = {
     "slow": replace(FitSettings(), round_steps=150, train_steps=2500, max_rounds=18, last_round=4.0),
 }
 
+#: What the first pass of two fits with.
+FASTEST = "fast"
+
 #: `--crf` to distortion (eighths of an octave of 1/D), set so that the mean Y-PSNR equals x264's at the same number.
 CRF_ANCHOR, CRF_DISTORTION, CRF_SLOPE = 34.0, 92.0, 4.5
 MAX_CRF = 63.0
