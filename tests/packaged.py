@@ -116,4 +116,4 @@ def quick_segment(job: SegmentJob, report: object = None) -> SegmentResult:
         symbols.base, symbols.margins, () if all(d == job.frame_duration for d in durations) else durations,
     )  # fmt: skip
     payloads = encode_segment(symbols, header, SequenceState(rules), fmt.width, fmt.height)
-    return SegmentResult(tuple(payloads), len(durations), sum(durations), 1.0, len(symbols.table), ())
+    return SegmentResult(tuple(payloads), len(durations), sum(durations), (1.0,), len(symbols.table), ())

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", required=True, metavar="OUT", help="OUT.gsv, OUT.mp4, or a folder OUT/ to serve"
     )
     parser.add_argument("--crf", type=float, metavar="Q", help="quality: lower is better (default 34)")
-    parser.add_argument("--bitrate", metavar="BPS", help="bits a second of the whole, such as 300k or 1.2M, in two passes")
+    parser.add_argument("--bitrate", metavar="BPS", help="bits a second, such as 300k or 1.2M, in two passes")
     parser.add_argument("--maxrate", metavar="BPS", help="bits a second that fill the decoder's buffer at most")
     parser.add_argument("--bufsize", metavar="BITS", help="what that buffer holds (default: maxrate for two segments)")
     parser.add_argument(
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ladder",
         metavar="WxH[:Q],...",
-        help="rungs of a published folder, the best first, such as 640x360:34,320x180:36",
+        help="rungs of a published folder, the best first, such as 640x360:34,320x180:36 or 640x360:800k,320x180:300k",
     )
     add_extras(parser)
     add_live_options(parser)
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
     check_destination(target, arguments.source)
     first, last = frame_bounds(arguments.frames)
     size = parse_size(arguments.size)
-    rates = {name: parse_bits(name, getattr(arguments, name)) for name in ("bitrate", "maxrate", "bufsize")}
+    bitrate, maxrate, bufsize = (parse_bits(n, getattr(arguments, n)) for n in ("bitrate", "maxrate", "bufsize"))
 
     from gvideo.encoder.encode import encode
 
@@ -86,8 +86,9 @@ def run(arguments: argparse.Namespace) -> None:
 
         try:
             report = encode(
-                arguments.source, target, crf=arguments.crf, **rates, size=size, first=first, last=last,
-                segment_seconds=arguments.segment, preset=arguments.preset, device=arguments.device,
+                arguments.source, target, crf=arguments.crf, bitrate=bitrate, maxrate=maxrate, bufsize=bufsize,
+                size=size, first=first, last=last, segment_seconds=arguments.segment, preset=arguments.preset,
+                device=arguments.device,
                 workers=arguments.workers, seed=arguments.seed, layers=arguments.layers, progress=show,
             )  # fmt: skip
         except KeyboardInterrupt:

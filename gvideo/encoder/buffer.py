@@ -26,7 +26,7 @@ class Buffer:
         self.fullness_bits = self.size_bits
 
     def take(self, num_bits: float, duration_s: float) -> bool:
-        """Takes a segment out, then lets its duration pass. False if not all of it was there; the buffer is empty then."""
+        """Takes a segment out, then lets its duration pass. False if not all of it was there."""
         held = num_bits <= self.fullness_bits
         left = max(self.fullness_bits - num_bits, 0.0)
         self.fullness_bits = min(self.size_bits, left + self.rate_bps * duration_s)

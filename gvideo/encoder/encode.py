@@ -25,7 +25,7 @@ from gvideo.encoder.recode import even_choice, recode, reduce_segments
 from gvideo.encoder.scenes import segmenter_of
 from gvideo.encoder.search import RateSearch, Size, first_guess
 from gvideo.encoder.segment import SegmentJob, SegmentResult
-from gvideo.encoder.settings import FASTEST, EncodeSettings
+from gvideo.encoder.settings import DEFAULT_CRF, FASTEST, EncodeSettings
 from gvideo.encoder.spool import Spool
 from gvideo.errors import MediaError, OptionError
 from gvideo.media import CodeFrame, VideoSource
@@ -39,7 +39,6 @@ MIN_INDEXED_SEGMENTS = 4
 MIN_SHARING_SEGMENTS = 3
 #: Cores that share one segment at most; more threads than frames in a step have nothing to do.
 _MAX_THREADS = 4
-DEFAULT_CRF = 34.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +324,7 @@ class _Run:
         prefixes = tuple(
             PrefixReport(
                 beside + sum(sum(sizes[: k + 1]) for sizes in layer_bytes),
-                _psnr([r.prefix_errors[k] for r in results], num_frames, fmt),
+                _psnr([r.luma_errors[k] for r in results], num_frames, fmt),
             )
             for k in range(self.settings.layers)
         )

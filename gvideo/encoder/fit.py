@@ -20,7 +20,6 @@ from gvideo.encoder.flow import Flow
 from gvideo.encoder.objective import Target
 from gvideo.encoder.pack import pack
 from gvideo.encoder.parameters import RATES, THETA_RATE, Parameters, Values, empty
-from gvideo.encoder.prefixes import Prefixes
 from gvideo.encoder.prices import Prices, measure
 from gvideo.encoder.quantised import MAX_LOG_SCALE, MIN_LOG_SCALE, Geometry, Quantised, quantise, unquantised
 from gvideo.entropy.sequence import SequenceState
@@ -71,21 +70,13 @@ FLOAT_RESIDUAL_STEP = 0.35
 REFERENCE_PIXELS = 352 * 288
 MAX_EFFORT = 3.0
 
-#: Shares of training at which Gaussians are put into layers by their strength.
-LAYERING = ()
-
 Report = Callable[[float], None]
 
 
 class SegmentFit:
     """The state of fitting one segment."""
 
-    def __init__(
-        self, target: Target, flow: Flow, theta: Float64, settings: FitSettings, seed: int,
-        prefixes: Prefixes = Prefixes(),  # noqa: B008 (immutable)
-    ) -> None:  # fmt: skip
-        self.prefixes = prefixes
-        self.frozen_theta = False
+    def __init__(self, target: Target, flow: Flow, theta: Float64, settings: FitSettings, seed: int) -> None:
         self.target = target
         self.flow = flow
         self.settings = settings
@@ -96,6 +87,8 @@ class SegmentFit:
         self.prices = Prices()
         #: Squared error per pixel and frame of every step of training, over that step's frames.
         self.losses: list[float] = []
+        #: Whether trajectories are trained; the upper layers of a segment follow those of its base.
+        self.train_trajectories = True
         self.parameters = empty(target.basis.shape[1], torch.from_numpy(theta.astype(np.float32)))
 
     def grow(self, rules: StepRules, report: Report | None = None) -> None:
@@ -159,7 +152,7 @@ class SegmentFit:
         step = FLOAT_RESIDUAL_STEP * values["log_scale"].min(1)[0].exp()[:, None, None]
         price = self.settings.motion_price * self.settings.amplitude_price
         gradients["residual"] = gradients["residual"] + price * _log_slope(values["residual"] / step) / step
-        if self.frozen_theta:
+        if not self.train_trajectories:
             del gradients["theta"]
         p.adam(gradients, rates)
         _confine(p)
@@ -171,9 +164,6 @@ class SegmentFit:
         steps = round(self.effort * s.train_steps)
         for step in range(steps):
             q = self._quantise(rules, geometry)
-            if self.prefixes.num_layers > 1 and step in self._layering_steps(steps):
-                p.layer = self.prefixes.assign(q)
-                q = self._quantise(rules, geometry)
             if step % s.prune_every == s.prune_every - 1 and step < 0.9 * steps:
                 alive = q.levels.abs().sum(1) > 0
                 if not bool(alive.all()):
@@ -188,15 +178,9 @@ class SegmentFit:
         p.keep(q.levels.abs().sum(1) > 0)
         return self._quantise(rules, geometry)
 
-    def _layering_steps(self, steps: int) -> tuple[int, ...]:
-        return tuple(round(steps * share) for share in LAYERING)
-
     def _measure_prices(self, q: Quantised, rules: StepRules, geometry: Geometry) -> None:
         width, height = self.target.size
-        symbols = pack(
-            q, self.parameters.trajectory.numpy(), (0, 512, 512), width, height, geometry.cell_bits,
-            self.parameters.layer.numpy(), self.prefixes.num_layers,
-        )  # fmt: skip
+        symbols = pack(q, self.parameters.trajectory.numpy(), (0, 512, 512), width, height, geometry.cell_bits)
         self.prices = measure(symbols, SequenceState(rules), width, height, geometry.num_frames)
 
     def _reassign(self) -> None:
@@ -215,8 +199,7 @@ class SegmentFit:
 
     def _quantise(self, rules: StepRules, geometry: Geometry) -> Quantised:
         s = self.settings
-        bias = s.precision_bias + self.prefixes.precision_bias(self.parameters.layer)
-        return quantise(self.parameters, rules, geometry, bias, s.permanent_at)
+        return quantise(self.parameters, rules, geometry, s.precision_bias, s.permanent_at)
 
     def _train_step(self, q: Quantised, rules: StepRules, rate: float) -> None:
         s, p = self.settings, self.parameters
@@ -224,14 +207,9 @@ class SegmentFit:
         error, gradients = objective.error_and_gradients(values_of(q), p.trajectory, self.target, frames)
         width, height = self.target.size
         self.losses.append(error / (len(frames) * width * height))
-        prefix = self.prefixes.draw(self.rng)
-        if prefix is not None:
-            self.prefixes.add_gradients(
-                gradients, prefix, values_of(q), p.trajectory, p.layer, self.target, self._frames(), len(frames)
-            )
         _scale(gradients, self.target.num_frames / len(frames))
         gradients["log_duration"] = -gradients.pop("inverse_duration") * q.inverse_duration
-        price = s.lagrangian * rules.allowed_error * self.prefixes.price_factors(p.layer)[:, None]
+        price = s.lagrangian * rules.allowed_error
         slope = s.amplitude_price * _log_slope(q.levels)
         energy = q.ratio.square().sum(1, keepdim=True)
         slope += s.price_share * self.prices.existence * 2 * q.ratio / (1 + energy).square()
@@ -242,8 +220,8 @@ class SegmentFit:
         motion = s.residual_price * _log_slope(q.residual_levels)
         levels = p.values["residual"] / q.residual_step[:, None, None]
         motion += s.price_share * self.prices.residual * _jump_slope(levels)
-        gradients["residual"] = gradients["residual"] + motion * (price / q.residual_step[:, None])[:, :, None]
-        if self.frozen_theta:
+        gradients["residual"] = gradients["residual"] + motion * (price / q.residual_step[:, None, None])
+        if not self.train_trajectories:
             del gradients["theta"]
         p.adam(gradients, {name: value * rate for name, value in TRAIN_RATES.items()})
         _confine(p)

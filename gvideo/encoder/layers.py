@@ -1,56 +1,106 @@
-"""Layers: which Gaussian belongs to which, and training in which every prefix of them is a picture of its own.
+"""Layers: a segment fitted in stages, each to what those before it leave, so that every prefix is a picture.
 
-    prefix k = layers 0 … k, of about ratio^-(L-1-k) of the bits; D_k: the distortion of a stream of that rate alone
+    frames ── fit at D_0 ─► layer 0 ──┐
+       └──── less its picture ──► fit at D_1 ─► layer 1 ──┐
+                                     └── less its picture ──► …  fit at D_{L-1} = D, the segment's own
 
-    loss = sum over prefixes k of  w_k (error of prefix k · D / D_k  +  4 D bits of prefix k),      w_{L-1} = 1
+Every stage is a fit like that of a segment without layers, at a distortion coarser than the next one's, so that layer 0
+is what a stream of that rate alone would hold. What a stage has fitted stays as it is: training all layers together,
+with weights for the errors of the prefixes, cost prefixes and whole more than it gave (docs/techniques.md).
 
-so a Gaussian of layer l is charged for its bits, and moved by the errors, of all prefixes k >= l that hold it. A step
-looks at the whole set and at one shorter prefix, drawn at random.
+There is one distortion in the syntax, that of the whole: the amplitudes of lower layers are written in its steps, as
+multiples of about sqrt(D_k / D). All other steps follow from precision classes, which hold for each layer's own.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
+import torch
+from torch import Tensor
 
 from gvideo.encoder import objective
-from gvideo.encoder.fit import FitSettings, Report, SegmentFit, values_of
+from gvideo.encoder.fit import FitSettings, SegmentFit, values_of
 from gvideo.encoder.flow import Flow
 from gvideo.encoder.objective import Target
-from gvideo.encoder.parameters import Parameters
-from gvideo.encoder.prefixes import Prefixes
 from gvideo.encoder.quantised import Geometry, Quantised
 from gvideo.model.steps import StepRules
 from gvideo.types import Float64
 
+Report = Callable[[float], None]
+
+#: Eighths of an octave of D between two layers, of up to as many layers: amplitudes double, or with more layers grow by
+#: half that, from one layer to the next.
+_FAR, _NEAR, _MAX_FAR = 16, 8, 4
+#: Fields of Quantised that belong to the trajectories, not to Gaussians.
+_SHARED = ("theta", "control")
+
+
+@dataclass(frozen=True)
+class Layered:
+    """A fitted segment: the set as decoded, i64 [N] trajectory and layer of each Gaussian, and SegmentFit.losses."""
+
+    quantised: Quantised
+    trajectory: Tensor
+    layer: Tensor
+    losses: tuple[float, ...]
+
 
 def fit_layers(
-    target: Target, flow: Flow, theta: Float64, settings: FitSettings, seed: int, prefixes: Prefixes,
-    rules: StepRules, geometry: Geometry, report: Report | None = None, share: float = 1.0, joint: float = 1.0,
-) -> tuple[SegmentFit, Quantised]:  # fmt: skip
-    whole: Parameters | None = None
+    target: Target,
+    flow: Flow,
+    theta: Float64,
+    settings: FitSettings,
+    seed: int,
+    num_layers: int,
+    rules: StepRules,
+    geometry: Geometry,
+    report: Report | None = None,
+) -> Layered:
+    """Fits a segment in layers. theta f64 [M,K,2,3]: trajectories to start from; layer 0 trains them, the others follow
+    them. report: told the share that is done."""
+    parts: list[Quantised] = []
+    trajectory: list[Tensor] = []
     rest = target
-    stage = replace(settings, train_steps=round(settings.train_steps * share))
-    for layer in range(prefixes.num_layers):
-        octaves = -math.log2(prefixes.error_share(layer))
-        own = rules.with_distortion(max(round(rules.distortion - 8 * octaves), 0))
-        fit = SegmentFit(rest, flow, theta, stage, seed + layer)
-        fit.frozen_theta = layer > 0
-        fit.grow(own)
-        q = fit.train(own, geometry)
-        p = fit.parameters
-        if whole is None:
-            whole = p
-        else:
-            whole.append({n: v for n, v in p.values.items() if n != "theta"}, p.trajectory, layer)
-        theta = q.theta.double().numpy()
-        values = values_of(q)
-        print("  stage", layer, own.distortion, len(p), float(np.square(rest.frames[:,0]).mean()), end=" ")
-        rest = replace(rest, frames=rest.frames - objective.render(values, p.trajectory, target))
-        print(float(-10*np.log10(np.square(rest.frames[:,0]).mean())))
-    assert whole is not None
-    fit = SegmentFit(target, flow, theta, replace(settings, train_steps=round(settings.train_steps * joint)), seed, prefixes)
-    fit.parameters = whole
-    return fit, fit.train(rules, geometry)
+    losses: tuple[float, ...] = ()
+    for layer, distortion in enumerate(layer_distortions(rules.distortion, num_layers)):
+        own = rules.with_distortion(distortion)
+        fit = SegmentFit(rest, flow, theta, settings, seed + layer)
+        fit.train_trajectories = layer == 0
+        fit.grow(own, _share(report, 2 * layer, 2 * num_layers))
+        part = in_steps_of(fit.train(own, geometry, _share(report, 2 * layer + 1, 2 * num_layers)), own, rules)
+        parts.append(part)
+        trajectory.append(fit.parameters.trajectory)
+        losses = tuple(fit.losses)
+        if layer < num_layers - 1:
+            picture = objective.render(values_of(part), fit.parameters.trajectory, target)
+            rest = replace(rest, frames=rest.frames - picture)
+            theta = part.theta.double().numpy()
+    layers = torch.cat([torch.full_like(t, k) for k, t in enumerate(trajectory)])
+    return Layered(joined(parts), torch.cat(trajectory), layers, losses)
+
+
+def layer_distortions(distortion: int, num_layers: int) -> list[int]:
+    """The distortion (as in headers) of every layer's fit; the last is the segment's own."""
+    step = _FAR if num_layers <= _MAX_FAR else _NEAR
+    return [max(distortion - step * (num_layers - 1 - k), 0) for k in range(num_layers)]
+
+
+def in_steps_of(q: Quantised, own: StepRules, rules: StepRules) -> Quantised:
+    """A set quantised under `own` with its amplitudes in the finer steps of `rules`."""
+    multiple = 2.0 ** ((rules.distortion - own.distortion) / 16)
+    step, levels = q.amplitude_step / multiple, (q.levels * multiple).round()
+    return replace(q, levels=levels, amplitude_step=step, ratio=q.ratio * multiple, amplitude=levels * step)
+
+
+def joined(parts: Sequence[Quantised]) -> Quantised:
+    """Sets that share their trajectories as one, in order."""
+    names = [f.name for f in dataclasses.fields(Quantised) if f.name not in _SHARED]
+    together = {name: torch.cat([getattr(q, name) for q in parts]) for name in names}
+    return replace(parts[0], **together)
+
+
+def _share(report: Report | None, part: int, parts: int) -> Report | None:
+    return None if report is None else lambda share: report((part + share) / parts)

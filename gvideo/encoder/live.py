@@ -1,6 +1,7 @@
 """Encoding while the input is still written: segments in order, one after the other, each as soon as it is fitted.
 
-With a rate to meet, each segment's distortion follows from those before it (one_pass.py). No codebooks or start states are shared between segments, as they would have to be known before the first.
+With a rate to meet, each segment's distortion follows from those before it (one_pass.py). No codebooks or start states
+are shared between segments, as they would have to be known before the first.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ def encode_live(
     for frames in segmenter.segments(video.code_frames()):
         if header is None:
             header = sequence_header(fmt, usual_duration(frames), frames[0].pts)
-            frame_rate = fmt.timescale / header.frame_duration
-            control = rate and OnePass(rate, fmt.width * fmt.height * frame_rate, settings.distortion)
+            pixel_rate = fmt.width * fmt.height * fmt.timescale / header.frame_duration
+            control = None if rate is None else OnePass(rate, pixel_rate, settings.distortion)
         seconds = sum(f.duration for f in frames) / fmt.timescale
         distortion: int | None = settings.distortion if control is None else control.distortion(seconds)
         while distortion is not None:

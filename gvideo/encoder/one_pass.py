@@ -17,8 +17,9 @@ from gvideo.encoder.rate import MAX_DISTORTION, SLOPE, RateTarget
 from gvideo.encoder.search import first_guess
 from gvideo.errors import OptionError
 
-#: Seconds over which a surplus or a deficit is made up for, in segments; and how far a segment may be off for it.
-_MAKE_UP, _LEAST, _MOST = 3.0, 0.4, 1.8
+#: Segments over which a surplus or a deficit is made up for; how far one may be off its share for it; and how many
+#: shares are remembered, so that a long still passage is not followed by a flood.
+_MAKE_UP, _LEAST, _MOST, _MEMORY = 3.0, 0.4, 4.0, 12.0
 #: A segment above so many times what it should take is fitted again; how often a buffer that is missed allows it.
 _TOO_MUCH, _MAX_FITS = 1.5, 8
 #: Share of the buffer that a segment is planned for at most.
@@ -62,7 +63,8 @@ class OnePass:
         if self._buffer is not None and not self._buffer.take(num_bits, duration_s):
             raise OptionError("--maxrate, --bufsize: a segment does not fit the buffer even at its coarsest; give more")
         if self._target.bitrate is not None:
-            self._ahead_bits += num_bits - self._target.bitrate * duration_s
+            share = self._target.bitrate * duration_s
+            self._ahead_bits = max(self._ahead_bits + num_bits - share, -_MEMORY * share)
         self._fits = 0
         return None
 

@@ -28,7 +28,7 @@ Values = dict[str, Tensor]
 
 @dataclass
 class Parameters:
-    """values: attribute -> f32 [N, …], and "theta" f32 [M,K,2,3] (row 0 at rest). trajectory: i64 [N]. layer: i64 [N].
+    """values: attribute -> f32 [N, …], and "theta" f32 [M,K,2,3] (row 0 at rest). trajectory: i64 [N].
 
     Moments travel with their Gaussians through growth and pruning, so that no step starts cold.
     """
@@ -38,14 +38,11 @@ class Parameters:
     first: Values = field(default_factory=dict)
     second: Values = field(default_factory=dict)
     num_steps: int = 0
-    layer: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
 
     def __post_init__(self) -> None:
         for name, value in self.values.items():
             self.first.setdefault(name, torch.zeros_like(value))
             self.second.setdefault(name, torch.zeros_like(value))
-        if len(self.layer) != len(self.trajectory):
-            self.layer = torch.zeros_like(self.trajectory)
 
     def __len__(self) -> int:
         return len(self.trajectory)
@@ -57,18 +54,16 @@ class Parameters:
             return {k: v.clone() for k, v in d.items()}
 
         return Parameters(
-            clone(self.values), self.trajectory.clone(), clone(self.first), clone(self.second), self.num_steps,
-            self.layer.clone(),
-        )  # fmt: skip
+            clone(self.values), self.trajectory.clone(), clone(self.first), clone(self.second), self.num_steps
+        )
 
-    def append(self, values: Values, trajectory: Tensor, layer: int = 0) -> None:
-        """Adds Gaussians with cold moments to a layer."""
+    def append(self, values: Values, trajectory: Tensor) -> None:
+        """Adds Gaussians with cold moments."""
         for name, value in values.items():
             self.values[name] = torch.cat([self.values[name], value])
             self.first[name] = torch.cat([self.first[name], torch.zeros_like(value)])
             self.second[name] = torch.cat([self.second[name], torch.zeros_like(value)])
         self.trajectory = torch.cat([self.trajectory, trajectory])
-        self.layer = torch.cat([self.layer, torch.full_like(trajectory, layer)])
 
     def keep(self, mask: Tensor) -> None:
         """Drops the Gaussians outside a bool mask [N]."""
@@ -77,7 +72,6 @@ class Parameters:
             self.first[name] = self.first[name][mask]
             self.second[name] = self.second[name][mask]
         self.trajectory = self.trajectory[mask]
-        self.layer = self.layer[mask]
 
     def adam(self, gradients: Values, rates: dict[str, float]) -> None:
         """One Adam step (Kingma and Ba, 2015) with a rate per attribute."""

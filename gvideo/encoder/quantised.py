@@ -77,10 +77,9 @@ def _floor_log2_sixteenths(n: int) -> int:
 
 @torch.no_grad()
 def quantise(
-    p: Parameters, rules: steps.StepRules, g: Geometry, precision_bias: float | Tensor, permanent_at: float
+    p: Parameters, rules: steps.StepRules, g: Geometry, precision_bias: float, permanent_at: float
 ) -> Quantised:
-    """Quantises everything. precision_bias: octaves added to an amplitude before it chooses its class, one
-    for all or f32 [N].
+    """Quantises everything. precision_bias: octaves added to an amplitude before it chooses its class.
     permanent_at: lives longer than this many segments become permanent."""
     v = p.values
     device = v["mean"].device

@@ -23,6 +23,8 @@ from gvideo.errors import OptionError
 _LOG_BITS_PER_PIXEL = -11.4
 #: The whole counts as met this close to its rate; corrections aim closer, as codebooks and priors still take a little.
 TOLERANCE, _AIM = 0.03, 0.012
+#: A segment this far from its plan, eighths of an octave, is fitted again even where the rate is met: half a decibel.
+_UNEVEN = 3
 #: Probes further than this from what is planned, eighths of an octave, are made once more.
 _FAR_PROBE, _MAX_PROBES = 10, 3
 #: Rounds of corrections at most.
@@ -105,9 +107,10 @@ class RateSearch:
             miss = self._miss(chosen)
             if self._holds(chosen) and abs(miss) < best_miss:
                 best, best_miss = chosen, abs(miss)
-            if best_miss <= TOLERANCE:
-                break
             again = self._corrections(wanted, chosen)
+            uneven = any(abs(d - chosen[k]) > _UNEVEN for k, d in again.items())
+            if best_miss <= TOLERANCE and not uneven:
+                break
             if again:
                 self._round(again.get, False, "pass 2, corrections")
             elif miss < 0 and all(d >= MAX_DISTORTION for d in chosen):
@@ -146,17 +149,18 @@ class RateSearch:
         return [min(s.measured, key=lambda d: (abs(d - w), d)) for s, w in zip(self._segments, wanted, strict=True)]
 
     def _corrections(self, wanted: list[int], chosen: list[int]) -> dict[int, int]:
-        """Segments to fit again: those that a missed buffer concerns, then by how much they bring, as few as do."""
+        """Segments to fit again: those whose quality would stand out, then by how much they bring, as few as do."""
         table = curves(self._segments)
         change = {
             k: float(table[k, w] - table[k, c]) for k, (w, c) in enumerate(zip(wanted, chosen, strict=True)) if w != c
         }
         bits, again = self._bits(chosen), {}
         t, seconds = self._target, sum(s.duration_s for s in self._segments)
-        for k in sorted(change, key=lambda k: (-abs(change[k]), k)):
+        for k in sorted(change, key=lambda k: (abs(wanted[k] - chosen[k]) <= _UNEVEN, -abs(change[k]), k)):
             off = 0.0 if t.bitrate is None else (sum(bits) + self._overhead) / (t.bitrate * seconds) - 1
-            if abs(off) <= _AIM and self._holds(chosen, bits):
-                break
+            near = abs(wanted[k] - chosen[k]) <= _UNEVEN
+            if near and abs(off) <= _AIM and self._holds(chosen, bits):
+                continue
             bits[k] += change[k]
             again[k] = wanted[k]
         return again

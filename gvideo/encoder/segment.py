@@ -13,11 +13,9 @@ from gvideo.bitstream import units
 from gvideo.bitstream.headers import SegmentHeader
 from gvideo.decoder.render import SegmentRenderer, frame_times
 from gvideo.encoder import pack, trajectories
-from gvideo.encoder.fit import SegmentFit
 from gvideo.encoder.flow import Flow
 from gvideo.encoder.layers import fit_layers
 from gvideo.encoder.objective import Target
-from gvideo.encoder.prefixes import Prefixes
 from gvideo.encoder.quantised import Geometry
 from gvideo.encoder.settings import EncodeSettings
 from gvideo.entropy.segment import encode_segment as encode_symbols
@@ -33,7 +31,6 @@ ENCODER_VERSION = 2
 CELL_BITS = 2
 #: Frames rendered in one call when the result is measured.
 _BATCH = 16
-FL = {}
 
 Report = Callable[[float], None]
 
@@ -62,16 +59,20 @@ class SegmentJob:
 
 @dataclass(frozen=True, slots=True)
 class SegmentResult:
-    """Payloads (base, then layers), frames, ticks, and the summed squared error of 8-bit-scaled luma codes, of the
-    whole and of every prefix of layers. losses: SegmentFit.losses."""
+    """Payloads (base, then layers), frames, ticks, and the summed squared error of 8-bit-scaled luma codes for every
+    prefix of layers. losses: SegmentFit.losses."""
 
     payloads: tuple[bytes, ...]
     num_frames: int
     duration: int
-    luma_error: float
+    luma_errors: tuple[float, ...]
     num_gaussians: int
     losses: tuple[float, ...]
-    prefix_errors: tuple[float, ...] = ()
+
+    @property
+    def luma_error(self) -> float:
+        """That of the whole."""
+        return self.luma_errors[-1]
 
     def units(self) -> tuple[bytes, ...]:
         """The units of the stream, one a layer."""
@@ -98,19 +99,13 @@ def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResu
     planes -= colour[:, None, None].astype(np.float32)
     target = Target(planes, basis, times.astype(np.float32))
     theta = trajectories.fit_trajectories(flow, basis, settings.fit.num_trajectories, settings.seed)
-    prefixes = Prefixes(settings.layers)
     rules = job.rules
     geometry = Geometry(fmt.width, fmt.height, torch.from_numpy(times).float(), CELL_BITS)
-    if prefixes.num_layers > 1:
-        fit, quantised = fit_layers(target, flow, theta, settings.fit, settings.seed, prefixes, rules, geometry, **FL)
-    else:
-        fit = SegmentFit(target, flow, theta, settings.fit, settings.seed)
-        fit.grow(rules, _stage(report, 0.0, 0.5))
-        quantised = fit.train(rules, geometry, _stage(report, 0.5, 1.0))
-    p = fit.parameters
+    fitted = fit_layers(target, flow, theta, settings.fit, settings.seed, settings.layers, rules, geometry, report)
     symbols = pack.pack(
-        quantised, p.trajectory.numpy(), base, fmt.width, fmt.height, CELL_BITS, p.layer.numpy(), prefixes.num_layers
-    )
+        fitted.quantised, fitted.trajectory.numpy(), base, fmt.width, fmt.height, CELL_BITS, fitted.layer.numpy(),
+        settings.layers,
+    )  # fmt: skip
     header = SegmentHeader(
         num_frames, rules.distortion, symbols.num_control, symbols.num_trajectories, CELL_BITS,
         len(symbols.layer_ends), base, symbols.margins,
@@ -122,15 +117,7 @@ def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResu
         part = replace(symbols, table=symbols.table[:end], residual=symbols.residual[:end])
         errors.append(_luma_error(SegmentRenderer(part, rules, fmt.width, fmt.height, ticks), job.frames, fmt))
     duration = int(ticks[-1] - ticks[0])
-    return SegmentResult(
-        tuple(payloads), num_frames, duration, errors[-1], len(symbols.table), tuple(fit.losses), tuple(errors)
-    )
-
-
-def _stage(report: Report | None, low: float, high: float) -> Report | None:
-    if report is None:
-        return None
-    return lambda share: report(low + (high - low) * share)
+    return SegmentResult(tuple(payloads), num_frames, duration, tuple(errors), len(symbols.table), fitted.losses)
 
 
 def _base(planes: Float32) -> tuple[tuple[int, int, int], np.ndarray]:

@@ -29,6 +29,8 @@ FASTEST = "fast"
 #: `--crf` to distortion (eighths of an octave of 1/D), set so that the mean Y-PSNR equals x264's at the same number.
 CRF_ANCHOR, CRF_DISTORTION, CRF_SLOPE = 34.0, 92.0, 4.5
 MAX_CRF = 63.0
+#: What applies where nothing is asked for.
+DEFAULT_CRF = 34.0
 #: As many layers as the syntax has.
 MAX_LAYERS = 8
 
@@ -38,7 +40,7 @@ class EncodeSettings:
     """Everything that decides a stream's bytes, given its frames. segment_seconds: longest segment. layers: of every
     segment, each prefix of them a picture."""
 
-    crf: float = 34.0
+    crf: float = DEFAULT_CRF
     preset: str = "medium"
     segment_seconds: float = 2.0
     seed: int = 0
