@@ -78,14 +78,13 @@ def as_json(stream: Stream, found: Survey) -> dict[str, Any]:
 
 def _segment_json(s: SegmentSurvey) -> dict[str, Any]:
     layers = [
-        {"num_bytes": size, "num_gaussians": count}
-        for size, count in zip(s.layer_bytes, s.layer_gaussians, strict=True)
+        {"num_bytes": size, "num_gaussians": count, "distortion": distortion}
+        for size, count, distortion in zip(s.layer_bytes, s.layer_gaussians, s.distortions, strict=False)
     ]
     return asdict(s.place) | {
         "num_gaussians": s.num_gaussians,
         "num_trajectories": s.num_trajectories,
         "num_control_points": s.num_control_points,
-        "distortion": s.distortion,
         "layers": layers,
         "coded_bits": float(s.cost.sum()),
     }

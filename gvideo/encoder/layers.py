@@ -4,12 +4,10 @@
        └──── less its picture ──► fit at D_1 ─► layer 1 ──┐
                                      └── less its picture ──► …  fit at D_{L-1} = D, the segment's own
 
-Every stage is a fit like that of a segment without layers, at a distortion coarser than the next one's, so that layer 0
-is what a stream of that rate alone would hold. What a stage has fitted stays as it is: training all layers together,
-with weights for the errors of the prefixes, cost prefixes and whole more than it gave (docs/techniques.md).
-
-There is one distortion in the syntax, that of the whole: the amplitudes of lower layers are written in its steps, as
-multiples of about sqrt(D_k / D). All other steps follow from precision classes, which hold for each layer's own.
+Every stage is a fit like that of a segment without layers, quantised by a distortion of its own that the segment's
+header holds, and coarser than the next one's: layer 0 is what a stream of that rate alone would hold. What a stage has
+fitted stays as it is. Training all layers together, with weights for the errors of the prefixes, cost the prefixes or
+the whole more than it gave (docs/techniques.md).
 """
 
 from __future__ import annotations
@@ -31,20 +29,21 @@ from gvideo.types import Float64
 
 Report = Callable[[float], None]
 
-#: Eighths of an octave of D between two layers, of up to as many layers: amplitudes double, or with more layers grow by
-#: half that, from one layer to the next.
-_FAR, _NEAR, _MAX_FAR = 16, 8, 4
+#: Eighths of an octave of D from the first layer to the last, and between two layers at most.
+_SPAN, _STEP = 48, 16
 #: Fields of Quantised that belong to the trajectories, not to Gaussians.
 _SHARED = ("theta", "control")
 
 
 @dataclass(frozen=True)
 class Layered:
-    """A fitted segment: the set as decoded, i64 [N] trajectory and layer of each Gaussian, and SegmentFit.losses."""
+    """A fitted segment: the set as decoded, i64 [N] trajectory and layer of each Gaussian, distortions of the layers,
+    and SegmentFit.losses of the last."""
 
     quantised: Quantised
     trajectory: Tensor
     layer: Tensor
+    distortions: tuple[int, ...]
     losses: tuple[float, ...]
 
 
@@ -65,12 +64,13 @@ def fit_layers(
     trajectory: list[Tensor] = []
     rest = target
     losses: tuple[float, ...] = ()
-    for layer, distortion in enumerate(layer_distortions(rules.distortion, num_layers)):
+    distortions = tuple(layer_distortions(rules.distortion, num_layers))
+    for layer, distortion in enumerate(distortions):
         own = rules.with_distortion(distortion)
         fit = SegmentFit(rest, flow, theta, settings, seed + layer)
         fit.train_trajectories = layer == 0
         fit.grow(own, _share(report, 2 * layer, 2 * num_layers))
-        part = in_steps_of(fit.train(own, geometry, _share(report, 2 * layer + 1, 2 * num_layers)), own, rules)
+        part = fit.train(own, geometry, _share(report, 2 * layer + 1, 2 * num_layers))
         parts.append(part)
         trajectory.append(fit.parameters.trajectory)
         losses = tuple(fit.losses)
@@ -79,20 +79,13 @@ def fit_layers(
             rest = replace(rest, frames=rest.frames - picture)
             theta = part.theta.double().numpy()
     layers = torch.cat([torch.full_like(t, k) for k, t in enumerate(trajectory)])
-    return Layered(joined(parts), torch.cat(trajectory), layers, losses)
+    return Layered(joined(parts), torch.cat(trajectory), layers, distortions, losses)
 
 
 def layer_distortions(distortion: int, num_layers: int) -> list[int]:
-    """The distortion (as in headers) of every layer's fit; the last is the segment's own."""
-    step = _FAR if num_layers <= _MAX_FAR else _NEAR
-    return [max(distortion - step * (num_layers - 1 - k), 0) for k in range(num_layers)]
-
-
-def in_steps_of(q: Quantised, own: StepRules, rules: StepRules) -> Quantised:
-    """A set quantised under `own` with its amplitudes in the finer steps of `rules`."""
-    multiple = 2.0 ** ((rules.distortion - own.distortion) / 16)
-    step, levels = q.amplitude_step / multiple, (q.levels * multiple).round()
-    return replace(q, levels=levels, amplitude_step=step, ratio=q.ratio * multiple, amplitude=levels * step)
+    """The distortion (as in headers) of every layer; the last is the one asked for."""
+    step = min(_STEP, _SPAN / max(num_layers - 1, 1))
+    return [max(round(distortion - step * (num_layers - 1 - k)), 0) for k in range(num_layers)]
 
 
 def joined(parts: Sequence[Quantised]) -> Quantised:

@@ -37,7 +37,7 @@ Report = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class SegmentJob:
-    """Frames (integers, as the source has them) and what to do with them. rules: with the segment's distortion."""
+    """Frames (integers, as the source has them) and what to do with them. rules: with the distortion of the whole."""
 
     frames: tuple[CodeFrame, ...]
     format: VideoFormat
@@ -102,20 +102,21 @@ def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResu
     rules = job.rules
     geometry = Geometry(fmt.width, fmt.height, torch.from_numpy(times).float(), CELL_BITS)
     fitted = fit_layers(target, flow, theta, settings.fit, settings.seed, settings.layers, rules, geometry, report)
+    base_rules = rules.with_distortion(fitted.distortions[0])
     symbols = pack.pack(
         fitted.quantised, fitted.trajectory.numpy(), base, fmt.width, fmt.height, CELL_BITS, fitted.layer.numpy(),
-        settings.layers,
+        fitted.distortions[1:],
     )  # fmt: skip
     header = SegmentHeader(
-        num_frames, rules.distortion, symbols.num_control, symbols.num_trajectories, CELL_BITS,
+        num_frames, base_rules.distortion, symbols.num_control, symbols.num_trajectories, CELL_BITS,
         len(symbols.layer_ends), base, symbols.margins,
-        () if all(d == job.frame_duration for d in durations) else durations,
+        () if all(d == job.frame_duration for d in durations) else durations, 0, symbols.distortions,
     )  # fmt: skip
-    payloads = encode_symbols(symbols, header, SequenceState(rules), fmt.width, fmt.height)
+    payloads = encode_symbols(symbols, header, SequenceState(base_rules), fmt.width, fmt.height)
     errors = []
     for end in symbols.layer_ends:
         part = replace(symbols, table=symbols.table[:end], residual=symbols.residual[:end])
-        errors.append(_luma_error(SegmentRenderer(part, rules, fmt.width, fmt.height, ticks), job.frames, fmt))
+        errors.append(_luma_error(SegmentRenderer(part, base_rules, fmt.width, fmt.height, ticks), job.frames, fmt))
     duration = int(ticks[-1] - ticks[0])
     return SegmentResult(tuple(payloads), num_frames, duration, tuple(errors), len(symbols.table), fitted.losses)
 
