@@ -13,6 +13,7 @@ the whole more than it gave (docs/techniques.md).
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -29,8 +30,11 @@ from gvideo.types import Float64
 
 Report = Callable[[float], None]
 
-#: Eighths of an octave of D from the first layer to the last, and between two layers at most.
-_SPAN, _STEP = 48, 16
+#: Octaves between two layers of the D that their bits are weighed with.
+_STEP = 1
+#: All layers but the last are quantised by a D this many times smaller than the one that their bits are weighed with:
+#: it costs their prefix nothing that can be measured, and what it leaves for the next layer is less like noise.
+_FINER = 2
 #: Fields of Quantised that belong to the trajectories, not to Gaussians.
 _SHARED = ("theta", "control")
 
@@ -66,15 +70,15 @@ def fit_layers(
     losses: tuple[float, ...] = ()
     distortions = tuple(layer_distortions(rules.distortion, num_layers))
     for layer, distortion in enumerate(distortions):
-        own = rules.with_distortion(distortion)
-        fit = SegmentFit(rest, flow, theta, settings, seed + layer)
+        own, last = rules.with_distortion(distortion), layer == num_layers - 1
+        fit = SegmentFit(rest, flow, theta, settings if last else _finer(settings), seed + layer)
         fit.train_trajectories = layer == 0
         fit.grow(own, _share(report, 2 * layer, 2 * num_layers))
         part = fit.train(own, geometry, _share(report, 2 * layer + 1, 2 * num_layers))
         parts.append(part)
         trajectory.append(fit.parameters.trajectory)
         losses = tuple(fit.losses)
-        if layer < num_layers - 1:
+        if not last:
             picture = objective.render(values_of(part), fit.parameters.trajectory, target)
             rest = replace(rest, frames=rest.frames - picture)
             theta = part.theta.double().numpy()
@@ -84,8 +88,13 @@ def fit_layers(
 
 def layer_distortions(distortion: int, num_layers: int) -> list[int]:
     """The distortion (as in headers) of every layer; the last is the one asked for."""
-    step = min(_STEP, _SPAN / max(num_layers - 1, 1))
-    return [max(round(distortion - step * (num_layers - 1 - k)), 0) for k in range(num_layers)]
+    octaves = [_STEP * (num_layers - 1 - k) - math.log2(_FINER) for k in range(num_layers - 1)]
+    return [*(max(round(distortion - 8 * o), 0) for o in octaves), distortion]
+
+
+def _finer(settings: FitSettings) -> FitSettings:
+    """Bits and growth weighed as by a D that is _FINER times that of the quantiser."""
+    return replace(settings, lagrangian=_FINER * settings.lagrangian, growth_gain=_FINER * settings.growth_gain)
 
 
 def joined(parts: Sequence[Quantised]) -> Quantised:

@@ -1,4 +1,4 @@
-"""Rates through the whole encoder, on a clip with a cut and a still passage: it is the length of the file that counts."""
+"""Rates through the whole encoder, on a clip with a cut and a still passage: what counts is the length of the file."""
 
 from __future__ import annotations
 
