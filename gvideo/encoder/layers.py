@@ -34,7 +34,7 @@ Report = Callable[[float], None]
 _STEP = 1
 #: All layers but the last are quantised by a D this many times smaller than the one that their bits are weighed with:
 #: it costs their prefix nothing that can be measured, and what it leaves for the next layer is less like noise.
-_FINER = 2
+_FINER = 4
 #: Fields of Quantised that belong to the trajectories, not to Gaussians.
 _SHARED = ("theta", "control")
 
@@ -89,7 +89,7 @@ def fit_layers(
 def layer_distortions(distortion: int, num_layers: int) -> list[int]:
     """The distortion (as in headers) of every layer; the last is the one asked for."""
     octaves = [_STEP * (num_layers - 1 - k) - math.log2(_FINER) for k in range(num_layers - 1)]
-    return [*(max(round(distortion - 8 * o), 0) for o in octaves), distortion]
+    return [*(min(max(round(distortion - 8 * o), 0), 255) for o in octaves), distortion]
 
 
 def _finer(settings: FitSettings) -> FitSettings:

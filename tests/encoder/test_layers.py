@@ -69,9 +69,10 @@ def test_the_base_is_as_good_as_a_stream_of_its_rate(layered, clip, tmp_path):
 
 def test_distortions_of_layers():
     assert layer_distortions(100, 1) == [100]
-    assert layer_distortions(100, 4) == [84, 92, 100, 100]
-    assert layer_distortions(100, 8) == [52, 60, 68, 76, 84, 92, 100, 100]
-    assert layer_distortions(10, 4) == [0, 2, 10, 10]
+    assert layer_distortions(100, 4) == [92, 100, 108, 100]
+    assert layer_distortions(100, 8) == [60, 68, 76, 84, 92, 100, 108, 100]
+    assert layer_distortions(0, 4) == [0, 0, 8, 0]
+    assert layer_distortions(255, 2) == [255, 255]
 
 
 def test_plain_content_has_layers_without_gaussians(tmp_path, synthetic):
