@@ -27,7 +27,7 @@ from gvideo.evaluate.bd import bd_rate
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "bunny_180p25.mp4"
 #: The curve without layers reaches further down: short prefixes are compared with it.
-PLAIN_CRF = (27.0, 30.0, 33.0, 36.0, 39.0, 42.0, 45.0, 48.0)
+PLAIN_CRF = (26.0, 30.0, 34.0, 38.0, 42.0, 46.0)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=48)
     parser.add_argument("--presets", default="fast")
     parser.add_argument("--layers", default="4")
-    parser.add_argument("--crf", default="31,34,37,40")
+    parser.add_argument("--crf", default="32,35,38")
     args = parser.parse_args()
     points: list[Point] = []
     for clip in args.clips.split(","):
