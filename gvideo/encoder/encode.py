@@ -23,7 +23,7 @@ from gvideo.encoder.pool import encode_all
 from gvideo.encoder.rate import RateTarget
 from gvideo.encoder.recode import even_choice, recode, reduce_segments
 from gvideo.encoder.scenes import segmenter_of
-from gvideo.encoder.search import RateSearch, Size, first_guess
+from gvideo.encoder.search import TOLERANCE, RateSearch, Size, first_guess
 from gvideo.encoder.segment import SegmentJob, SegmentResult
 from gvideo.encoder.settings import DEFAULT_CRF, FASTEST, EncodeSettings
 from gvideo.encoder.spool import Spool
@@ -37,6 +37,8 @@ MIN_INDEXED_SEGMENTS = 4
 #: Codebooks and corrected start states are trained for streams of at least so many segments; with two there was nothing
 #: to win on any clip, and training takes seconds.
 MIN_SHARING_SEGMENTS = 3
+#: Searches at most that follow what codebooks and start states take from the file.
+MAX_ADJUSTMENTS = 3
 #: Cores that share one segment at most; more threads than frames in a step have nothing to do.
 _MAX_THREADS = 4
 
@@ -168,6 +170,7 @@ class _Run:
         self.finished: set[str] = set()
         self.passing = Pass()
         self.made: dict[tuple[int, int], str] = {}
+        self.search: RateSearch | None = None
 
     def run(self) -> EncodeReport:
         """Encodes everything and puts the stream together."""
@@ -175,6 +178,16 @@ class _Run:
         if not keys:
             raise OptionError(f"{self.video.path}: no frame of it is in the range asked for")
         header, written = self._shared(keys)
+        for _ in range(MAX_ADJUSTMENTS if self.search is not None else 0):
+            # what segments share has made the file smaller than the search knew
+            assert self.search is not None
+            miss = self.search.miss_of(8 * self._file_size(header, written))
+            if abs(miss) <= TOLERANCE:
+                break
+            before, keys = keys, [self.made[n, d] for n, d in enumerate(self.search.moved(1 / (1 + miss)))]
+            if keys == before:
+                break
+            header, written = self._shared(keys)
         size = self._write(header, written)
         report = self._report(size, keys, written)
         self.spool.remove()
@@ -189,7 +202,8 @@ class _Run:
             fmt = self.video.format
             distortion = first_guess(self.rate.bitrate / float(self.video.average_rate or 25) / fmt.width / fmt.height)
         probing = self.settings.preset != FASTEST
-        return RateSearch(self._encode, self.rate, distortion, self._overhead_bits, probing).run()
+        self.search = RateSearch(self._encode, self.rate, distortion, self._overhead_bits, probing)
+        return self.search.run()
 
     def _encode(self, wish: Callable[[int], int | None], fast: bool, stage: str) -> dict[int, Size]:
         """A pass over the source. wish: a segment's distortion, or None to leave it out. fast: by the fastest preset,
@@ -255,7 +269,14 @@ class _Run:
             saved += _size(result) - _size(coded)
             shared.append(key + ".shared")
             self.spool.store(shared[-1], coded)
-        return (header, shared) if saved > 0 else (plain, keys)
+        return (header, shared) if saved > 0 and self._held(header, shared) else (plain, keys)
+
+    def _held(self, header: SequenceHeader, keys: list[str]) -> bool:
+        """Whether results coded anew still keep the buffer: their sum is smaller, one of them need not be."""
+        if self.search is None:
+            return True
+        bits = [8.0 * _size(self._stored(key)) for key in keys]
+        return self.search.holds(bits, 8.0 * len(self._front(header, keys)))
 
     def _segments(self) -> Iterator[list[CodeFrame]]:
         if self.segment_frames is not None:
@@ -290,17 +311,23 @@ class _Run:
         index = 8 + 6 * num_segments if num_segments >= MIN_INDEXED_SEGMENTS else 0
         return 8.0 * (len(units.SIGNATURE) + len(units.format_unit(units.SEQUENCE, header)) + index)
 
-    def _write(self, header: SequenceHeader, keys: list[str]) -> int:
+    def _front(self, header: SequenceHeader, keys: list[str]) -> bytes:
+        """What stands in front of the segments."""
         results = (self._stored(key) for key in keys)
         entries = [IndexEntry(_size(r), r.num_frames, r.duration, 0) for r in results]
+        front = units.SIGNATURE + units.format_unit(units.SEQUENCE, headers.format_sequence(header))
+        if len(entries) >= MIN_INDEXED_SEGMENTS:
+            front += units.format_unit(units.INDEX, headers.format_index(headers.Index(tuple(entries))))
+        return front
+
+    def _file_size(self, header: SequenceHeader, keys: list[str]) -> int:
+        return len(self._front(header, keys)) + sum(_size(self._stored(key)) for key in keys)
+
+    def _write(self, header: SequenceHeader, keys: list[str]) -> int:
         partial = self.target.with_name(self.target.name + ".partial")
         try:
             with partial.open("wb") as out:
-                out.write(units.SIGNATURE)
-                out.write(units.format_unit(units.SEQUENCE, headers.format_sequence(header)))
-                if len(entries) >= MIN_INDEXED_SEGMENTS:
-                    index = headers.format_index(headers.Index(tuple(entries)))
-                    out.write(units.format_unit(units.INDEX, index))
+                out.write(self._front(header, keys))
                 for key in keys:
                     for unit in self._stored(key).units():
                         out.write(unit)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gvideo.encoder.buffer import first_miss
 from gvideo.encoder.rate import MAX_DISTORTION, SLOPE, RateTarget, SegmentRate, curves, plan
@@ -55,6 +55,7 @@ class RateSearch:
         self._encode, self._target, self._start, self._probing = encode, target, start, probing
         self._overhead_of = overhead_bits
         self._segments: list[SegmentRate] = []
+        self._scale = 1.0  # of the rate aimed at over the one asked for
 
     def run(self) -> list[int]:
         """The distortion of every segment, each of them fitted. Raises OptionError where the target is out of reach."""
@@ -73,6 +74,29 @@ class RateSearch:
             if rest:
                 self._round(rest.get, False, "pass 2")
         return self._correct()
+
+    def moved(self, factor: float) -> list[int]:
+        """The distortions for that times the bits, after `run`."""
+        target = self._target
+        assert target.bitrate is not None
+        self._target = replace(target, bitrate=target.bitrate * factor)
+        self._scale *= factor
+        return self._correct()
+
+    def miss_of(self, num_bits: float) -> float:
+        """How far above (or below) the rate asked for a whole stream of so many bits is, as a share; 0 without one."""
+        if self._target.bitrate is None:
+            return 0.0
+        seconds = sum(s.duration_s for s in self._segments)
+        return num_bits * self._scale / (self._target.bitrate * seconds) - 1
+
+    def holds(self, bits: list[float], overhead_bits: float) -> bool:
+        """Whether segments of such sizes keep the buffer, with what stands in front of them."""
+        t = self._target
+        if t.maxrate is None or t.bufsize is None:
+            return True
+        durations = [s.duration_s for s in self._segments]
+        return first_miss([bits[0] + overhead_bits, *bits[1:]], durations, t.maxrate, t.bufsize) is None
 
     def _round(self, wish: Callable[[int], int | None], probing: bool, stage: str) -> None:
         for number, size in sorted(self._encode(wish, probing, stage).items()):
@@ -137,12 +161,7 @@ class RateSearch:
 
     def _holds(self, distortions: list[int], bits: list[float] | None = None) -> bool:
         """Whether a choice keeps the buffer."""
-        t = self._target
-        if t.maxrate is None or t.bufsize is None:
-            return True
-        bits = self._bits(distortions) if bits is None else bits
-        durations = [s.duration_s for s in self._segments]
-        return first_miss([bits[0] + self._overhead, *bits[1:]], durations, t.maxrate, t.bufsize) is None
+        return self.holds(self._bits(distortions) if bits is None else bits, self._overhead)
 
     def _nearest(self, wanted: list[int]) -> list[int]:
         """What was measured nearest to what is wanted; the smaller of two alike."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from packaged import sized_segment
 
 from gvideo import encode
 from gvideo.cli import main
@@ -23,7 +24,14 @@ from gvideo.types import VideoFormat
 SIZE, RATE = (48, 32), 25
 #: Frames of a segment; the clip has four: moving, still, and two behind a cut.
 LENGTH = 8
-OPTIONS = {"preset": "fast", "segment_seconds": LENGTH / RATE, "workers": 1}
+OPTIONS = {"preset": "medium", "segment_seconds": LENGTH / RATE, "workers": 1}
+
+
+@pytest.fixture
+def quick_fits(monkeypatch) -> None:
+    """Fits that take no time, of sizes that follow the content."""
+    monkeypatch.setattr("gvideo.encoder.pool.encode_segment", sized_segment)
+    monkeypatch.setattr("gvideo.encoder.live.encode_segment", sized_segment)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +61,7 @@ def segments_of(path: Path) -> tuple[list[float], list[float], list[int]]:
 
 
 @pytest.mark.parametrize("maxrate", [None, 36e3])
-def test_the_files_length_is_the_rate(clip, tmp_path, maxrate):
+def test_the_files_length_is_the_rate(quick_fits, clip, tmp_path, maxrate):
     bitrate, out = 30e3, tmp_path / "out.gsv"
     stages: list[str] = []
 
@@ -74,23 +82,23 @@ def test_the_files_length_is_the_rate(clip, tmp_path, maxrate):
     assert os.listdir(tmp_path) == ["out.gsv"]
 
 
-def test_an_interrupted_search_gives_the_same_bytes(clip, tmp_path):
+def test_an_interrupted_search_gives_the_same_bytes(quick_fits, clip, tmp_path):
     whole, out = tmp_path / "whole.gsv", tmp_path / "out.gsv"
-    encode(clip, whole, bitrate=20e3, **OPTIONS, last=2 * LENGTH - 1)
+    encode(clip, whole, bitrate=20e3, **OPTIONS, last=3 * LENGTH - 1)
 
     def stop(p: EncodeProgress) -> None:
         if p.stage.startswith("pass 2") and p.num_bytes:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        encode(clip, out, bitrate=20e3, **OPTIONS, last=2 * LENGTH - 1, progress=stop)
+        encode(clip, out, bitrate=20e3, **OPTIONS, last=3 * LENGTH - 1, progress=stop)
     assert sorted(os.listdir(tmp_path)) == ["out.gsv.resume", "whole.gsv"]
-    report = encode(clip, out, bitrate=20e3, **OPTIONS, last=2 * LENGTH - 1)
+    report = encode(clip, out, bitrate=20e3, **OPTIONS, last=3 * LENGTH - 1)
     assert report.num_resumed >= 3
     assert out.read_bytes() == whole.read_bytes()
 
 
-def test_a_bound_on_constant_quality(clip, tmp_path):
+def test_a_bound_on_constant_quality(quick_fits, clip, tmp_path):
     free, bounded = tmp_path / "free.gsv", tmp_path / "bounded.gsv"
     encode(clip, free, crf=24, **OPTIONS)
     bits, seconds, distortions = segments_of(free)
@@ -103,7 +111,7 @@ def test_a_bound_on_constant_quality(clip, tmp_path):
     assert min(lower) < distortions[0]
 
 
-def test_one_pass(clip):
+def test_one_pass(quick_fits, clip):
     """Four segments are few to learn from: only the buffer is certain."""
     target = RateTarget.of(30e3, 40e3, None, OPTIONS["segment_seconds"])
     assert target is not None
