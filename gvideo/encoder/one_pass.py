@@ -19,7 +19,7 @@ from gvideo.errors import OptionError
 
 #: Segments over which a surplus or a deficit is made up for; how far one may be off its share for it; and how many
 #: shares are remembered, so that a long still passage is not followed by a flood.
-_MAKE_UP, _LEAST, _MOST, _MEMORY = 3.0, 0.4, 4.0, 12.0
+_MAKE_UP, _LEAST, _MOST, _MEMORY = 2.0, 0.4, 4.0, 12.0
 #: A segment above so many times what it should take is fitted again; how often a buffer that is missed allows it.
 _TOO_MUCH, _MAX_FITS = 1.5, 8
 #: Share of the buffer that a segment is planned for at most.

@@ -2,8 +2,8 @@
 
     python tests/bench/rates.py docs/results/0.1.0 [--size WxH] [--preset fast]
 
-The clip is put together from clips of the folder GVIDEO_CLIPS and the sample. Writes rates.tsv: bits of the file (of the
-segments, live) a second, how far from the rate asked for, the lowest fullness of the buffer as a share of its size
+The clip is put together from clips of the folder GVIDEO_CLIPS and the sample. Writes rates.tsv: bits of the file (of
+the segments, live) a second, how far from the rate asked for, the lowest fullness of the buffer as a share of its size
 behind a segment (below 0 the buffer would be missed), fits of segments for each segment, and
 every segment's bits a second and distortion.
 """

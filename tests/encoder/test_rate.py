@@ -167,7 +167,7 @@ def test_a_plan_is_one_distortion_but_for_its_last_step():
 @pytest.mark.parametrize("name", ["even", "cuts between easy and hard scenes", "still passages", "a hundred segments"])
 @pytest.mark.parametrize("maxrate", [None, 60e3])
 def test_one_pass_meets_the_bitrate_and_keeps_the_buffer(name, maxrate):
-    content = Content(CONTENTS[name] * (1 if len(CONTENTS[name]) > 50 else 8), seed=3)
+    content = Content(CONTENTS[name] * (1 if len(CONTENTS[name]) > 50 else 16), seed=3)
     target = RateTarget.of(30e3, maxrate, None, SECONDS)
     assert target is not None
     control, bits, fits = OnePass(target, 352 * 288 * 25, 60), [], 0
