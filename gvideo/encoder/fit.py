@@ -109,6 +109,8 @@ class SegmentFit:
         self.prices = Prices()
         #: Squared error per pixel and frame of every step of training, over that step's frames.
         self.losses: list[float | Tensor] = []
+        #: Whether trajectories are trained; the upper layers of a segment follow those of its base.
+        self.train_trajectories = True
         start = torch.from_numpy(theta.astype(np.float32)).to(self.objective.device)
         self.parameters = empty(target.basis.shape[1], start)
 
@@ -147,7 +149,8 @@ class SegmentFit:
         for step in range(int(steps)):
             falling = 0.5 * (1 + math.cos(math.pi * step / steps)) if last else 1.0
             faster = falling * self.settings.growth_rate
-            rates = {name: rate * faster for name, rate in RATES.items()} | {"theta": THETA_RATE * falling}
+            rates = {name: rate * faster for name, rate in RATES.items()}
+            rates["theta"] = THETA_RATE * falling * self.train_trajectories
             rates["mean"] *= wide
             rates["residual"] *= wide
             self._float_step(rates)
@@ -193,6 +196,12 @@ class SegmentFit:
         p.keep(q.levels.abs().sum(1) > 0)
         return self._quantise(rules, geometry).cpu()
 
+    def left(self, q: Quantised) -> Float32:
+        """Frames less picture f32 [T,3,H,W] of the final set, in the host's memory."""
+        values = {name: value.to(self.objective.device) for name, value in values_of(q).items()}
+        residual = self.objective.residual(values, self.parameters.trajectory)
+        return residual.cpu().numpy() if isinstance(residual, Tensor) else residual
+
     def _measure_prices(self, q: Quantised, rules: StepRules, geometry: Geometry) -> None:
         width, height = self.target.size
         trajectory = self.parameters.trajectory.cpu().numpy()
@@ -233,7 +242,9 @@ class SegmentFit:
             self.prices.chroma * share, self.prices.residual * share,
         )  # fmt: skip
         self.objective.charge_bits(q, p.values["residual"], prices, gradients)
-        p.adam(_by_parameter(gradients, values), {name: value * rate for name, value in TRAIN_RATES.items()}, factor)
+        rates = {name: value * rate for name, value in TRAIN_RATES.items()}
+        rates["theta"] *= self.train_trajectories
+        p.adam(_by_parameter(gradients, values), rates, factor)
         _confine(p)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,15 +13,19 @@ if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"  # before triton is imported for the first time
 pytest.importorskip("triton")
 
-from gvideo.encoder import grow, pack, trajectories
+from gvideo import VideoDecoder, encode
+from gvideo.encoder import grow, pack, settings, trajectories
 from gvideo.encoder.cuda_grow import CudaGrowth
 from gvideo.encoder.cuda_objective import CudaObjective
 from gvideo.encoder.fit import FitSettings, SegmentFit
 from gvideo.encoder.flow import Flow
 from gvideo.encoder.objective import CpuObjective, Target
 from gvideo.encoder.quantised import Geometry, quantise, unquantised
+from gvideo.errors import OptionError
+from gvideo.media import open_sink
 from gvideo.model import motion
 from gvideo.model.steps import StepRules
+from gvideo.types import VideoFormat
 
 WIDTH, HEIGHT, FRAMES, CONTROL = 40, 30, 5, 3
 
@@ -144,11 +149,11 @@ def test_half_the_places_are_drawn_by_their_energy(clip):
 def test_a_whole_fit_lowers_the_error_as_on_the_cpu(clip):
     target, flow = clip
     theta = trajectories.fit_trajectories(flow, target.basis, 3, 0)
-    settings = FitSettings(max_rounds=2, round_steps=3, last_round=1, train_steps=3, frames_per_step=1)
+    short = FitSettings(max_rounds=2, round_steps=3, last_round=1, train_steps=3, frames_per_step=1)
     geometry = Geometry(WIDTH, HEIGHT, torch.arange(FRAMES).float(), 2)
     energies = []
     for device in ("cpu", "cuda"):
-        fit = SegmentFit(target, flow, theta, settings, 0, device)
+        fit = SegmentFit(target, flow, theta, short, 0, device)
         fit.effort = 1.0
         fit.grow(StepRules(70))
         q = fit.train(StepRules(70), geometry)
@@ -160,3 +165,22 @@ def test_a_whole_fit_lowers_the_error_as_on_the_cpu(clip):
     start = CpuObjective(target).energy(target.frames)
     assert energies[0] < 0.8 * start
     assert energies[1] < 1.5 * energies[0]
+
+
+def test_a_file_is_encoded_on_the_device_in_layers_too(tmp_path, monkeypatch):
+    """The whole way of `gvideo encode --device cuda`, with a fit that is too short to be good."""
+    tiny = FitSettings(max_rounds=2, round_steps=1, last_round=1, train_steps=1, frames_per_step=1)
+    monkeypatch.setitem(settings.PRESETS, "fast", tiny)
+    source, out = tmp_path / "clip.mkv", tmp_path / "clip.gsv"
+    planes = np.zeros((3, 16, 16), np.float32)
+    with open_sink(source, VideoFormat(16, 16, timescale=25), frame_rate=Fraction(25)) as sink:
+        for k in range(3):
+            planes[0] = np.linspace(0.1, 0.8, 16 + k)[k:]
+            sink.write(planes, k, 1)
+    report = encode(source, out, preset="fast", device="cuda", workers=1, layers=2)
+    decoder = VideoDecoder(out)
+    assert len(decoder) == report.num_frames == 3
+    assert decoder.planes_at([0, 2]).shape == (2, 3, 16, 16)
+    decoder.close()
+    with pytest.raises(OptionError, match="--device tpu: auto, cpu, cuda wanted"):
+        encode(source, out, device="tpu")
