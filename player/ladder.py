@@ -7,7 +7,7 @@ import numpy as np
 from gvideo.errors import MediaError, OptionError
 from player.fetch import Fetcher
 from player.record import Track
-from player.simulate import Ladder
+from player.plan import Ladder
 from player.stream import read_presentation
 
 

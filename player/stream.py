@@ -59,9 +59,12 @@ def open_stream(source: str | os.PathLike[str], *, fetcher: Fetcher | None = Non
         raise type(error)(text if text.startswith(f"{name}: ") else f"{name}: {text}") from error
 
 
-def read_presentation(name: str, fetcher: Fetcher) -> tuple[Presentation, str]:
-    """The record of a source and a digest of it, under which fetched segments may be kept."""
-    found = _read(_manifest_of(name, fetcher), fetcher)
+def read_presentation(
+    name: str, fetcher: Fetcher, *, kinds: tuple[str, ...] = ("video",)
+) -> tuple[Presentation, str]:
+    """The record of a source, tracks of the kinds that are asked for, and a digest of it, under which fetched segments
+    may be kept."""
+    found = _read(_manifest_of(name, fetcher), fetcher, kinds)
     return found, hashlib.sha256(repr(found).encode()).hexdigest()
 
 
@@ -85,13 +88,13 @@ def _manifest_of(name: str, fetcher: Fetcher) -> str:
     raise MediaError(f"{name}: is a folder without {' or '.join(_MANIFESTS)}; gvideo package makes one")
 
 
-def _read(url: str, fetcher: Fetcher) -> Presentation:
+def _read(url: str, fetcher: Fetcher, kinds: tuple[str, ...]) -> Presentation:
     path = url.partition("?")[0].lower()
     try:
         if path.endswith(".m3u8"):
-            return read_hls(url, fetcher, codec=CODEC)
+            return read_hls(url, fetcher, kinds=kinds, codec=CODEC)
         if path.endswith(".mpd"):
-            return read_dash(url, fetcher, codec=CODEC)
+            return read_dash(url, fetcher, kinds=kinds, codec=CODEC)
         if path.endswith((".mp4", ".m4v", ".cmfv")):
             return read_movie(url, fetcher)
     except BitstreamError as error:
