@@ -124,7 +124,8 @@ def _counterpart(track: Track, others: Sequence[Track]) -> Track | None:
     by_id = [t for t in fits if t.levels[-1].id == last.id]
     alike = [t for t in fits if t.language == track.language]
     near = sorted(alike, key=lambda t: (abs(t.levels[-1].width - last.width), abs(t.levels[-1].peak_bps - last.peak_bps)))
-    return (by_id or near or [None])[0]
+    found = by_id or near
+    return found[0] if found else None
 
 
 def _is_protected(group: ElementTree.Element, element: ElementTree.Element) -> bool:

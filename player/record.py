@@ -67,7 +67,7 @@ class Level:
 class Track:
     """kind: "video", "audio" or "subtitles". levels: the poorest first, as many as every segment has ends. group: of a
     rendition; groups: those that a video track goes with, empty where it goes with all. is_default: unless a user
-    chooses another."""
+    chooses another. track_id: of the track within its files, 0 where they hold one of the kind."""
 
     kind: str
     levels: tuple[Level, ...]
@@ -77,6 +77,7 @@ class Track:
     group: str = ""
     groups: frozenset[str] = frozenset()
     is_default: bool = False
+    track_id: int = 0
 
     @property
     def is_gaussian(self) -> bool:

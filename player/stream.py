@@ -44,8 +44,7 @@ def open_stream(source: str | os.PathLike[str], *, fetcher: Fetcher | None = Non
     """
     fetcher = fetcher or Fetcher()
     name = os.fspath(source)
-    path = name.partition("?")[0].partition("#")[0].lower() if "://" in name else name.lower()
-    if path.endswith(".gsv"):
+    if is_single_stream(name):
         return Stream(RemoteFile(name, fetcher) if "://" in name else Path(name))
     presentation, digest = read_presentation(name, fetcher)
     choices = [t for t in presentation.tracks if t.is_gaussian]
@@ -57,6 +56,12 @@ def open_stream(source: str | os.PathLike[str], *, fetcher: Fetcher | None = Non
     except BitstreamError as error:
         text = str(error)
         raise type(error)(text if text.startswith(f"{name}: ") else f"{name}: {text}") from error
+
+
+def is_single_stream(name: str) -> bool:
+    """Whether a path or URL is that of a .gsv file."""
+    path = name.partition("?")[0].partition("#")[0] if "://" in name else name
+    return path.lower().endswith(".gsv")
 
 
 def read_presentation(
