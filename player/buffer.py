@@ -37,9 +37,12 @@ class Traffic:
 
 
 class SegmentBuffer:
-    """ladder: all segments that are known, with every level's bits. start: the first segment that is wanted."""
+    """ladder: all segments that are known, with every level's bits. start: the first segment that is wanted. max_level:
+    none better is fetched."""
 
-    def __init__(self, fetch: Fetch, planner: Planner, ladder: Ladder, *, start: int = 0) -> None:
+    def __init__(
+        self, fetch: Fetch, planner: Planner, ladder: Ladder, *, start: int = 0, max_level: int | None = None
+    ) -> None:
         self._fetch, self._planner, self._ladder = fetch, planner, ladder
         self._starts = _starts(ladder)
         self._data: dict[int, bytes] = {}
@@ -48,8 +51,8 @@ class SegmentBuffer:
         self._errors: dict[int, GVideoError] = {}
         self._finished: set[int] = set()  # nothing better of these can be had
         self._current, self._position = start, self._starts[start]
-        self._max_level = len(ladder.quality) - 1
-        self._is_open = True
+        self._max_level = len(ladder.quality) - 1 if max_level is None else max_level
+        self._is_open, self._stands = True, False
         self._changed = threading.Condition()
         self.traffic = Traffic()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -93,7 +96,15 @@ class SegmentBuffer:
                     self.traffic.num_wasted_bytes += len(self._data[number])
                 self._discard(number)
             self._finished.clear()
+            self._taken = {n for n in self._taken if n <= self._current}  # what comes next may be better now
             self._changed.notify_all()
+
+    def stand(self, stands: bool) -> None:
+        """The picture does not move: its segment is brought to the best level. Or it moves again."""
+        with self._changed:
+            if stands != self._stands:
+                self._stands = stands
+                self._changed.notify_all()
 
     @property
     def ahead_seconds(self) -> float:
@@ -148,7 +159,9 @@ class SegmentBuffer:
         while waiting in self._taken:
             waiting += 1
         levels = {n: best - 1 if n in self._finished else min(k, best - 1) for n, k in self._levels.items()}
-        plan = self._planner.plan(ladder, levels, self._position, self._current, waiting)
+        plan = self._planner.plan(
+            ladder, levels, self._position, self._current, waiting, stands=self._stands and self._current in levels
+        )
         if plan.number is None:
             longest = _LONGEST_WAIT_SECONDS
             self._changed.wait(longest if plan.seconds is None else min(plan.seconds, longest))
@@ -160,7 +173,7 @@ class SegmentBuffer:
             self._planner.rule.transferred(8.0 * fetched, seconds)
             self.traffic.num_bytes += fetched
             self.traffic.rate_bps = self._planner.rule.estimate_bps()
-            if have and number in self._taken:  # it is on screen already
+            if have and number in self._taken and not (self._stands and number == self._current):  # it is on screen
                 self.traffic.num_wasted_bytes += fetched
             else:
                 self.traffic.num_upgrades += bool(have)

@@ -68,15 +68,16 @@ _BY_NAME = {
 }
 HELP = (
     ("space", "pause, go on"),
-    ("left  right", "5 s back, on"),
-    ("down  up", "30 s back, on"),
-    (",  .", "a frame back, on"),
-    ("[  ]", "slower, faster; below 1x pictures between frames"),
-    ("1 … 8   0", "layers at most; all"),
-    ("+  -  wheel", "zoom, drawn anew; drag to move, z for all of it"),
-    ("c   m", "subtitles, sound off"),
-    ("s   h", "statistics, this help"),
-    ("f   q", "full screen, leave"),
+    ("left right", "5 s back, on"),
+    ("down up", "30 s back, on"),
+    (", .", "a frame back, on"),
+    ("[ ]", "slower, faster"),
+    ("1 … 8, 0", "so many layers, all"),
+    ("+ - wheel", "zoom"),
+    ("drag, z", "move, the whole picture"),
+    ("c, m", "subtitles, sound"),
+    ("s, h", "statistics, this help"),
+    ("f, q", "full screen, leave"),
 )
 
 

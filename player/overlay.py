@@ -15,7 +15,7 @@ def clock_text(seconds: float) -> str:
 
 def help_lines() -> list[str]:
     """The keys."""
-    return [f"{keys:<14}{what}" for keys, what in HELP]
+    return [f"{keys:<12}{what}" for keys, what in HELP]
 
 
 def statistics_lines(session: Session) -> list[str]:

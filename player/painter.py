@@ -65,6 +65,7 @@ class Painter:
         self._is_open, self._is_done = True, False
         self._error: BaseException | None = None
         self._share = 0
+        self._is_warm = False  # kernels are loaded for the first picture
         self._cost = 0.0
         self.num_dropped = 0
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -197,8 +198,9 @@ class Painter:
         size = max(1, round(order.size[0] * share)), max(1, round(order.size[1] * share))
         began = time.monotonic()
         pixels = piece.pictures(np.array([moment]), size, order.region)[0]
-        if order.speed:
+        if order.speed and self._is_warm:
             self._adapt(time.monotonic() - began, (end - start) / order.speed)
+        self._is_warm = True
         return Picture(pixels, start, end, number, piece.level, order)
 
     def _adapt(self, seconds: float, budget: float) -> None:

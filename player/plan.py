@@ -55,9 +55,21 @@ class Planner:
     target_seconds: float
     improves: bool
 
-    def plan(self, ladder: Ladder, levels: Mapping[int, int], position: float, current: int, waiting: int) -> Plan:
+    def plan(
+        self,
+        ladder: Ladder,
+        levels: Mapping[int, int],
+        position: float,
+        current: int,
+        waiting: int,
+        *,
+        stands: bool = False,
+    ) -> Plan:
         """The next step. levels: of segments that are there, by number. position: s from the first segment's start,
-        within segment `current`. waiting: the first segment of which nothing has been shown."""
+        within segment `current`. waiting: the first segment of which nothing has been shown. stands: the picture does
+        not move, so that its own segment is worth improving before all others."""
+        if stands and self.improves and levels.get(current, len(ladder.quality)) + 1 < len(ladder.quality):
+            return Plan(current, levels[current] + 1)
         ends = np.cumsum(ladder.seconds)
         number = current
         while number in levels:

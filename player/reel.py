@@ -96,6 +96,13 @@ class Reel(ABC):
     def move(self, seconds: float) -> None:
         """The picture is at a time."""
 
+    def stand(self, stands: bool) -> None:
+        """The picture does not move, or moves again."""
+
+    def better_level(self, number: int, level: int) -> bool:
+        """Whether a segment that was drawn at a level can be drawn at a better one by now."""
+        return False
+
     @property
     def ahead_seconds(self) -> float:
         """How long playing can go on with what is there."""

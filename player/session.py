@@ -170,6 +170,7 @@ class Session:
             self.seek(self.reel.begin)  # what was paused at is not on offer any more
             return False
         self.reel.move(position)
+        self.reel.stand(not self.is_playing)
         if self.is_waiting:
             return self._resume()
         found = self.painter.take(position)
@@ -183,6 +184,9 @@ class Session:
                 self._wait()
         if self._steps and not self.is_waiting:
             self._step()
+        elif self.picture is not None and not self.is_playing and not self.has_ended:
+            if self.reel.better_level(self.picture.number, self.picture.level):
+                self._order()
         return found is not None
 
     def close(self) -> None:

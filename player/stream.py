@@ -101,7 +101,7 @@ def _read(url: str, fetcher: Fetcher, kinds: tuple[str, ...]) -> Presentation:
         if path.endswith(".mpd"):
             return read_dash(url, fetcher, kinds=kinds, codec=CODEC)
         if path.endswith((".mp4", ".m4v", ".cmfv")):
-            return read_movie(url, fetcher)
+            return read_movie(url, fetcher, kinds=kinds)
     except BitstreamError as error:
         text = str(error)
         raise type(error)(text if url in text else f"{url}: {text}") from error

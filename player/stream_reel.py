@@ -69,8 +69,9 @@ class StreamReel(Reel):
         self._oldest = 0
         self._first = self.number_at(max(0.0, self.end - float(presentation.delay_seconds))) if self.is_live else 0
         planner = Planner(rule or Highest(), target_seconds, improves=self._rungs.layered)
-        self._buffer = SegmentBuffer(self._fetch, planner, self._ladder(), start=self._first)
-        self._buffer.limit(self._max_level, forget=False)
+        self._buffer = SegmentBuffer(
+            self._fetch, planner, self._ladder(), start=self._first, max_level=self._max_level
+        )
         self._format: VideoFormat | None = None
         self._follower: Follower | None = None
         try:
@@ -110,7 +111,7 @@ class StreamReel(Reel):
 
     @property
     def rate_bps(self) -> float:
-        return self._buffer.traffic.rate_bps
+        return self._buffer.traffic.rate_bps if "://" in self.name else 0.0
 
     def renditions(self, kind: str) -> tuple[Track, ...]:
         """Tracks of "audio" or "subtitles" that go with the picture."""
@@ -126,6 +127,12 @@ class StreamReel(Reel):
 
     def move(self, seconds: float) -> None:
         self._buffer.move(seconds)
+
+    def stand(self, stands: bool) -> None:
+        self._buffer.stand(stands)
+
+    def better_level(self, number: int, level: int) -> bool:
+        return level < min(self._max_level, self._buffer.levels.get(number, 0))
 
     def bitrate(self, number: int, level: int) -> float:
         ladder = self._rungs
@@ -146,7 +153,7 @@ class StreamReel(Reel):
     def piece(self, number: int) -> Piece:
         with self._lock:
             known = self._pieces.get(number)
-        if known is None or known.level < min(self._max_level, self._buffer.levels.get(number, 0)):
+        if known is None or self.better_level(number, known.level):
             known = self._open(number)
         with self._lock:
             self._pieces[number] = known

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from gvideo.errors import OptionError
+from packager.languages import short_tag
 from player.captions import Captions
 from player.fetch import Fetcher
 from player.record import Track
@@ -81,7 +82,12 @@ def renditions(
 def _of_language(option: str, tracks: Sequence[Track], language: str | None) -> int:
     """The place of the first track of a language, None: of any."""
     for number, track in enumerate(tracks):
-        if language is None or track.language.lower().split("-")[0] == language.lower().split("-")[0]:
+        if language is None or _primary(track.language) == _primary(language):
             return number
     listed = ", ".join(t.language or "?" for t in tracks) or "none"
     raise OptionError(f"--{option} {language}: not there; the stream has {listed}")
+
+
+def _primary(language: str) -> str:
+    """The language without its region: `de` of `de-AT` and of `ger`."""
+    return short_tag(language.partition("-")[0])

@@ -24,7 +24,9 @@ from player.sound_reader import RATE
 from player.view import Layout, overlap
 
 _TICKS_A_SECOND = 120
-_FONT_PX, _CAPTION_SHARE = 18, 0.055
+#: Letters are so large that so many columns and rows of them fit the window, within limits; subtitles: share of it.
+_COLUMNS, _ROWS, _SMALLEST_PX, _LARGEST_PX, _CAPTION_SHARE = 34, 24, 10, 26, 0.08
+_FIXED_FONTS = "dejavusansmono,liberationmono,couriernew,menlo,monospace"
 _WHITE, _BLACK, _VEIL = (255, 255, 255), (0, 0, 0), (0, 0, 0, 170)
 _MARGIN = 8
 
@@ -64,9 +66,9 @@ class SoundDevice:
     """The default sound device, which asks a Sound for blocks until it is closed."""
 
     def __init__(self, sound: Sound) -> None:
-        from pygame._sdl2 import audio
+        from pygame._sdl2 import audio, sdl2
 
-        pygame.init()
+        sdl2.init_subsystem(sdl2.INIT_AUDIO)  # not pygame.mixer, which would open the device for itself
         blocks = np.zeros((BLOCK, 2), np.float32)
 
         def callback(device: object, memory: Any) -> None:
@@ -85,9 +87,11 @@ class SoundDevice:
 
 def open_device(sound: Sound) -> SoundDevice | None:
     """The device, or None where there is none."""
+    from pygame._sdl2 import sdl2
+
     try:
         return SoundDevice(sound)
-    except pygame.error:
+    except (pygame.error, sdl2.error):
         return None
 
 
@@ -97,8 +101,7 @@ class Window:
     def __init__(self, session: Session, *, stays: bool = True, watch: Callable[[Window], None] | None = None) -> None:
         self.session, self._stays, self._watch = session, stays, watch
         self._shown = _Shown()
-        self._font = pygame.font.Font(None, _FONT_PX)
-        self._mono = pygame.font.SysFont("dejavusansmono,liberationmono,couriernew,monospace", _FONT_PX - 4)
+        self._fonts: dict[tuple[bool, int], Any] = {}
         self._is_fullscreen = False
 
     def run(self) -> None:
@@ -151,18 +154,7 @@ class Window:
             if shown.picture is not session.picture:
                 shown.picture, shown.surface = session.picture, _surface(session.picture, session.reel.format.rotation)
             self._put(screen, shown.surface, shown.picture)
-        caption, line, numbers, helps = texts
-        if caption:
-            self._caption(screen, caption)
-        if line:
-            self._box(screen, [line], (_MARGIN, screen.get_height() - 2 * _MARGIN - _FONT_PX), self._font)
-        if numbers:
-            self._box(screen, list(numbers), (_MARGIN, _MARGIN), self._mono)
-        if helps:
-            lines = help_lines()
-            width = max(self._mono.size(x)[0] for x in lines)
-            height = len(lines) * self._mono.get_linesize()
-            self._box(screen, lines, ((screen.get_width() - width) // 2, (screen.get_height() - height) // 2), self._mono)
+        self._write(screen, *texts)
         pygame.display.set_caption(f"{session.reel.name} · {clock_text(session.position)} · gvideo")
         pygame.display.flip()
         shown.state = state
@@ -181,9 +173,34 @@ class Window:
         if part[2] >= 1 and part[3] >= 1 and place[2] >= 1 and place[3] >= 1:
             screen.blit(pygame.transform.scale(surface.subsurface(part), place[2:]), place[:2])
 
+    def _write(self, screen: Any, caption: str, line: str, numbers: tuple[str, ...], helps: bool) -> None:
+        """Subtitles, messages, and the help or the statistics."""
+        width, height = screen.get_size()
+        text_px = min(max(round(min(width / _COLUMNS, height / _ROWS)), _SMALLEST_PX), _LARGEST_PX)
+        fixed = self._font(text_px, fixed=True)
+        if caption:
+            self._caption(screen, caption)
+        if line:
+            font = self._font(text_px + 4)
+            self._box(screen, [line], (_MARGIN, height - _MARGIN - font.get_linesize()), font)
+        if helps:
+            lines = help_lines()
+            wide, high = max(fixed.size(x)[0] for x in lines), len(lines) * fixed.get_linesize()
+            self._box(screen, lines, ((width - wide) // 2, (height - high) // 2), fixed)
+        elif numbers:
+            self._box(screen, list(numbers), (_MARGIN, _MARGIN), fixed)
+
+    def _font(self, size_px: int, *, fixed: bool = False) -> Any:
+        """A font, also one whose letters are equally wide where the system has one."""
+        key = (fixed, size_px)
+        if key not in self._fonts:
+            made = pygame.font.SysFont(_FIXED_FONTS, size_px) if fixed else pygame.font.Font(None, size_px)
+            self._fonts[key] = made
+        return self._fonts[key]
+
     def _caption(self, screen: Any, text: str) -> None:
         width, height = screen.get_size()
-        font = pygame.font.Font(None, max(16, round(_CAPTION_SHARE * height * 1.4)))
+        font = self._font(max(16, round(_CAPTION_SHARE * height)))
         lines = text.split("\n")
         y = height - _MARGIN - len(lines) * font.get_linesize() - round(0.04 * height)
         for line in lines:

@@ -117,3 +117,9 @@ def quick_segment(job: SegmentJob, report: object = None) -> SegmentResult:
     )  # fmt: skip
     payloads = encode_segment(symbols, header, SequenceState(rules), fmt.width, fmt.height)
     return SegmentResult(tuple(payloads), len(durations), sum(durations), 1.0, len(symbols.table), ())
+
+
+def package_plain(stream: Path, folder: Path, *options: str) -> Path:
+    """One stream as the command line packages it."""
+    assert main(["package", str(stream), "-o", str(folder), *options]) == 0
+    return folder
