@@ -21,10 +21,8 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from packaged import package_plain, write_clip  # noqa: E402
+from packaged import package_plain, write_clip, write_flashes  # noqa: E402
 from screen import HEIGHT, WIDTH, virtual_screen  # noqa: E402
-
-from gvideo.cli import main  # noqa: E402
 
 RATE, BYTES_A_SAMPLE = 48000, 8
 BLOCK_SECONDS = 1024 / RATE
@@ -85,11 +83,10 @@ def _offsets(flashes: list[float], written: list[tuple[float, int]], loud: np.nd
     return np.array(found)
 
 
-def made(folder: Path, seconds: float) -> Path:
+def made(folder: Path, seconds: int) -> Path:
     """A published folder of a clip of so many seconds, with a flash and a beep in each."""
     clip = write_clip(folder / "clip.mp4", seconds)
-    stream = folder / "clip.gsv"
-    assert main(["encode", str(clip), "-o", str(stream), "--preset", "fast", "--crf", "40"]) == 0
+    stream = write_flashes(folder / "clip.gsv", seconds)
     return package_plain(stream, folder / "published", "--source", str(clip))
 
 

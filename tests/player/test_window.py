@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from packaged import package_plain, write_clip
+from packaged import package_plain, write_clip, write_flashes
 from screen import has_screen, virtual_screen
 from streams import make_stream
 
@@ -171,7 +172,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Published: gray that flashes white while it beeps, with words over it."""
     folder = tmp_path_factory.mktemp("film")
     clip = write_clip(folder / "clip.mp4", 4)
-    assert main(["encode", str(clip), "-o", str(folder / "s.gsv"), "--preset", "fast", "--crf", "45"]) == 0
+    write_flashes(folder / "s.gsv", 4)
     (folder / "w.vtt").write_text("WEBVTT\n\n00:00.000 --> 00:09.000\nwords\n")
     return package_plain(
         folder / "s.gsv", folder / "p", "--source", str(clip), "--subtitles", str(folder / "w.vtt")
@@ -240,20 +241,18 @@ def test_the_command_shows_pictures_on_a_screen(stream):
                 pixels = screen.pixels()
                 if pixels.any():
                     seen.append(pixels)
-                    if len(seen) > 400:
-                        seen = seen[::2]
+                time.sleep(0.05)
             assert player.returncode == 0
             assert player.stderr is not None
             assert "24 pictures" in player.stderr.read()
     decoder = VideoDecoder(stream, dimension_order="NHWC")
-    frames = [shown(decoder, k) for k in range(24)]
-    found = {k for k in range(24) for pixels in seen if _holds(pixels, frames[k])}
+    frames = [shown(decoder, k)[:100] for k in range(24)]
+    cuts = [_cut(pixels) for pixels in seen]
+    found = {k for k in range(24) for cut in cuts if np.array_equal(cut, frames[k])}
     assert len(found) >= 3
 
 
-def _holds(pixels: np.ndarray, frame: np.ndarray) -> bool:
+def _cut(pixels: np.ndarray) -> np.ndarray:
+    """The upper part of what is not black."""
     rows, columns = np.flatnonzero(pixels.any((1, 2))), np.flatnonzero(pixels.any((0, 2)))
-    if len(rows) < 160 or len(columns) < 240:
-        return False
-    cut = pixels[rows[0] : rows[0] + 160, columns[0] : columns[0] + 240]
-    return cut.shape == frame.shape and bool((cut[:100] == frame[:100]).all())
+    return pixels[rows[0] : rows[0] + 100, columns[0] : columns[0] + 240]
