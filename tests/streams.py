@@ -54,8 +54,8 @@ def random_symbols(
     table[:, sym.TRAJECTORY] = rng.integers(0, num_trajectories, count)
     table[:, sym.LUMA : sym.RED + 1] = rng.integers(-levels, levels + 1, (count, 3))
     sides = np.array(cells(width, height, cell_bits, margins)) << (cell_bits + 4)
-    step = derived.exponent + 4
-    table[:, :2] = rng.integers(0, sides, (count, 2)) >> step[:, None] << step[:, None]
+    step = quantize.derive(table, rules, cell_bits, num_frames).exponent + 4  # the angle decides, too
+    table[:, :2] = rng.integers(0, sides, (count, 2)) >> step << step
     layer = np.sort(rng.integers(0, num_layers, count))
     code = np.array([interleave(int(x), int(y)) for x, y in table[:, :2] >> (cell_bits + 4)], np.int64)
     order = np.lexsort((code, layer)) if count else np.zeros(0, np.int64)

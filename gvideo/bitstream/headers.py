@@ -38,7 +38,7 @@ MAX_TIME = 1 << 60
 class Rules:
     """Step offsets of a sequence (model/steps.py says what they do)."""
 
-    position: int = 16
+    position: int = 10
     angle: int = 34
     centre: int = 0
     chroma: int = 29

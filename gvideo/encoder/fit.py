@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from gvideo.encoder import grow, objective, trajectories
+from gvideo.encoder import cpu_step, grow, objective, trajectories
 from gvideo.encoder.flow import Flow
 from gvideo.encoder.objective import Target
 from gvideo.encoder.pack import pack
@@ -26,8 +25,6 @@ from gvideo.entropy.sequence import SequenceState
 from gvideo.model.steps import StepRules
 from gvideo.types import Float32, Float64, Int32
 
-LN2 = math.log(2)
-
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
@@ -35,7 +32,8 @@ class FitSettings:
     TRAIN_RATES; short fits need faster ones."""
 
     first_density: float = 0.002
-    growth: float = 0.3
+    least_growth: float = 0.3
+    most_growth: float = 1.0
     max_rounds: int = 14
     growth_gain: float = 4.0
     round_steps: int = 45
@@ -90,8 +88,9 @@ class SegmentFit:
         self.parameters = empty(target.basis.shape[1], torch.from_numpy(theta.astype(np.float32)))
 
     def grow(self, rules: StepRules, report: Report | None = None) -> None:
-        """Places Gaussians round by round where the residual is, fitting without quantisation, until two
-        rounds running lower the squared error by less than `growth_gain` D for each Gaussian they add."""
+        """Places Gaussians round by round where the residual is, fitting without quantisation, until two rounds
+        running lower the squared error by less than `growth_gain` D for each Gaussian they add. The larger the last
+        gain, the larger the next generation."""
         s, target = self.settings, self.target
         width, height = target.size
         total = _energy(self.target.frames)
@@ -101,10 +100,13 @@ class SegmentFit:
             life = target.num_frames * (s.first_life if index < 2 else s.later_life)
             residual = self._residual(unquantised(self.parameters))
             error = _energy(residual)
-            gain = (total - error) / number if index else math.inf
-            poor = poor + 1 if gain < s.growth_gain * rules.allowed_error else 0
+            gain = (total - error) / (number * s.growth_gain * rules.allowed_error) if index else math.inf
+            poor = poor + 1 if gain < 1 else 0
             last = index == s.max_rounds - 1 or (index > 3 and poor > 1)
             total = error
+            if index:
+                share = s.least_growth * math.sqrt(max(gain, 1.0))
+                number = round(min(share, s.most_growth) * len(self.parameters))
             theta = self.parameters.values["theta"].double().numpy()
             generation = grow.propose(
                 residual, number, len(self.parameters) + number, max(life, 0.5), theta, self.flow, target, self.rng
@@ -115,7 +117,6 @@ class SegmentFit:
                 report(1.0 if last else (index + 1) / s.max_rounds)
             if last:
                 break
-            number = max(number, round(s.growth * len(self.parameters)))
 
     def _settle(self, sigma: float, steps: float, last: bool) -> None:
         """Adam on everything after a generation of that sigma; in the last round the rates fall to zero."""
@@ -145,12 +146,13 @@ class SegmentFit:
         values = unquantised(p)
         frames = self._frames()
         _, gradients = objective.error_and_gradients(values, p.trajectory, self.target, frames)
-        _scale(gradients, self.target.num_frames / len(frames))
-        gradients["log_duration"] = -gradients.pop("inverse_duration") * values["inverse_duration"]
-        step = FLOAT_RESIDUAL_STEP * values["log_scale"].min(1)[0].exp()[:, None, None]
-        price = self.settings.motion_price * self.settings.amplitude_price
-        gradients["residual"] = gradients["residual"] + price * _log_slope(values["residual"] / step) / step
-        p.adam(gradients, rates)
+        # gradients are those of a step's frames, prices are paid once for all
+        factor = self.target.num_frames / len(frames)
+        cpu_step.charge_motion(
+            values["residual"].numpy(), values["log_scale"].numpy(), FLOAT_RESIDUAL_STEP,
+            self.settings.motion_price * self.settings.amplitude_price / factor, gradients["residual"].numpy(),
+        )  # fmt: skip
+        p.adam(_by_parameter(gradients, values), rates, factor)
         _confine(p)
 
     def train(self, rules: StepRules, geometry: Geometry, report: Report | None = None) -> Quantised:
@@ -200,24 +202,23 @@ class SegmentFit:
     def _train_step(self, q: Quantised, rules: StepRules, rate: float) -> None:
         s, p = self.settings, self.parameters
         frames = self._frames()
-        error, gradients = objective.error_and_gradients(values_of(q), p.trajectory, self.target, frames)
+        values = values_of(q)
+        error, gradients = objective.error_and_gradients(values, p.trajectory, self.target, frames)
         width, height = self.target.size
         self.losses.append(error / (len(frames) * width * height))
-        _scale(gradients, self.target.num_frames / len(frames))
-        gradients["log_duration"] = -gradients.pop("inverse_duration") * q.inverse_duration
-        price = s.lagrangian * rules.allowed_error
-        slope = s.amplitude_price * _log_slope(q.levels)
-        energy = q.ratio.square().sum(1, keepdim=True)
-        slope += s.price_share * self.prices.existence * 2 * q.ratio / (1 + energy).square()
-        slope[:, 1:] += s.price_share * self.prices.chroma * _jump_slope(q.ratio[:, 1:])
-        slope *= price / q.amplitude_step
-        gradients["luma"] = gradients["luma"] + slope[:, :1]
-        gradients["chroma"] = gradients["chroma"] + slope[:, 1:]
-        motion = s.residual_price * _log_slope(q.residual_levels)
-        levels = p.values["residual"] / q.residual_step[:, None, None]
-        motion += s.price_share * self.prices.residual * _jump_slope(levels)
-        gradients["residual"] = gradients["residual"] + motion * (price / q.residual_step[:, None, None])
-        p.adam(gradients, {name: value * rate for name, value in TRAIN_RATES.items()})
+        factor = self.target.num_frames / len(frames)
+        price = s.lagrangian * rules.allowed_error / factor
+        share = s.price_share * price
+        prices = (
+            s.amplitude_price * price, s.residual_price * price, self.prices.existence * share,
+            self.prices.chroma * share, self.prices.residual * share,
+        )  # fmt: skip
+        cpu_step.charge_bits(
+            q.levels.numpy(), q.ratio.numpy(), q.amplitude_step.numpy(), p.values["residual"].numpy(),
+            q.residual_levels.numpy(), q.residual_step.numpy(), np.array(prices), gradients["amplitude"].numpy(),
+            gradients["residual"].numpy(),
+        )  # fmt: skip
+        p.adam(_by_parameter(gradients, values), {name: value * rate for name, value in TRAIN_RATES.items()}, factor)
         _confine(p)
 
 
@@ -233,19 +234,12 @@ def _energy(residual: Float32) -> float:
     return sums[0] + objective.CHROMA_WEIGHT * (sums[1] + sums[2])
 
 
-def _scale(gradients: Values, factor: float) -> None:
-    for gradient in gradients.values():
-        gradient.mul_(factor)
-
-
-def _log_slope(levels: Tensor) -> Tensor:
-    """Derivative of log2(1 + |x|)."""
-    return levels.sign() / ((1 + levels.abs()) * LN2)
-
-
-def _jump_slope(levels: Tensor) -> Tensor:
-    """Derivative of x² / (1 + x²), a smooth stand-in for "not zero"."""
-    return 2 * levels / (1 + levels.square()).square()
+def _by_parameter(gradients: Values, values: Values) -> Values:
+    """Gradients of what is rendered, as those of what is trained."""
+    amplitude = gradients.pop("amplitude")
+    gradients["luma"], gradients["chroma"] = amplitude[:, :1].contiguous(), amplitude[:, 1:].contiguous()
+    gradients["log_duration"] = -gradients.pop("inverse_duration") * values["inverse_duration"]
+    return gradients
 
 
 def _confine(p: Parameters) -> None:

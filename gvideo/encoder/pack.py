@@ -47,14 +47,14 @@ def pack(
     num_control = q.control.shape[1]
     control = q.control.numpy()[used].reshape(len(used), num_control, 6).astype(np.int64)
 
-    fixed = np.round((q.mean.numpy().astype(np.float64) + 0.5) * 16 - np.exp2(q.exponent.numpy() + 3)[:, None])
+    fixed = np.round((q.mean.numpy().astype(np.float64) + 0.5) * 16 - np.exp2(q.exponent.numpy() + 3))
     fixed = fixed.astype(np.int64)
     margins = _margins(fixed, width, height, cell_bits)
     cells_x, cells_y = cells(width, height, cell_bits, margins)
     table[:, :2] = fixed + (np.array(margins[:2]) << (cell_bits + 4))
     limit = np.array([cells_x, cells_y]) << (cell_bits + 4)
     step = np.int64(1) << (q.exponent.numpy() + 4)
-    table[:, :2] = np.clip(table[:, :2], 0, limit - step[:, None])
+    table[:, :2] = np.clip(table[:, :2], 0, limit - step)
 
     code = np.array([sym.interleave(x, y) for x, y in table[:, :2] >> (cell_bits + 4)], np.int64)
     order = np.lexsort((code, layer)) if count else np.zeros(0, np.int64)

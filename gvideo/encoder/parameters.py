@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from gvideo.encoder import cpu_step
+
 #: Per-Gaussian attributes (shape behind N) and their learning rates while growing: px, nats, radians, full scale.
 RATES = {
     "mean": 0.3,
@@ -73,16 +75,22 @@ class Parameters:
             self.second[name] = self.second[name][mask]
         self.trajectory = self.trajectory[mask]
 
-    def adam(self, gradients: Values, rates: dict[str, float]) -> None:
-        """One Adam step (Kingma and Ba, 2015) with a rate per attribute."""
+    def adam(self, gradients: Values, rates: dict[str, float], factor: float = 1.0) -> None:
+        """One Adam step (Kingma and Ba, 2015) with a rate per attribute, on `factor` times the gradients."""
         self.num_steps += 1
         correction1 = 1 - BETA1**self.num_steps
         correction2 = math.sqrt(1 - BETA2**self.num_steps)
         for name, gradient in gradients.items():
-            first = self.first[name].lerp_(gradient, 1 - BETA1)
-            second = self.second[name].mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
+            value, first, second = self.values[name], self.first[name], self.second[name]
+            if gradient.device.type == "cpu":
+                v, m, s, g = (a.numpy().reshape(-1) for a in (value, first, second, gradient))
+                cpu_step.adam(v, m, s, g, factor, BETA1, BETA2, rates[name] / correction1, correction2, EPSILON)
+                continue
+            gradient = gradient * factor
+            first.lerp_(gradient, 1 - BETA1)
+            second.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
             denominator = second.sqrt().div_(correction2).add_(EPSILON)
-            self.values[name].addcdiv_(first, denominator, value=-rates[name] / correction1)
+            value.addcdiv_(first, denominator, value=-rates[name] / correction1)
 
 
 def empty(num_control: int, theta: Tensor) -> Parameters:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from gvideo.encoder import cpu_step
 from gvideo.encoder.parameters import Parameters
 from gvideo.model import steps
 from gvideo.model.quantize import LIFE_CUT, MIN_LIFE
@@ -60,7 +62,7 @@ class Quantised:
     ratio: Tensor  # f32 [N,3] amplitudes in steps, unrounded
     amplitude_step: Tensor  # f32 [N,3]
     residual_levels: Tensor  # f32 [N,K,2]
-    residual_step: Tensor  # f32 [N]
+    residual_step: Tensor  # f32 [N,2]
     control: Tensor  # i64 [M,K,2,3]
 
 
@@ -81,6 +83,53 @@ def quantise(
 ) -> Quantised:
     """Quantises everything. precision_bias: octaves added to an amplitude before it chooses its class.
     permanent_at: lives longer than this many segments become permanent."""
+    on_cpu = p.trajectory.device.type == "cpu"
+    return (quantise_compiled if on_cpu else quantise_tensors)(p, rules, g, precision_bias, permanent_at)
+
+
+def _control(theta: Tensor, rules: steps.StepRules) -> Tensor:
+    control = (theta * 2.0**-rules.trajectory).round()
+    control[0] = 0
+    return control
+
+
+def quantise_compiled(
+    p: Parameters, rules: steps.StepRules, g: Geometry, precision_bias: float, permanent_at: float
+) -> Quantised:
+    """quantise() on the CPU, with the derivations of model/steps.py."""
+    v = {name: value.numpy() for name, value in p.values.items()}
+    n = len(p)
+    symbols = np.empty((n, cpu_step.NUM_SYMBOLS), np.int64)
+    mean, log_scale, angle = np.empty_like(v["mean"]), np.empty_like(v["log_scale"]), np.empty_like(v["angle"])
+    residual, residual_levels = np.empty_like(v["residual"]), np.empty_like(v["residual"])
+    centre, inverse, residual_step = np.empty(n, np.float32), np.empty(n, np.float32), np.empty((n, 2), np.float32)
+    amplitude, levels, ratio, step = (np.empty((n, 3), np.float32) for _ in range(4))
+    constants = (
+        rules.allowed_error, rules.chroma / 16, precision_bias, math.log(permanent_at * g.num_frames),
+        g.cell_bits, rules.residual,
+    )  # fmt: skip
+    cpu_step.quantise_rows(
+        v["mean"], v["residual"], v["log_scale"], v["angle"], v["luma"], v["chroma"], v["centre"], v["log_duration"],
+        g.frame_times.numpy(), rules.as_array(), np.array(constants, np.float64), symbols,
+        mean, residual, residual_levels, residual_step, log_scale, angle, amplitude, levels, ratio, step,
+        centre, inverse,
+    )  # fmt: skip
+    control = _control(p.values["theta"], rules)
+    t, c = torch.from_numpy, cpu_step
+    s = t(symbols)
+    return Quantised(
+        t(mean), t(residual), t(log_scale), t(angle), t(amplitude), t(centre), t(inverse),
+        control * 2.0**rules.trajectory,
+        s[:, c.PRECISION], s[:, c.SCALE_U : c.SCALE_V + 1], s[:, c.ANGLE], s[:, c.ANGLE_BITS], s[:, c.DURATION],
+        s[:, c.CENTRE], s[:, c.EXPONENT_X : c.EXPONENT_Y + 1],
+        t(levels), t(ratio), t(step), t(residual_levels), t(residual_step), control.long(),
+    )  # fmt: skip
+
+
+def quantise_tensors(
+    p: Parameters, rules: steps.StepRules, g: Geometry, precision_bias: float, permanent_at: float
+) -> Quantised:
+    """quantise() on any device; mirrors model/steps.py."""
     v = p.values
     device = v["mean"].device
     duration = (2 * (v["log_duration"] / LN2 + 1)).round_().clamp_(0, steps.NUM_DURATIONS - 2).long()
@@ -112,12 +161,21 @@ def quantise(
     angle_index = (v["angle"] * angle_count / math.pi).round_()
     angle = angle_index * math.pi / angle_count
 
-    exponent = ((scale.min(1)[0] + (steps.SCALE_ORIGIN + rules.position)) >> 4) - precision
+    # the direction of the longer axis, as it is coded
+    direction = angle_index.long() + torch.where(scale[:, 0] < scale[:, 1], (1 << angle_bits) >> 1, 0)
+    direction = torch.where(
+        angle_bits <= 5, direction << (5 - angle_bits).clamp(0), direction >> (angle_bits - 5).clamp(0)
+    )
+    table = torch.from_numpy(steps.WIDENING).to(device)
+    row = (ratio >> 2).clamp(max=len(steps.WIDENING) - 1)
+    turns = [(direction + k * steps.NUM_DIRECTIONS // 2) & (steps.NUM_DIRECTIONS - 1) for k in range(2)]
+    wider = torch.stack([torch.where(angle_bits == 0, 0, table[row, turn]) for turn in turns], 1)
+    exponent = ((scale.min(1)[0][:, None] + wider + (steps.SCALE_ORIGIN + rules.position)) >> 4) - precision[:, None]
     exponent = exponent.clamp_(steps.MIN_POSITION_EXPONENT, g.cell_bits)
     position_step = torch.exp2(exponent.float())
-    mean = ((v["mean"] + 0.5) / position_step[:, None]).floor_().add_(0.5) * position_step[:, None] - 0.5
+    mean = ((v["mean"] + 0.5) / position_step).floor_().add_(0.5) * position_step - 0.5
     residual_step = position_step * 2.0**rules.residual
-    residual_levels = (v["residual"] / residual_step[:, None, None]).round_()
+    residual_levels = (v["residual"] / residual_step[:, None, :]).round_()
 
     span = _floor_log2_sixteenths(2 * g.num_frames)
     centre_bits = (span - (8 * duration - 16) + 16 * precision.clamp(max=2) + rules.centre) >> 4
@@ -133,10 +191,9 @@ def quantise(
     amplitude_step = step[:, None] * weights
     unrounded = amplitudes / amplitude_step
     levels = unrounded.round()
-    control = (v["theta"] * 2.0**-rules.trajectory).round()
-    control[0] = 0
+    control = _control(v["theta"], rules)
     return Quantised(
-        mean, residual_levels * residual_step[:, None, None], log_scale, angle, levels * amplitude_step, centre,
+        mean, residual_levels * residual_step[:, None, :], log_scale, angle, levels * amplitude_step, centre,
         inverse, control * 2.0**rules.trajectory, precision, scale, angle_index.long(), angle_bits,
         torch.where(permanent, steps.NUM_DURATIONS - 1, duration), centre_index, exponent, levels, unrounded,
         amplitude_step, residual_levels, residual_step, control.long(),

@@ -11,7 +11,8 @@ PRESETS: dict[str, FitSettings] = {
     "fast": replace(
         FitSettings(),
         first_density=0.006,
-        growth=1.5,
+        least_growth=1.5,
+        most_growth=1.5,
         max_rounds=4,
         round_steps=24,
         last_round=6.0,

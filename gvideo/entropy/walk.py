@@ -304,11 +304,14 @@ def _code_position(c, table, i, rules, parameters):  # type: ignore[no-untyped-d
     c.registers[ATTRIBUTE] = 11
     step = steps.scale_step(table[i, PRECISION])
     scale_v = (table[i, SCALE] - table[i, RATIO]) * step
-    exponent = steps.position_exponent(rules, table[i, PRECISION], scale_v, parameters[CELL_BITS])
-    shift = exponent + 4
-    bits = parameters[CELL_BITS] - exponent
-    mask = (np.int64(1) << bits) - 1
+    ratio = table[i, RATIO] * step
+    angle_bits = steps.angle_bits(rules, table[i, PRECISION], ratio)
     for column in range(2):
+        wider = steps.widening(ratio, table[i, ANGLE], angle_bits, column)
+        exponent = steps.position_exponent(rules, table[i, PRECISION], scale_v, wider, parameters[CELL_BITS])
+        shift = exponent + 4
+        bits = parameters[CELL_BITS] - exponent
+        mask = (np.int64(1) << bits) - 1
         inside = code_raw(c, bits, (table[i, column] >> shift) & mask)
         cell = table[i, column] >> (parameters[CELL_BITS] + 4)
         table[i, column] = (cell << (parameters[CELL_BITS] + 4)) | (inside << shift)

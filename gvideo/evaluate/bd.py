@@ -42,12 +42,15 @@ class Delta:
     warning: str = ""
 
 
-def bd_rate(anchor: Points, test: Points, method: str = "akima") -> Delta:
+def bd_rate(
+    anchor: Points, test: Points, method: str = "akima", within: tuple[float, float] = (-math.inf, math.inf)
+) -> Delta:
     """Percent of rate that `test` needs more (positive) or less (negative) than `anchor` for the same quality.
 
-    Points are (rate, quality), in any order. Raises ValueError for an unknown method.
+    Points are (rate, quality), in any order. within: only qualities between these count. Raises ValueError for an
+    unknown method.
     """
-    return _delta(anchor, test, method, as_rate=True)
+    return _delta(anchor, test, method, as_rate=True, within=within)
 
 
 def bd_quality(anchor: Points, test: Points, method: str = "akima") -> Delta:
@@ -55,7 +58,9 @@ def bd_quality(anchor: Points, test: Points, method: str = "akima") -> Delta:
     return _delta(anchor, test, method, as_rate=False)
 
 
-def _delta(anchor: Points, test: Points, method: str, *, as_rate: bool) -> Delta:
+def _delta(
+    anchor: Points, test: Points, method: str, *, as_rate: bool, within: tuple[float, float] = (-math.inf, math.inf)
+) -> Delta:
     if method not in METHODS:
         raise ValueError(f"method is {method!r}, one of {', '.join(METHODS)} wanted")
     curves = []
@@ -65,11 +70,11 @@ def _delta(anchor: Points, test: Points, method: str, *, as_rate: bool) -> Delta
             return Delta(None, warning=f"{name}: {problem}")
         curves.append(curve if as_rate else curve[::-1])
     (x_a, y_a), (x_t, y_t) = curves
-    low, high = max(x_a[0], x_t[0]), min(x_a[-1], x_t[-1])
+    low, high = max(x_a[0], x_t[0], within[0]), min(x_a[-1], x_t[-1], within[1])
     if high <= low:
         what = "qualities" if as_rate else "rates"
         return Delta(None, warning=f"the curves have no {what} in common")
-    shares = (high - low) / min(x_a[-1] - x_a[0], x_t[-1] - x_t[0])
+    shares = (high - low) / min(x_a[-1] - x_a[0], x_t[-1] - x_t[0], within[1] - within[0])
     if shares < _LEAST_OVERLAP:
         return Delta(None, float(shares), f"the curves share {100 * shares:.0f} % of the shorter one only")
     mean = (_integral(x_t, y_t, low, high, method) - _integral(x_a, y_a, low, high, method)) / (high - low)

@@ -25,15 +25,18 @@ def _derive(table, rules, cell_bits, num_frames, scale, exponent, angle, centre)
         step = steps.scale_step(precision)
         scale[i, 0] = table[i, sym.SCALE] * step
         scale[i, 1] = (table[i, sym.SCALE] - table[i, sym.RATIO]) * step
-        exponent[i] = steps.position_exponent(rules, precision, scale[i, 1], cell_bits)
-        angle[i] = steps.angle_bits(rules, precision, scale[i, 0] - scale[i, 1])
+        ratio = scale[i, 0] - scale[i, 1]
+        angle[i] = steps.angle_bits(rules, precision, ratio)
+        for axis in range(2):
+            wider = steps.widening(ratio, table[i, sym.ANGLE], angle[i], axis)
+            exponent[i, axis] = steps.position_exponent(rules, precision, scale[i, 1], wider, cell_bits)
         centre[i] = steps.centre_bits(rules, precision, table[i, sym.DURATION], num_frames)
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
     """Steps of every Gaussian: scale i64 [N,2] in sixteenths of an octave above steps.SCALE_ORIGIN, the position
-    step's exponent, log2 of the number of angles and of life centres, all i64 [N]."""
+    steps' exponents i64 [N,2], log2 of the number of angles and of life centres i64 [N]."""
 
     scale: Int64
     exponent: Int64
@@ -44,7 +47,7 @@ class Derived:
 def derive(table: Int64, rules: steps.StepRules, cell_bits: int, num_frames: int) -> Derived:
     """Steps that follow from precision, scales and durations of a symbol table."""
     n = len(table)
-    d = Derived(np.zeros((n, 2), np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64))
+    d = Derived(np.zeros((n, 2), np.int64), np.zeros((n, 2), np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64))
     _derive(table, rules.as_array(), cell_bits, num_frames, d.scale, d.exponent, d.angle_bits, d.centre_bits)
     return d
 
@@ -90,8 +93,8 @@ def dequantise(
     amplitudes = table[:, sym.LUMA : sym.RED + 1] * amplitude_steps(rules, log_scales, life)
     step = np.exp2(d.exponent.astype(np.float64))
     corner = -np.array(symbols.margins[:2]) * float(1 << symbols.cell_bits)
-    means = table[:, :2] / 16 + step[:, None] / 2 - 0.5 + corner
-    residual = symbols.residual.reshape(-1, num_control, 2) * (step * 2.0**rules.residual)[:, None, None]
+    means = table[:, :2] / 16 + step / 2 - 0.5 + corner
+    residual = symbols.residual.reshape(-1, num_control, 2) * (step * 2.0**rules.residual)[:, None, :]
     theta = trajectories(symbols.control, rules)
     features = motion.normalised(means, width, height)
     displacements = np.einsum("nkcf,nf->nkc", theta[table[:, sym.TRAJECTORY]], features) + residual

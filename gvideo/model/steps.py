@@ -32,6 +32,22 @@ ANISOTROPY = np.array(
 )
 
 
+#: Directions that a position's steps know, over [0, pi).
+NUM_DIRECTIONS = 32
+#: How much wider than sigma_v a Gaussian is along x, in sixteenths of an octave:
+#: round(-8 log2(cos²(a) / r² + sin²(a))) for r = 2^(i/4), i = 0..20, and directions a = pi j / 32 of its longer axis.
+WIDENING = np.array(
+    [
+        [
+            round(-8 * float(np.log2(np.cos(np.pi * j / 32) ** 2 * 2 ** (-i / 2) + np.sin(np.pi * j / 32) ** 2)))
+            for j in range(32)
+        ]
+        for i in range(21)
+    ],
+    np.int64,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class StepRules:
     """Constants of a sequence that shape all steps; offsets in sixteenths of an octave.
@@ -42,7 +58,7 @@ class StepRules:
     """
 
     distortion: int
-    position: int = 16
+    position: int = 10
     angle: int = 34
     centre: int = 0
     chroma: int = 29
@@ -79,9 +95,22 @@ def angle_bits(rules, precision, ratio):  # type: ignore[no-untyped-def]
 
 
 @exact_kernel
-def position_exponent(rules, precision, scale_v, cell_bits):  # type: ignore[no-untyped-def]
-    """The position step is 2^this px; never more than a cell. scale_v: sixteenths above SCALE_ORIGIN."""
-    exponent = ((scale_v + SCALE_ORIGIN + rules[0]) >> 4) - precision
+def widening(ratio, angle, bits, axis):  # type: ignore[no-untyped-def]
+    """How much wider than sigma_v a Gaussian is along x (axis 0) or y (1), sixteenths of an octave. ratio: 16
+    log2(sigma_u / sigma_v); angle: of 2^bits, of the longer axis."""
+    if bits == 0:
+        return 0
+    direction = angle << (5 - bits) if bits <= 5 else angle >> (bits - 5)
+    if axis == 1:
+        direction += NUM_DIRECTIONS // 2
+    return WIDENING[min(ratio >> 2, 20), direction & (NUM_DIRECTIONS - 1)]
+
+
+@exact_kernel
+def position_exponent(rules, precision, scale_v, wider, cell_bits):  # type: ignore[no-untyped-def]
+    """A coordinate's step is 2^this px; never more than a cell. scale_v: sixteenths above SCALE_ORIGIN. wider:
+    widening() of the coordinate."""
+    exponent = ((scale_v + wider + SCALE_ORIGIN + rules[0]) >> 4) - precision
     return min(max(exponent, MIN_POSITION_EXPONENT), cell_bits)
 
 

@@ -26,6 +26,9 @@ _BAND = 8
 
 def _as_kernel_array(array: Float32) -> Float32:
     """C order, float32 and writeable, which is what the kernels are compiled for; copies only if it must."""
+    flags = array.flags
+    if array.dtype == np.float32 and flags.c_contiguous and flags.writeable:
+        return array
     return np.require(array, np.float32, ("C", "W"))
 
 

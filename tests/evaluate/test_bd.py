@@ -81,3 +81,15 @@ def test_akima_equals_a_numerical_integral() -> None:
 def test_unknown_method() -> None:
     with pytest.raises(ValueError, match="one of akima"):
         bd.bd_rate(ANCHOR, TEST, "spline")
+
+
+def test_only_qualities_within_limits_count() -> None:
+    """Two curves that part at 34 dB: below it the same rates, above it twice as much."""
+    quality = np.arange(26.0, 43.0)
+    anchor = [(10 ** (q / 10), q) for q in quality]
+    test = [(rate * (2 if q > 34 else 1), q) for rate, q in anchor]
+    assert bd.bd_rate(anchor, test, "pchip", within=(26, 33)).value == pytest.approx(0, abs=1e-9)
+    above = bd.bd_rate(anchor, test, "pchip", within=(35, 42))
+    assert above.value == pytest.approx(100, abs=1)
+    assert above.overlap == pytest.approx(1)
+    assert bd.bd_rate(anchor, test, within=(50, 60)).value is None

@@ -12,7 +12,7 @@ from streams import random_symbols
 from gvideo.decoder.render import frame_times
 from gvideo.encoder import pack
 from gvideo.encoder.parameters import Parameters
-from gvideo.encoder.quantised import Geometry, quantise
+from gvideo.encoder.quantised import Geometry, quantise, quantise_compiled, quantise_tensors
 from gvideo.model import motion, quantize, steps
 from gvideo.model import symbols as sym
 from gvideo.model.steps import StepRules
@@ -104,7 +104,7 @@ def test_symbols_stay_within_their_bits():
         assert (table[:, sym.ANGLE] < 1 << derived.angle_bits).all()
         assert (table[:, sym.CENTRE] < 1 << derived.centre_bits).all()
         assert (table[:, sym.RATIO] <= table[:, sym.SCALE]).all()
-        assert (table[:, :2] % (1 << (derived.exponent + 4))[:, None] == 0).all()
+        assert (table[:, :2] % (1 << (derived.exponent + 4)) == 0).all()
         assert (table[:, : sym.LUMA] >= 0).all()
 
 
@@ -121,9 +121,13 @@ def test_derivations_of_tensors_and_integers_agree():
         step = 16 >> min(precision, 4)
         assert steps.scale_step(precision) == step
         assert scale[0] == table[row, sym.SCALE] * step
-        expected = (int(scale[1]) + steps.SCALE_ORIGIN + rules.position) // 16 - precision
-        assert exponent == min(max(expected, -4), 2) == steps.position_exponent(r, precision, scale[1], 2)
-        assert angle == steps.angle_bits(r, precision, scale[0] - scale[1])
+        ratio = scale[0] - scale[1]
+        assert angle == steps.angle_bits(r, precision, ratio)
+        for axis in range(2):
+            wider = steps.widening(ratio, table[row, sym.ANGLE], angle, axis)
+            expected = (int(scale[1]) + wider + steps.SCALE_ORIGIN + rules.position) // 16 - precision
+            assert exponent[axis] == min(max(expected, -4), 2)
+            assert exponent[axis] == steps.position_exponent(r, precision, scale[1], wider, 2)
         assert centre == steps.centre_bits(r, precision, table[row, sym.DURATION], 30)
 
 
@@ -146,3 +150,27 @@ def test_basis_is_scipys():
         times = np.linspace(0, 49, 77)
         wanted = BSpline.design_matrix(np.minimum(times, 49 - 1e-9), knots, 3).toarray()
         np.testing.assert_allclose(motion.basis(times, 50, num_control), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("angle", np.linspace(0, math.pi, 9))
+def test_a_coordinate_is_as_exact_as_the_gaussian_is_narrow_along_it(angle, compiled):
+    """Position steps of a needle follow from the curvature of its exponent along x and y."""
+    values = {
+        "mean": torch.tensor([[20.3, 30.6]]), "residual": torch.zeros(1, 1, 2),
+        "log_scale": torch.log(torch.tensor([[16.0, 2.0]])), "angle": torch.tensor([angle]).float(),
+        "luma": torch.tensor([[0.3]]), "chroma": torch.zeros(1, 2), "centre": torch.zeros(1),
+        "log_duration": torch.tensor([9.0]), "theta": torch.zeros(1, 1, 2, 3),
+    }  # fmt: skip
+    rules, geometry = StepRules(60), Geometry(64, 64, torch.arange(4).float(), 5)
+    quantiser = quantise_compiled if compiled else quantise_tensors
+    q = quantiser(Parameters(values, torch.zeros(1, dtype=torch.long)), rules, geometry, 0.0, 1.0)
+    precision = int(q.precision[0])
+    assert precision >= 2
+    turned = float(q.angle[0])
+    for axis, (along, across) in enumerate(
+        ((math.cos(turned), math.sin(turned)), (math.sin(turned), math.cos(turned)))
+    ):
+        width = (along**2 / 16**2 + across**2 / 2**2) ** -0.5
+        wanted = min(math.log2(width) + rules.position / 16 - precision, 5)
+        assert wanted - 1.2 < float(q.exponent[0, axis]) < wanted + 0.2

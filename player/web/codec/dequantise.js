@@ -45,10 +45,14 @@ export function dequantise(symbols, sequence, ticks) {
     const scaleU = table[row + SCALE] * step;
     const sigmaU = 2 ** ((scaleU + steps.SCALE_ORIGIN) / 16);
     const sigmaV = 2 ** ((scaleU - ratio + steps.SCALE_ORIGIN) / 16);
-    const positionStep = 2 ** steps.positionExponent(rules, precision, scaleU - ratio, cellBits);
-    const x = table[row + X] / 16 + positionStep / 2 - 0.5 - left;
-    const y = table[row + Y] / 16 + positionStep / 2 - 0.5 - top;
-    const angle = (Math.PI * table[row + ANGLE]) / 2 ** steps.angleBits(rules, precision, ratio);
+    const angleBits = steps.angleBits(rules, precision, ratio);
+    const angle = (Math.PI * table[row + ANGLE]) / 2 ** angleBits;
+    const [stepX, stepY] = [0, 1].map((axis) => {
+      const wider = steps.widening(ratio, table[row + ANGLE], angleBits, axis);
+      return 2 ** steps.positionExponent(rules, precision, scaleU - ratio, wider, cellBits);
+    });
+    const x = table[row + X] / 16 + stepX / 2 - 0.5 - left;
+    const y = table[row + Y] / 16 + stepY / 2 - 0.5 - top;
     const duration = table[row + DURATION];
     const inverse = duration === steps.PERMANENT ? 0 : 2 ** (1 - duration / 2);
     const places = 2 ** steps.centreBits(rules, precision, duration, numFrames);
@@ -70,9 +74,9 @@ export function dequantise(symbols, sequence, ticks) {
     const mx = (x - width / 2) / unit;
     const my = (y - height / 2) / unit;
     const trajectory = (table[row + TRAJECTORY] - 1) * numControl * 6;
-    const residualStep = positionStep * 2 ** rules.residual;
+    const residualScale = 2 ** rules.residual;
     for (let j = 0; j < 2 * numControl; j++) {
-      let moved = residual[i * 2 * numControl + j] * residualStep;
+      let moved = residual[i * 2 * numControl + j] * (j & 1 ? stepY : stepX) * residualScale;
       if (trajectory >= 0) {
         const f = trajectory + 3 * j;
         moved += (symbols.control[f] + symbols.control[f + 1] * mx + symbols.control[f + 2] * my) * trajectoryStep;

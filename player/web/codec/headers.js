@@ -43,7 +43,7 @@ export function parseSequence(payload) {
   h.rules =
     flags & FLAG.rules
       ? parseRules(f)
-      : { position: 16, angle: 34, centre: 0, chroma: 29, residual: 0, trajectory: -2 };
+      : { position: 10, angle: 34, centre: 0, chroma: 29, residual: 0, trajectory: -2 };
   h.codebooks = flags & FLAG.codebooks ? f.block("sequence.codebooks") : null;
   h.priors = flags & FLAG.priors ? f.block("sequence.priors") : null;
   f.expectEnd("sequence");

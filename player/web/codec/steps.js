@@ -21,9 +21,24 @@ export function angleBits(rules, precision, ratio) {
   return clamp((16 * precision + anisotropy + rules.angle) >> 4, 1, 9);
 }
 
-/** The position step is 2^this px. scaleV: sixteenths above SCALE_ORIGIN. */
-export function positionExponent(rules, precision, scaleV, cellBits) {
-  return clamp(((scaleV + SCALE_ORIGIN + rules.position) >> 4) - precision, -4, cellBits);
+const DIRECTIONS = 32;
+const WIDENING = Array.from({ length: 21 }, (_, i) =>
+  Int16Array.from({ length: DIRECTIONS }, (_, j) => {
+    const a = (Math.PI * j) / DIRECTIONS;
+    return Math.round(-8 * Math.log2(Math.cos(a) ** 2 * 2 ** (-i / 2) + Math.sin(a) ** 2));
+  }),
+);
+
+/** How much wider than sigma_v a Gaussian is along x (axis 0) or y (1), sixteenths of an octave. bits: of its angle. */
+export function widening(ratio, angle, bits, axis) {
+  if (bits === 0) return 0;
+  const direction = (bits <= 5 ? angle << (5 - bits) : angle >> (bits - 5)) + (axis * DIRECTIONS) / 2;
+  return WIDENING[Math.min(ratio >> 2, 20)][direction & (DIRECTIONS - 1)];
+}
+
+/** The step of a coordinate is 2^this px. scaleV: sixteenths above SCALE_ORIGIN; wider: widening() of the coordinate. */
+export function positionExponent(rules, precision, scaleV, wider, cellBits) {
+  return clamp(((scaleV + wider + SCALE_ORIGIN + rules.position) >> 4) - precision, -4, cellBits);
 }
 
 /** log2 of the number of life centres. */

@@ -343,9 +343,13 @@ export class Walk {
     const { cellBits } = this.segment;
     const precision = table[row + PRECISION];
     const scaleV = (table[row + SCALE] - table[row + RATIO]) * steps.scaleStep(precision);
-    const exponent = steps.positionExponent(this.rules, precision, scaleV, cellBits);
-    const bits = cellBits - exponent;
-    table[row + X] = (cellX << (cellBits + 4)) | (this.decoder.raw(bits) << (exponent + 4));
-    table[row + Y] = (cellY << (cellBits + 4)) | (this.decoder.raw(bits) << (exponent + 4));
+    const ratio = table[row + RATIO] * steps.scaleStep(precision);
+    const angleBits = steps.angleBits(this.rules, precision, ratio);
+    for (let axis = 0; axis < 2; axis++) {
+      const wider = steps.widening(ratio, table[row + ANGLE], angleBits, axis);
+      const exponent = steps.positionExponent(this.rules, precision, scaleV, wider, cellBits);
+      const inside = this.decoder.raw(cellBits - exponent) << (exponent + 4);
+      table[row + X + axis] = ((axis === 0 ? cellX : cellY) << (cellBits + 4)) | inside;
+    }
   }
 }
