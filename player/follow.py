@@ -15,7 +15,8 @@ from player.record import Presentation, Track, newer
 _MAX_FAILURES = 3
 #: A stream that is live but has not grown for so long, and for so many target durations, has died.
 _DEAD_SECONDS, _DEAD_TARGETS = 30.0, 10.0
-_SHORTEST_SECONDS = 0.2
+#: Manifests are read again no more often than this, and no less.
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 0.2, 60.0
 _LEAVE_SECONDS = 2.0
 
 
@@ -38,7 +39,7 @@ class Follower:
     ) -> None:
         self._tracks, self._fetcher, self._grown = list(tracks), fetcher, grown
         self._url = presentation.url
-        self._update = max(float(presentation.update_seconds), _SHORTEST_SECONDS)
+        self._update = min(max(float(presentation.update_seconds), _SHORTEST_SECONDS), _LONGEST_SECONDS)
         self._dead = max(_DEAD_SECONDS, _DEAD_TARGETS * float(presentation.target_seconds))
         self.failure: GVideoError | None = None
         self._stop = threading.Event()
@@ -73,4 +74,4 @@ class Follower:
             if idle > self._dead:
                 self.failure = MediaError(f"{self._url}: is live, but has not grown for {idle:.0f} s")
                 return
-            wait = self._update if has_new else max(self._update / 2, _SHORTEST_SECONDS)
+            wait = self._update if has_new else min(self._update, max(self._update / 2, _SHORTEST_SECONDS))
