@@ -78,7 +78,9 @@ class Captions:
                 shift = self._shift(self._track.segments[n].part)
                 if shift is None:
                     continue
-                if cue.start + shift <= seconds < cue.end + shift and cue.text not in found:  # one over a cut stands twice
+                if (
+                    cue.start + shift <= seconds < cue.end + shift and cue.text not in found
+                ):  # one over a cut stands twice
                     found.append(cue.text)
         return "\n".join(found)
 

@@ -1,4 +1,4 @@
-"""The time of the picture: runs with the wall clock at any speed, stands still, and follows the sound where there is one."""
+"""The time of the picture: runs with the wall clock at any speed, stands still, follows the sound if there is any."""
 
 from __future__ import annotations
 

@@ -123,7 +123,9 @@ def _counterpart(track: Track, others: Sequence[Track]) -> Track | None:
     last = track.levels[-1]
     by_id = [t for t in fits if t.levels[-1].id == last.id]
     alike = [t for t in fits if t.language == track.language]
-    near = sorted(alike, key=lambda t: (abs(t.levels[-1].width - last.width), abs(t.levels[-1].peak_bps - last.peak_bps)))
+    near = sorted(
+        alike, key=lambda t: (abs(t.levels[-1].width - last.width), abs(t.levels[-1].peak_bps - last.peak_bps))
+    )
     found = by_id or near
     return found[0] if found else None
 
@@ -185,8 +187,12 @@ class _Segments:
         scale = int(_attribute(found, "timescale", "1"))
         return [
             self._segment(
-                init, Resource(resolve(self._base, self._named(media, number, start))), ticks, scale,
-                start if has_timeline else number, found,
+                init,
+                Resource(resolve(self._base, self._named(media, number, start))),
+                ticks,
+                scale,
+                start if has_timeline else number,
+                found,
             )
             for number, start, ticks in self._times(found, scale)
         ]

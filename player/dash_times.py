@@ -1,6 +1,6 @@
 """Times of DASH manifests: when periods begin and end, and what of a live one without a timeline is there by now.
 
-    availabilityStartTime ──► period start ──► segments, those that have ended by now and are within timeShiftBufferDepth
+availabilityStartTime ──► period start ──► segments, those that have ended by now and are within timeShiftBufferDepth
 """
 
 from __future__ import annotations

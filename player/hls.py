@@ -12,7 +12,6 @@ from gvideo.errors import GVideoError, InvalidError
 from player.fetch import Fetched, Fetcher
 from player.record import Level, Presentation, Resource, Segment, Track, layered, resolve
 
-
 KINDS = ("video", "audio", "subtitles")
 
 

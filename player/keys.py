@@ -82,5 +82,5 @@ HELP = (
 
 
 def action_of(name: str, text: str) -> Action | None:
-    """The action of a key: text is what it types, whatever the keyboard's layout; name is used where it types nothing."""
+    """The action of a key. text: what it types, whatever the keyboard's layout; name: used where it types nothing."""
     return _BY_TEXT.get(text.lower()) or _BY_NAME.get(name)

@@ -6,8 +6,8 @@ import numpy as np
 
 from gvideo.errors import MediaError, OptionError
 from player.fetch import Fetcher
-from player.record import Track
 from player.plan import Ladder
+from player.record import Track
 from player.rungs import choose_rungs
 from player.stream import read_presentation
 

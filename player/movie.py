@@ -18,8 +18,8 @@ _NOT_OURS = "is no fragmented MP4 of a gvideo stream; `gvideo encode` makes one"
 
 
 def read_movie(url: str, fetcher: Fetcher, *, kinds: tuple[str, ...] = ("video",)) -> Presentation:
-    """A fragmented MP4 file. kinds: of tracks that are wanted: "video", "audio", which lies in the same segments. Raises
-    MediaError and BitstreamError, which name it."""
+    """A fragmented MP4 file. kinds: of tracks that are wanted: "video", "audio", which lies in the same segments.
+    Raises MediaError and BitstreamError, which name it."""
     segments: list[Segment] = []
     init: Resource | None = None
     first: int | None = None

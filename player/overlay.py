@@ -34,7 +34,9 @@ def statistics_lines(session: Session) -> list[str]:
         ]
     if reel.rate_bps:
         lines.append(f"buffer    {reel.ahead_seconds:.1f} s, network {_bits(reel.rate_bps)}")
-    lines.append(f"stalls    {numbers.num_stalls}, {numbers.stall_seconds:.2f} s; start {numbers.startup_seconds:.2f} s")
+    lines.append(
+        f"stalls    {numbers.num_stalls}, {numbers.stall_seconds:.2f} s; start {numbers.startup_seconds:.2f} s"
+    )
     if session.sound is not None and numbers.offsets:
         mean = 1000 * sum(numbers.offsets) / len(numbers.offsets)
         lines.append(f"A/V       picture {abs(mean):.1f} ms {'after' if mean >= 0 else 'before'} the sound")

@@ -40,7 +40,7 @@ class Ladder:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Fetch segment `number` so that it is at `level`; or, where number is None, wait for `seconds` (None: for good)."""
+    """Fetch segment `number` so that it is at `level`; where number is None, wait for `seconds` (None: for good)."""
 
     number: int | None
     level: int = 0

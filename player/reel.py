@@ -1,7 +1,7 @@
 """What is played, piece by piece: the segments of a stream on one axis of seconds, 0 at its first frame.
 
-    Reel ── FileReel: a decoder over all of it (.gsv files)
-         └─ StreamReel: published segments, each fetched when it is due (stream_reel.py)
+Reel ── FileReel: a decoder over all of it (.gsv files)
+     └─ StreamReel: published segments, each fetched when it is due (stream_reel.py)
 """
 
 from __future__ import annotations
@@ -93,9 +93,11 @@ class Reel(ABC):
         """The first moment that can still be had, s."""
         return self.starts[0]
 
+    @abstractmethod
     def move(self, seconds: float) -> None:
         """The picture is at a time."""
 
+    @abstractmethod
     def stand(self, stands: bool) -> None:
         """The picture does not move, or moves again."""
 
@@ -160,6 +162,12 @@ class FileReel(Reel):
     def bitrate(self, number: int, level: int) -> float:
         place = self._segments[number]
         return 8.0 * place.num_bytes * self._decoder.timescale / max(1, place.end - place.start)
+
+    def move(self, seconds: float) -> None:
+        pass
+
+    def stand(self, stands: bool) -> None:
+        pass
 
     def close(self) -> None:
         self._decoder.close()

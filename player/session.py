@@ -1,7 +1,7 @@
 """A film being watched: clock, sound, pictures, view and what keys do to them; nothing of windows.
 
-    keys, pointer ──► act ──► clock, view, level ──► order ──► painter
-                      tick: clock follows the sound, the picture that is due comes up, waiting is noticed
+keys, pointer ──► act ──► clock, view, level ──► order ──► painter
+                  tick: clock follows the sound, the picture that is due comes up, waiting is noticed
 """
 
 from __future__ import annotations
@@ -184,10 +184,15 @@ class Session:
                 self._wait()
         if self._steps and not self.is_waiting:
             self._step()
-        elif self.picture is not None and not self.is_playing and not self.has_ended:
-            if self.reel.better_level(self.picture.number, self.picture.level):
-                self._order()
+        elif self._could_be_better():
+            self._order()
         return found is not None
+
+    def _could_be_better(self) -> bool:
+        """Whether the picture that stands was drawn at a poorer level than is there by now."""
+        if self.picture is None or self.is_playing or self.is_waiting or self.has_ended:
+            return False
+        return self.reel.better_level(self.picture.number, self.picture.level)
 
     def close(self) -> None:
         """Ends threads and closes what was opened."""

@@ -1,4 +1,4 @@
-"""Sound of a published stream: segments of any codec that FFmpeg knows to samples on the stream's axis, from any time on.
+"""Sound of a published stream: segments of any codec that FFmpeg knows to samples on the stream's axis.
 
 init + segment ──demux──► packets ──one decoder──► resample ──► (s, f32 [n,2]) at 48 kHz
 
@@ -87,7 +87,9 @@ class _Decoder:
                     if packet.size and packet.pts is not None:
                         yield from self._decode(packet)
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise MediaError(f"{url}: its sound cannot be read ({getattr(error, 'strerror', None) or error})") from error
+            raise MediaError(
+                f"{url}: its sound cannot be read ({getattr(error, 'strerror', None) or error})"
+            ) from error
 
     def _decode(self, packet: Any) -> Iterator[tuple[float, Float32]]:
         try:

@@ -64,9 +64,7 @@ def is_single_stream(name: str) -> bool:
     return path.lower().endswith(".gsv")
 
 
-def read_presentation(
-    name: str, fetcher: Fetcher, *, kinds: tuple[str, ...] = ("video",)
-) -> tuple[Presentation, str]:
+def read_presentation(name: str, fetcher: Fetcher, *, kinds: tuple[str, ...] = ("video",)) -> tuple[Presentation, str]:
     """The record of a source, tracks of the kinds that are asked for, and a digest of it, under which fetched segments
     may be kept."""
     found = _read(_manifest_of(name, fetcher), fetcher, kinds)

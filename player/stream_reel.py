@@ -69,9 +69,7 @@ class StreamReel(Reel):
         self._oldest = 0
         self._first = self.number_at(max(0.0, self.end - float(presentation.delay_seconds))) if self.is_live else 0
         planner = Planner(rule or Highest(), target_seconds, improves=self._rungs.layered)
-        self._buffer = SegmentBuffer(
-            self._fetch, planner, self._ladder(), start=self._first, max_level=self._max_level
-        )
+        self._buffer = SegmentBuffer(self._fetch, planner, self._ladder(), start=self._first, max_level=self._max_level)
         self._format: VideoFormat | None = None
         self._follower: Follower | None = None
         try:

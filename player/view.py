@@ -135,7 +135,7 @@ def overlap(
         a, share_a = drawn.region[axis], drawn.region[axis + 2]
         b, share_b = now.region[axis], now.region[axis + 2]
         low, high = max(a, b), min(a + share_a, b + share_b)
-        first, last = int((low - a) / share_a * length), int(math.ceil((high - a) / share_a * length))
+        first, last = int((low - a) / share_a * length), math.ceil((high - a) / share_a * length)
         first, last = max(0, first), min(length, last)
         left = start + (a + first / length * share_a - b) / share_b * extent
         right = start + (a + last / length * share_a - b) / share_b * extent

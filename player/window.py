@@ -1,7 +1,7 @@
 """The window: SDL through pygame shows what a session says and hands keys to it. Everything else is in session.py.
 
-    events ──► session.act ──► session.tick ──► picture, texts ──► screen
-    device ──► sound.fill
+events ──► session.act ──► session.tick ──► picture, texts ──► screen
+device ──► sound.fill
 """
 
 from __future__ import annotations

@@ -139,8 +139,8 @@ def write_flashes(path: Path, seconds: int) -> Path:
         )
         symbols = replace(symbols, base=(luma, 512, 512))
         header = SegmentHeader(
-            count, 56, symbols.num_control, symbols.num_trajectories, symbols.cell_bits, 1, symbols.base, symbols.margins,
-            (),
+            count, 56, symbols.num_control, symbols.num_trajectories, symbols.cell_bits, 1, symbols.base,
+            symbols.margins, (),
         )  # fmt: skip
         (payload,) = encode_segment(symbols, header, state, *SIZE)
         parts.append(units.format_unit(units.SEGMENT, payload))

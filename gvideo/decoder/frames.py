@@ -1,4 +1,4 @@
-"""What a decoder hands out: frames with their times, and what is known of a stream; as NumPy arrays or torch tensors."""
+"""What a decoder hands out: frames with their times, as NumPy arrays or torch tensors; what is known of a stream."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ def converter(output: str) -> Callable[[Any], Any]:
     try:
         torch = importlib.import_module("torch")
     except ImportError as error:
-        raise OptionError(f'output="torch": torch cannot be loaded ({error}); install it or use output="numpy"') from error
+        raise OptionError(
+            f'output="torch": torch cannot be loaded ({error}); install it or use output="numpy"'
+        ) from error
     convert: Callable[[Any], Any] = torch.from_numpy
     return convert
 

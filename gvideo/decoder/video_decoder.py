@@ -44,7 +44,8 @@ class VideoDecoder:
     path or an http(s) URL, of which the best rung is taken and only those segments are fetched that are asked for; or a
     stream that is open already. layers: decode only so many layers of each segment (None: all).
     size: (width, height) of the frames, any; by default the coded size. dimension_order: "NCHW" or "NHWC".
-    output: "numpy", or "torch" for tensors; torch must be installed then. Frames are R'G'B' as coded; `metadata.format.rotation` says how to turn them for display.
+    output: "numpy", or "torch" for tensors; torch must be installed then.
+    Frames are R'G'B' as coded; `metadata.format.rotation` says how to turn them for display.
 
     Several threads may use one decoder. It can be pickled (a path is opened again, bytes travel along) and used after
     a fork, as in the workers of a torch DataLoader. A context manager: leaving it closes the file.
@@ -224,9 +225,7 @@ class VideoDecoder:
         converted: UInt8 = self._converted(pictures)
         return converted
 
-    def _planes_at_ticks(
-        self, moments: Float64, size: tuple[int, int] | None, viewport: Viewport | None
-    ) -> Float32:
+    def _planes_at_ticks(self, moments: Float64, size: tuple[int, int] | None, viewport: Viewport | None) -> Float32:
         segments = np.clip(np.searchsorted(self._starts, moments, side="right") - 1, 0, len(self._starts) - 1)
         shape = (size[1], size[0]) if size else self._shape()
         planes = np.empty((len(moments), 3, *shape), np.float32)

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from packaged import package_plain, write_clip, write_flashes  # noqa: E402
-from screen import HEIGHT, WIDTH, virtual_screen  # noqa: E402
+from packaged import package_plain, write_clip, write_flashes
+from screen import HEIGHT, WIDTH, virtual_screen
 
 RATE, BYTES_A_SAMPLE = 48000, 8
 BLOCK_SECONDS = 1024 / RATE

@@ -119,9 +119,7 @@ def test_rungs_of_other_files(rungs):
         until(lambda: reel.levels == {0: 1, 1: 0, 2: 0})
         assert reel.piece(1).level == 0
         small = VideoDecoder(rungs / "v0.m3u8", dimension_order="NHWC")
-        np.testing.assert_array_equal(
-            reel.piece(1).pictures(np.array([2.0]), (64, 48), (0, 0, 1, 1))[0], small[50]
-        )
+        np.testing.assert_array_equal(reel.piece(1).pictures(np.array([2.0]), (64, 48), (0, 0, 1, 1))[0], small[50])
         assert reel.traffic.num_wasted_bytes > 0
         reel.close()
 

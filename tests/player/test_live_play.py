@@ -1,4 +1,4 @@
-"""Playing what still grows: the publisher of the packager as the other side, and servers that stop growing or forget."""
+"""Playing what still grows: the publisher of the packager as the other side, streams that die or go away."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def published(stream: Path, folder: Path, window: int | None = None) -> tuple[LivePublisher, GsvFile]:
-    return LivePublisher(LocalSink(folder), datetime.now(UTC), Fraction(2), window and Fraction(window)), GsvFile(stream)
+    return LivePublisher(LocalSink(folder), datetime.now(UTC), Fraction(2), window and Fraction(window)), GsvFile(
+        stream
+    )
 
 
 def opened(source: str) -> StreamReel:

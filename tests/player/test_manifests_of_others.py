@@ -53,7 +53,7 @@ def write(folder: Path, files: dict[str, str]) -> None:
 
 
 def test_groups_and_variants_that_share_playlists(tmp_path):
-    """One playlist in two variants is one track with the sound of both; defaults come first; captions within are none."""
+    """One playlist in two variants is one track with the sound of both; defaults come first."""
     names = ("v/hi", "v/lo", "a/de", "a/en", "a/ac3", "s/en")
     write(tmp_path, {"m.m3u8": GROUPS} | {f"{n}.m3u8": MEDIA for n in names})
     found = read_hls(str(tmp_path / "m.m3u8"), Fetcher(), codec="gsv1")
@@ -118,7 +118,8 @@ def test_gaps_are_not_asked_for(tmp_path):
 HEAD = '<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" '
 SET = '<AdaptationSet mimeType="video/mp4" contentType="video">{}</AdaptationSet>'
 TIME = (
-    '<SegmentTemplate timescale="1000" initialization="$RepresentationID$/i.mp4" media="$RepresentationID$/t$Time$.m4s">'
+    '<SegmentTemplate timescale="1000" initialization="$RepresentationID$/i.mp4" '
+    'media="$RepresentationID$/t$Time$.m4s">'
     '<SegmentTimeline>{}</SegmentTimeline></SegmentTemplate><Representation id="{}" bandwidth="900000" codecs="gsv1"/>'
 )
 
@@ -156,8 +157,8 @@ def test_numbers_with_an_end_and_leading_zeros(tmp_path):
     text = (
         HEAD + 'mediaPresentationDuration="PT20S"><Period>'
         + SET.format(
-            '<Representation id="v" bandwidth="1" codecs="gsv1"><SegmentTemplate duration="4" startNumber="5" endNumber="7" '
-            'initialization="i" media="$Bandwidth$_$Number%04d$$$.m4s"/></Representation>')
+            '<Representation id="v" bandwidth="1" codecs="gsv1"><SegmentTemplate duration="4" startNumber="5" '
+            'endNumber="7" initialization="i" media="$Bandwidth$_$Number%04d$$$.m4s"/></Representation>')
         + "</Period></MPD>"
     )  # fmt: skip
     assert names(read(tmp_path, text).tracks[0]) == ["1_0005$.m4s", "1_0006$.m4s", "1_0007$.m4s"]
@@ -184,6 +185,7 @@ def test_a_live_manifest_by_the_clock(tmp_path):
 
 def test_a_live_timeline_is_read_again(tmp_path):
     """Numbers may count from the entry that is first now; times stay."""
+
     def manifest(entries: str) -> str:
         return (
             HEAD + 'type="dynamic" availabilityStartTime="2026-01-01T00:00:00Z" minimumUpdatePeriod="PT0S">'
@@ -222,12 +224,14 @@ def test_sound_subtitles_and_what_is_protected(tmp_path):
 
 def test_periods_that_lack_sound_or_a_picture(tmp_path):
     """Sound may be missing in a period; a picture may not."""
-    sound = '<AdaptationSet mimeType="audio/mp4"><Representation id="a" bandwidth="1"><BaseURL>{}</BaseURL></Representation>'
-    sound += "</AdaptationSet>"
+    sound = '<Representation id="a" bandwidth="1"><BaseURL>{}</BaseURL></Representation>'
+    sound = f'<AdaptationSet mimeType="audio/mp4">{sound}</AdaptationSet>'
     video = SET.format('<Representation id="v" bandwidth="9" codecs="gsv1"><BaseURL>v.mp4</BaseURL></Representation>')
 
     def manifest(second: str) -> str:
-        periods = f'<Period duration="PT4S">{video}{sound.format("1.mp4")}</Period><Period duration="PT4S">{second}</Period>'
+        periods = (
+            f'<Period duration="PT4S">{video}{sound.format("1.mp4")}</Period><Period duration="PT4S">{second}</Period>'
+        )
         return HEAD + f'mediaPresentationDuration="PT8S">{periods}</MPD>'
 
     found = read(tmp_path, manifest(video))

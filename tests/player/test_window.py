@@ -72,7 +72,8 @@ def watched(source: Path, folder: Path, plan: str, **environment: str) -> None:
     script = folder / "script.py"
     script.write_text(SCRIPT.replace("PLAN", plan))
     done = subprocess.run(
-        [sys.executable, str(script), str(source), str(folder)], capture_output=True, text=True, timeout=60, check=False,
+        [sys.executable, str(script), str(source), str(folder)],
+        capture_output=True, text=True, timeout=120, check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT), "SDL_AUDIODRIVER": "dummy", **environment},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -202,9 +203,11 @@ def test_without_a_display_it_says_so(stream, capsys, monkeypatch):
 
 
 def test_without_pygame_it_says_what_to_install(stream):
-    code = "import sys; sys.modules['pygame'] = None; from gvideo.cli import main; sys.exit(main(['play', sys.argv[1]]))"
+    code = (
+        "import sys; sys.modules['pygame'] = None; from gvideo.cli import main; sys.exit(main(['play', sys.argv[1]]))"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(stream)], capture_output=True, text=True, timeout=60, cwd=ROOT, check=False,
+        [sys.executable, "-c", code, str(stream)], capture_output=True, text=True, timeout=120, cwd=ROOT, check=False,
         env={**os.environ, "SDL_VIDEODRIVER": "dummy"},
     )  # fmt: skip
     assert done.returncode == 2
