@@ -144,6 +144,10 @@ class FileReel(Reel):
     def format(self) -> VideoFormat:
         return self._decoder.stream.format
 
+    @property
+    def ahead_seconds(self) -> float:
+        return 0.0 if "://" in self.name else super().ahead_seconds  # what is not drawn yet may be on its way
+
     def piece(self, number: int) -> Piece:
         decoder = self._shown
         ticks = decoder.stream.frame_ticks(number)

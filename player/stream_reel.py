@@ -68,6 +68,8 @@ class StreamReel(Reel):
         self._set_times([0.0, *np.cumsum(self._rungs.seconds()).tolist()])
         self._oldest = 0
         self._first = self.number_at(max(0.0, self.end - float(presentation.delay_seconds))) if self.is_live else 0
+        # the next segment must be there before this one is over
+        target_seconds = max(target_seconds, 2 * float(self._rungs.seconds().max()))
         planner = Planner(rule or Highest(), target_seconds, improves=self._rungs.layered)
         self._buffer = SegmentBuffer(self._fetch, planner, self._ladder(), start=self._first, max_level=self._max_level)
         self._format: VideoFormat | None = None
@@ -87,6 +89,8 @@ class StreamReel(Reel):
 
     @property
     def begin(self) -> float:
+        if self.is_live:
+            return self.starts[self.number_at(max(0.0, self.end - float(self._presentation.delay_seconds)))]
         return self.starts[self._first]
 
     @property
