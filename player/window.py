@@ -6,6 +6,7 @@ device ──► sound.fill
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,8 +82,12 @@ class SoundDevice:
         self._device.pause(0)
 
     def close(self) -> None:
-        """Silence."""
-        self._device.close()
+        """Silence. pygame closes a device without giving up the interpreter's lock, which the callback may be waiting
+        for: both would wait for ever. Called through ctypes, SDL closes it with the lock free."""
+        from pygame._sdl2 import audio
+
+        ctypes.CDLL(audio.__file__).SDL_CloseAudioDevice(self._device.deviceid)
+        self._device.close()  # nothing is left to close, but its number must not be closed again by and by
 
 
 def open_device(sound: Sound) -> SoundDevice | None:

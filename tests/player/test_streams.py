@@ -132,7 +132,7 @@ def test_pickled_into_workers(folder, streams):
 
 
 def test_tensors_in_a_torch_data_loader(folder, streams):
-    """`output="torch"`: tensors of the same frames and times. Arrays and tensors come from workers too, which are forked
+    """`output="torch"`: tensors of the same frames and times. Arrays and tensors come from workers too, forked
     with an open decoder. torch is loaded only where it is asked for."""
     code = (
         "import sys, pickle, numpy as np\n"
