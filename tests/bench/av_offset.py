@@ -38,7 +38,8 @@ class Offsets:
 
     def line(self, name: str) -> str:
         ms = 1000 * self.seconds
-        return f"{name}\t{len(ms)}\t{ms.mean():.1f}\t{ms.min():.1f}\t{ms.max():.1f}\t{np.abs(ms).max():.1f}"
+        within = int((np.abs(ms) <= 40).sum())
+        return f"{name}\t{len(ms)}\t{np.median(ms):.1f}\t{ms.min():.1f}\t{ms.max():.1f}\t{within}"
 
 
 def measure(folder: Path, *options: str) -> Offsets:
@@ -92,9 +93,9 @@ def made(folder: Path, seconds: int) -> Path:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
-        folder = made(Path(scratch), 20)
+        folder = made(Path(scratch), 12)
         rows = [measure(folder).line(f"run {number}") for number in (1, 2, 3)]
-    head = "run\tflashes\tmean_ms\tleast_ms\tgreatest_ms\tlargest_distance_ms"
+    head = "run\tflashes\tmedian_ms\tleast_ms\tgreatest_ms\twithin_40_ms"
     out = "\n".join([head, *rows]) + "\n"
     (Path(sys.argv[1]) / "av_offset.tsv").write_text(out)
     print(out, end="")
