@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -106,19 +107,26 @@ def serve(folder: Path, *options: str, log: Path | None = None) -> Iterator[str]
             child.wait(10)
 
 
-def quick_segment(job: SegmentJob, report: object = None) -> SegmentResult:
+def sized_segment(job: SegmentJob, report: object = None) -> SegmentResult:
+    """As quick_segment, with as many Gaussians as a fit might need: more at a better quality and for what moves."""
+    lumas = [f.y.astype(float) for f in job.frames]
+    moves = float(np.mean([np.abs(b - a).mean() for a, b in pairwise(lumas)] or [0.0]))
+    return quick_segment(job, count=round((0.5 + moves) * 2 ** (0.67 * (job.rules.distortion - 60) / 8)))
+
+
+def quick_segment(job: SegmentJob, report: object = None, count: int = 4) -> SegmentResult:
     """Stands in for the encoder's fit, which takes seconds: a legal segment of few Gaussians with the job's times."""
     fmt, durations = job.format, tuple(f.duration for f in job.frames)
-    rules = job.rules.with_distortion(job.settings.distortion)
+    rules = job.rules
     symbols = random_symbols(
-        np.random.default_rng(0), fmt.width, fmt.height, count=4, rules=rules, num_frames=len(durations)
+        np.random.default_rng(0), fmt.width, fmt.height, count=count, rules=rules, num_frames=len(durations)
     )
     header = SegmentHeader(
         len(durations), rules.distortion, symbols.num_control, symbols.num_trajectories, symbols.cell_bits, 1,
         symbols.base, symbols.margins, () if all(d == job.frame_duration for d in durations) else durations,
     )  # fmt: skip
     payloads = encode_segment(symbols, header, SequenceState(rules), fmt.width, fmt.height)
-    return SegmentResult(tuple(payloads), len(durations), sum(durations), 1.0, len(symbols.table), ())
+    return SegmentResult(tuple(payloads), len(durations), sum(durations), (1.0,), len(symbols.table), ())
 
 
 def package_plain(stream: Path, folder: Path, *options: str) -> Path:

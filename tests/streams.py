@@ -137,10 +137,11 @@ def make_stream(
     durations: tuple[int, ...] = (),
     extra_units: bool = False,
     sequence: SequenceHeader | None = None,
+    layer_step: int = 0,
     **symbols_options: int,
 ) -> Made:
     """A stream of random Gaussians. durations: of every frame, else the sequence's. extra_units: a metadata unit and
-    one of an unknown type behind every segment."""
+    one of an unknown type behind every segment. layer_step: of the distortions of layers."""
     rng = np.random.default_rng(seed)
     sequence = sequence or SequenceHeader(width, height, 1000, 40, matrix=6, primaries=6, transfer=6)
     sequence = replace(sequence, width=width, height=height)
@@ -160,8 +161,9 @@ def make_stream(
         )
         header = SegmentHeader(
             num_frames, 56, symbols.num_control, symbols.num_trajectories, symbols.cell_bits, num_layers, symbols.base,
-            symbols.margins, durations,
+            symbols.margins, durations, 0, tuple(56 + layer_step * k for k in range(1, num_layers) if layer_step),
         )  # fmt: skip
+        symbols = replace(symbols, distortions=header.distortions)
         chosen = random_choices(rng, symbols, state, num_frames)
         payloads = encode_segment(symbols, header, state, width, height, chosen)
         data = b"".join(units.format_unit(units.LAYER if k else units.SEGMENT, p) for k, p in enumerate(payloads))

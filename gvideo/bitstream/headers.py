@@ -80,7 +80,8 @@ class LayerHeader:
 @dataclass(frozen=True, slots=True)
 class SegmentHeader:
     """Everything about a segment but its symbols. durations: ticks of each frame, or () if all are the sequence's.
-    gap: ticks between the end of the segment before and this one's start. base: Y'CbCr in 1/1023, chroma + 512."""
+    gap: ticks between the end of the segment before and this one's start. base: Y'CbCr in 1/1023, chroma + 512.
+    distortions: of the layers above the first, or () if `distortion` is that of all."""
 
     num_frames: int
     distortion: int
@@ -92,6 +93,12 @@ class SegmentHeader:
     margins: tuple[int, int, int, int] = (0, 0, 0, 0)
     durations: tuple[int, ...] = ()
     gap: int = 0
+    distortions: tuple[int, ...] = ()
+
+    @property
+    def layer_distortions(self) -> tuple[int, ...]:
+        """The distortion of every layer."""
+        return (self.distortion, *(self.distortions or (self.distortion,) * (self.num_layers - 1)))
 
     def duration(self, sequence: SequenceHeader) -> int:
         """Ticks of all its frames."""
@@ -109,7 +116,7 @@ class IndexEntry:
 
 
 _FLAG_COLOUR, _FLAG_ASPECT, _FLAG_RULES, _FLAG_CODEBOOKS, _FLAG_PRIORS, _FLAG_FULL_RANGE = 1, 2, 4, 8, 16, 32
-_FLAG_DURATIONS, _FLAG_GAP, _FLAG_MARGINS = 1, 2, 4
+_FLAG_DURATIONS, _FLAG_GAP, _FLAG_MARGINS, _FLAG_DISTORTIONS = 1, 2, 4, 8
 _DEFAULT_COLOUR = (1, 1, 1)
 
 
@@ -183,20 +190,26 @@ def visit_segment(f: Fields, h: SegmentHeader | None = None) -> SegmentHeader:
     distortion = f.u8("segment.distortion", h.distortion)
     motion = f.u8("segment.motion", (h.num_control - 1) << 4 | (h.num_trajectories - 1))
     flags = _FLAG_DURATIONS * bool(h.durations) | _FLAG_GAP * (h.gap != 0) | _FLAG_MARGINS * (h.margins != (0, 0, 0, 0))
-    # cell_bits in 3 bits, layers - 1 in 3 bits, and the first two flags; margins are in the base's spare bits
+    flags |= _FLAG_DISTORTIONS * bool(h.distortions)
+    # cell_bits in 3 bits, layers - 1 in 3 bits, and the first two flags; the others are in the base's spare bits
     shape = f.u8("segment.shape", h.cell_bits << 5 | (h.num_layers - 1) << 2 | flags & 3)
     packed = h.base[0] << 20 | h.base[1] << 10 | h.base[2]
     packed = f.uint("segment.base", 4, packed | (flags >> 2) << 30)
     cell_bits = shape >> 5
     if cell_bits > MAX_CELL_BITS:
         raise InvalidError(f"segment.shape: cells of 2^{cell_bits} px, at most 2^{MAX_CELL_BITS}")
-    if packed >> 31:
-        raise InvalidError("segment.base: the highest bit is reserved")
+    num_layers = (shape >> 2 & 7) + 1
     margins = h.margins
     if packed >> 30 & 1:
         margins = tuple(f.u8(f"segment.margin_{n}", m) for n, m in zip("ltrb", margins, strict=True))  # type: ignore[assignment]
     else:
         margins = (0, 0, 0, 0)
+    distortions: tuple[int, ...] = ()
+    if packed >> 31:
+        if num_layers == 1:
+            raise InvalidError("segment.base: distortions of layers above the first, but there is one layer")
+        above = h.distortions or (0,) * (num_layers - 1)
+        distortions = tuple(f.u8("segment.layer_distortion", d) for d in above)
     durations: tuple[int, ...] = ()
     if shape & _FLAG_DURATIONS:
         given = h.durations or (0,) * num_frames
@@ -204,8 +217,8 @@ def visit_segment(f: Fields, h: SegmentHeader | None = None) -> SegmentHeader:
     gap = f.signed("segment.gap", h.gap, MAX_TIME) if shape & _FLAG_GAP else 0
     base = (packed >> 20 & 1023, packed >> 10 & 1023, packed & 1023)
     return SegmentHeader(
-        num_frames, distortion, (motion >> 4) + 1, (motion & 15) + 1, cell_bits, (shape >> 2 & 7) + 1, base, margins,
-        durations, gap,
+        num_frames, distortion, (motion >> 4) + 1, (motion & 15) + 1, cell_bits, num_layers, base, margins, durations,
+        gap, distortions,
     )  # fmt: skip
 
 

@@ -7,10 +7,10 @@ import dataclasses
 import json
 import math
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gvideo.commands.live import add_live_options, encode_live_folder
-from gvideo.commands.options import check_destination, parse_frames, parse_size
+from gvideo.commands.options import check_destination, parse_bits, parse_frames, parse_size
 from gvideo.commands.package import add_extras, refuse_packaging
 from gvideo.commands.progress import ProgressLine, format_bitrate, format_bytes, format_time
 from gvideo.errors import OptionError
@@ -28,7 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="OUT.gsv, OUT.mp4, or a folder OUT/ to serve"
     )
-    parser.add_argument("--crf", type=float, default=34.0, metavar="Q", help="quality: lower is better (default 34)")
+    parser.add_argument("--crf", type=float, metavar="Q", help="quality: lower is better (default 34)")
+    parser.add_argument("--bitrate", metavar="BPS", help="bits a second, such as 300k or 1.2M, in two passes")
+    parser.add_argument("--maxrate", metavar="BPS", help="bits a second that fill the decoder's buffer at most")
+    parser.add_argument("--bufsize", metavar="BITS", help="what that buffer holds (default: maxrate for two segments)")
+    parser.add_argument(
+        "--layers", type=int, default=1, metavar="N", help="layers of every segment, 4 to 8 for streaming (default 1)"
+    )
     parser.add_argument("--size", metavar="WxH", help="resize to this before encoding")
     parser.add_argument("--frames", metavar="A:B", help="frames A to B-1 of the source, counted from 0")
     parser.add_argument(
@@ -42,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ladder",
         metavar="WxH[:Q],...",
-        help="rungs of a published folder, the best first, such as 640x360:34,320x180:36",
+        help="rungs of a published folder, the best first, such as 640x360:34,320x180:36 or 640x360:800k,320x180:300k",
     )
     add_extras(parser)
     add_live_options(parser)
@@ -65,23 +71,25 @@ def run(arguments: argparse.Namespace) -> None:
     check_destination(target, arguments.source)
     first, last = frame_bounds(arguments.frames)
     size = parse_size(arguments.size)
+    bitrate, maxrate, bufsize = (parse_bits(n, getattr(arguments, n)) for n in ("bitrate", "maxrate", "bufsize"))
 
     from gvideo.encoder.encode import encode
 
     with ProgressLine() as line:
 
         def show(p: EncodeProgress) -> None:
-            notes = []
+            notes = [p.stage] if p.stage else []
             if p.coded_seconds > 0:
-                notes = [format_bitrate(8 * p.num_bytes / p.coded_seconds), _decibels(p.luma_psnr_db)]
+                notes += [format_bitrate(8 * p.num_bytes / p.coded_seconds), _decibels(p.luma_psnr_db)]
             total = p.num_frames or (None if last is None else last - first + 1)
             line.show(p.frames_done, total, *notes)
 
         try:
             report = encode(
-                arguments.source, target, crf=arguments.crf, size=size, first=first, last=last,
-                segment_seconds=arguments.segment, preset=arguments.preset, device=arguments.device,
-                workers=arguments.workers, seed=arguments.seed, progress=show,
+                arguments.source, target, crf=arguments.crf, bitrate=bitrate, maxrate=maxrate, bufsize=bufsize,
+                size=size, first=first, last=last, segment_seconds=arguments.segment, preset=arguments.preset,
+                device=arguments.device,
+                workers=arguments.workers, seed=arguments.seed, layers=arguments.layers, progress=show,
             )  # fmt: skip
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"; the same command resumes from {target}.resume") from None
@@ -105,10 +113,12 @@ def frame_bounds(text: str | None) -> tuple[int, int | None]:
 def report_text(report: EncodeReport) -> str:
     """The report as a line."""
     resumed = f", {report.num_resumed} segment(s) of an earlier run" if report.num_resumed else ""
+    prefixes = [f"{format_bytes(p.num_bytes)} {_decibels(p.luma_psnr_db)}" for p in report.prefixes[:-1]]
+    layers = f", first layers: {', '.join(prefixes)}" if prefixes else ""
     return (
         f"{report.num_frames} frames in {report.num_segments} segment(s), {report.num_gaussians} Gaussians, "
         f"{format_bytes(report.num_bytes)}, {format_bitrate(report.bitrate_bps)}, "
-        f"luma {_decibels(report.luma_psnr_db)}, "
+        f"luma {_decibels(report.luma_psnr_db)}{layers}, "
         f"{format_time(report.elapsed_s)} ({report.frames_per_second:.3g} frames/s){resumed}"
     )
 
@@ -117,7 +127,15 @@ def report_json(report: EncodeReport) -> str:
     """The report as a JSON object; numbers that JSON does not know (a perfect PSNR) are null."""
     fields = dataclasses.asdict(report)
     del fields["losses"]  # thousands of numbers, for studies
-    return json.dumps({k: v if math.isfinite(v) else None for k, v in fields.items()})
+    return json.dumps(_finite(fields))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return value if math.isfinite(value) else None
 
 
 def _decibels(value: float) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from gvideo.commands.prefixes import prefix_bytes, prefix_psnr
 from gvideo.commands.progress import format_bitrate, format_bytes
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `gvideo info`."""
     parser.add_argument("source", metavar="FILE", help="a .gsv stream")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    parser.add_argument("--source", dest="clip", metavar="CLIP", help="the clip encoded: adds PSNR of the layers")
     parser.add_argument("--trace", action="store_true", help="list every header field: byte offset, name, value")
 
 
@@ -37,7 +40,16 @@ def run(arguments: argparse.Namespace) -> None:
                 print(format_table(("offset", "field", "value"), [(at, name, value) for at, name, value in fields]))
             return
         found = survey(stream)
-        print(json.dumps(as_json(stream, found)) if arguments.json else as_text(stream, found))
+        sizes = prefix_bytes(stream)
+        psnr = None if arguments.clip is None else prefix_psnr(arguments.source, arguments.clip, len(sizes))
+        if arguments.json:
+            rows: list[dict[str, float | None]] = [{"num_bytes": size} for size in sizes]
+            for row, value in zip(rows, psnr or (), strict=psnr is not None):
+                row["luma_psnr_db"] = value if math.isfinite(value) else None
+            print(json.dumps(as_json(stream, found) | {"prefixes": rows}))
+        else:
+            seconds = stream.duration / stream.header.timescale
+            print("\n".join([as_text(stream, found), *prefix_rows(sizes, psnr, seconds)]))
     finally:
         stream.source.close()
 
@@ -66,14 +78,13 @@ def as_json(stream: Stream, found: Survey) -> dict[str, Any]:
 
 def _segment_json(s: SegmentSurvey) -> dict[str, Any]:
     layers = [
-        {"num_bytes": size, "num_gaussians": count}
-        for size, count in zip(s.layer_bytes, s.layer_gaussians, strict=True)
+        {"num_bytes": size, "num_gaussians": count, "distortion": distortion}
+        for size, count, distortion in zip(s.layer_bytes, s.layer_gaussians, s.distortions, strict=False)
     ]
     return asdict(s.place) | {
         "num_gaussians": s.num_gaussians,
         "num_trajectories": s.num_trajectories,
         "num_control_points": s.num_control_points,
-        "distortion": s.distortion,
         "layers": layers,
         "coded_bits": float(s.cost.sum()),
     }
@@ -110,6 +121,18 @@ def as_text(stream: Stream, found: Survey) -> str:
     table.append(("total", f"{total / 8:.1f}", "100.0", f"{total / each:.2f}"))
     lines.append(format_table(("bits go to", "bytes", "%", "bits/Gaussian"), table))
     return "\n".join(lines)
+
+
+def prefix_rows(sizes: Sequence[int], psnr: Sequence[float] | None, seconds: float) -> list[str]:
+    """A table of the prefixes of layers, if there are several or their quality is known."""
+    if len(sizes) < 2 and psnr is None:
+        return []
+    heads: tuple[str, ...] = ("first layers", "bytes", "%", "bitrate")
+    rows = [(k + 1, n, f"{100 * n / sizes[-1]:.1f}", format_bitrate(8 * n / seconds)) for k, n in enumerate(sizes)]
+    if psnr is None:
+        return ["", format_table(heads, rows)]
+    values = ["lossless" if math.isinf(v) else f"{v:.2f}" for v in psnr]
+    return ["", format_table((*heads, "luma PSNR dB"), [(*r, v) for r, v in zip(rows, values, strict=True)])]
 
 
 def _segment_row(number: int, s: SegmentSurvey, timescale: int) -> Sequence[object]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gvideo.commands.options import check_destination, parse_size
+from gvideo.commands.options import check_destination, parse_bits, parse_size
 from gvideo.commands.package import publish
 from gvideo.commands.progress import ProgressLine, format_bitrate
 from gvideo.errors import MediaError, OptionError
@@ -25,22 +25,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A size (None: the source's) and a quality."""
+    """A size (None: the source's) and a quality or bits a second; without either the encoder's default quality."""
 
     size: tuple[int, int] | None
-    crf: float
+    crf: float | None = None
+    bitrate: float | None = None
 
 
-def parse_ladder(text: str, crf: float) -> list[Rung]:
-    """Rungs of "640x360:34,320x180"; crf: where none is given."""
+def parse_ladder(text: str, crf: float | None) -> list[Rung]:
+    """Rungs of "640x360:34,320x180:200k,160x90"; crf: where none is given. A number with k or M is a bitrate."""
     rungs = []
     for part in text.split(","):
         size, mark, quality = part.strip().partition(":")
         try:
-            rungs.append(Rung(parse_size(size), float(quality) if mark else crf))
+            if quality[-1:] in ("k", "M"):
+                rungs.append(Rung(parse_size(size), bitrate=parse_bits("ladder", quality)))
+            else:
+                rungs.append(Rung(parse_size(size), float(quality) if mark else crf))
         except (OptionError, ValueError):
             raise OptionError(
-                f"--ladder {text}: WIDTHxHEIGHT[:CRF],... wanted, such as 640x360:34,320x180:36"
+                f"--ladder {text}: WIDTHxHEIGHT[:CRF or :BITRATE],... wanted, such as 640x360:34,320x180:200k"
             ) from None
     if len(set(rungs)) < len(rungs):
         raise OptionError(f"--ladder {text}: a rung is there twice")
@@ -65,10 +69,15 @@ def encode_and_package(arguments: argparse.Namespace) -> None:
         check_destination(target, arguments.source)
     elif Path(target).exists() and not Path(target).is_dir():
         raise MediaError(f"{target}: is a file; give a folder")
+    if arguments.ladder and (arguments.bitrate or arguments.maxrate or arguments.bufsize):
+        raise OptionError("--bitrate, --maxrate, --bufsize: not with --ladder; its rungs have rates, 640x360:800k")
+    if arguments.crf is not None and arguments.bitrate is not None:
+        raise OptionError("--crf, --bitrate: one of the two decides the quality; leave the other out")
+    bitrate = parse_bits("bitrate", arguments.bitrate)
     rungs = (
         parse_ladder(arguments.ladder, arguments.crf)
         if arguments.ladder
-        else [Rung(parse_size(arguments.size), arguments.crf)]
+        else [Rung(parse_size(arguments.size), arguments.crf, bitrate)]
     )
     path = Path(target.rstrip("/"))
     folder = path.with_name(f".{path.name}.rungs")
@@ -108,13 +117,17 @@ def _encode_all(arguments: argparse.Namespace, rungs: list[Rung], folder: Path) 
 
             def show(p: EncodeProgress, label: str = label) -> None:
                 rate = [format_bitrate(8 * p.num_bytes / p.coded_seconds)] if p.coded_seconds > 0 else []
-                line.show(p.frames_done, p.num_frames, label, *rate)
+                stage = [p.stage] if p.stage else []
+                line.show(p.frames_done, p.num_frames, label, *stage, *rate)
 
             if not stream.exists():
                 encode(
-                    arguments.source, stream, crf=rung.crf, size=rung.size, first=first, last=last,
+                    arguments.source, stream, crf=rung.crf, bitrate=rung.bitrate,
+                    maxrate=parse_bits("maxrate", arguments.maxrate), bufsize=parse_bits("bufsize", arguments.bufsize),
+                    size=rung.size, first=first, last=last,
                     segment_seconds=arguments.segment, preset=arguments.preset, device=arguments.device,
-                    workers=arguments.workers, seed=arguments.seed, segment_frames=frames, progress=show,
+                    workers=arguments.workers, seed=arguments.seed, layers=arguments.layers,
+                    segment_frames=frames, progress=show,
                 )  # fmt: skip
             frames = frames or [s.num_frames for s in GsvFile(stream).segments]
             streams.append(stream)
@@ -125,6 +138,7 @@ def _key(arguments: argparse.Namespace, rung: Rung, first: Rung) -> str:
     """What a rung's bytes depend on: the source as it is now, its options, and the rung that it takes its cuts from."""
     path = Path(arguments.source)
     state = [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else []
-    options = [arguments.frames, arguments.segment, arguments.preset, arguments.seed]
-    found = [str(path.resolve()), state, options, rung.size, rung.crf, first.size]
+    options = [arguments.frames, arguments.segment, arguments.preset, arguments.seed, arguments.layers]
+    rates = [rung.crf, rung.bitrate, arguments.maxrate, arguments.bufsize]
+    found = [str(path.resolve()), state, options, rung.size, rates, first.size]
     return hashlib.sha256(json.dumps(found).encode()).hexdigest()[:16]

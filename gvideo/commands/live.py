@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from fractions import Fraction
 
-from gvideo.commands.options import parse_size
+from gvideo.commands.options import parse_bits, parse_size
 from gvideo.errors import OptionError
 
 
@@ -35,14 +35,21 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
     if not arguments.idle > 0:
         raise OptionError(f"--idle {arguments.idle:g}: above 0 seconds wanted")
 
+    if arguments.crf is not None and arguments.bitrate is not None:
+        raise OptionError("--crf, --bitrate: one of the two decides the quality; leave the other out")
+    rates = {name: parse_bits(name, getattr(arguments, name)) for name in ("bitrate", "maxrate", "bufsize")}
+
     from gvideo.encoder.live import encode_live
-    from gvideo.encoder.settings import EncodeSettings
+    from gvideo.encoder.rate import RateTarget
+    from gvideo.encoder.settings import DEFAULT_CRF, EncodeSettings
     from gvideo.media.growing import LiveSource
     from packager.gsv import gsv_track, piece_of, sequence_unit_of
     from packager.live import LivePublisher
     from packager.sink import open_sink
 
-    settings = EncodeSettings(arguments.crf, arguments.preset, arguments.segment, arguments.seed)
+    crf = DEFAULT_CRF if arguments.crf is None else arguments.crf
+    settings = EncodeSettings(crf, arguments.preset, arguments.segment, arguments.seed, arguments.layers)
+    target = RateTarget.of(rates["bitrate"], rates["maxrate"], rates["bufsize"], arguments.segment)
     size, cores = parse_size(arguments.size), os.cpu_count() or 1
     window = None if arguments.window is None else Fraction(arguments.window)
     sink = open_sink(arguments.output.rstrip("/"))
@@ -53,7 +60,7 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
             zero: int | None = None
             with LiveSource(name, size=size, idle=arguments.idle) as video:
                 publisher = publisher or LivePublisher(sink, datetime.now(UTC), Fraction(arguments.segment), window)
-                for segment in encode_live(video, settings, cores):
+                for segment in encode_live(video, settings, cores, target):
                     if zero is None:
                         zero = segment.start
                         rate = video.average_rate or Fraction(segment.header.timescale, segment.header.frame_duration)

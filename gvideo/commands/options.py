@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,9 @@ from gvideo.errors import MediaError, OptionError
 MAX_SIDE = 16384
 #: A rate must fit the timescales of all containers.
 MAX_RATE, MAX_RATE_TERM = 1000, 1 << 24
+#: More bits a second than any stream.
+MAX_BITS = 1e12
+_FACTORS = {"k": 1e3, "K": 1e3, "M": 1e6, "m": 1e6}
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
@@ -51,6 +55,20 @@ def parse_rate(text: str | None) -> Fraction | None:
     if not 0 < rate <= MAX_RATE or max(rate.numerator, rate.denominator) > MAX_RATE_TERM:
         raise OptionError(f"--fps {text}: above 0 and at most {MAX_RATE} wanted")
     return rate
+
+
+def parse_bits(name: str, text: str | None) -> float | None:
+    """Bits, or bits a second, of "300k", "1.2M" or "300000", None of None."""
+    if text is None:
+        return None
+    digits, factor = (text[:-1], _FACTORS[text[-1:]]) if text[-1:] in _FACTORS else (text, 1.0)
+    try:
+        value = float(digits) * factor
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= MAX_BITS:
+        raise OptionError(f"--{name} {text}: a number of bits above 0 wanted, such as 300k or 1.2M")
+    return value
 
 
 def check_destination(name: str, source: str) -> None:

@@ -32,7 +32,7 @@ class SegmentSurvey:
     num_gaussians: int
     num_trajectories: int
     num_control_points: int
-    distortion: int
+    distortions: tuple[int, ...]
     layer_bytes: tuple[int, ...]
     layer_gaussians: tuple[int, ...]
     cost: Float64
@@ -94,7 +94,7 @@ def _segment(stream: Stream, number: int) -> SegmentSurvey:
     ends = (0, *symbols.layer_ends)
     return SegmentSurvey(
         stream.segments[number], len(symbols.table), symbols.num_trajectories, symbols.num_control,
-        decoded.header.distortion, decoded.layer_bytes,
+        decoded.header.layer_distortions, decoded.layer_bytes,
         tuple(b - a for a, b in pairwise(ends)), decoded.cost,
     )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """A video file to a .gsv stream: frames to segments, segments to workers, payloads to units.
 
-source -> segmenter -> jobs -> pool (or the spool of an interrupted run) -> spool
+source -> segmenter -> jobs -> pool (or the spool of an interrupted run) -> spool      one pass, or with a rate to
+                                                                                       meet as many as search.py wants
        -> codebooks and priors of an even choice of segments -> the same symbols coded anew, if that is shorter
        -> file, renamed when whole
 """
@@ -17,11 +18,15 @@ from pathlib import Path
 
 from gvideo.bitstream import headers, units
 from gvideo.bitstream.headers import IndexEntry, SequenceHeader
+from gvideo.encoder.device import choose_device, default_workers
+from gvideo.encoder.passing import Pass
 from gvideo.encoder.pool import encode_all
+from gvideo.encoder.rate import RateTarget
 from gvideo.encoder.recode import even_choice, recode, reduce_segments
 from gvideo.encoder.scenes import segmenter_of
+from gvideo.encoder.search import TOLERANCE, RateSearch, Size, first_guess
 from gvideo.encoder.segment import SegmentJob, SegmentResult
-from gvideo.encoder.settings import EncodeSettings
+from gvideo.encoder.settings import DEFAULT_CRF, FASTEST, EncodeSettings
 from gvideo.encoder.spool import Spool
 from gvideo.errors import MediaError, OptionError
 from gvideo.media import CodeFrame, VideoSource
@@ -33,13 +38,16 @@ MIN_INDEXED_SEGMENTS = 4
 #: Codebooks and corrected start states are trained for streams of at least so many segments; with two there was nothing
 #: to win on any clip, and training takes seconds.
 MIN_SHARING_SEGMENTS = 3
+#: Searches at most that follow what codebooks and start states take from the file.
+MAX_ADJUSTMENTS = 3
 #: Cores that share one segment at most; more threads than frames in a step have nothing to do.
 _MAX_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class EncodeProgress:
-    """How far an encode is. frames_done counts shares of unfinished segments; num_frames None: not known yet."""
+    """How far an encode is. frames_done counts shares of unfinished segments; num_frames None: not known yet. stage:
+    which pass of several the numbers are of, or empty."""
 
     frames_done: float
     num_frames: int | None
@@ -47,12 +55,22 @@ class EncodeProgress:
     coded_seconds: float
     luma_psnr_db: float
     elapsed_s: float
+    stage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixReport:
+    """The stream cut behind a layer of each segment: its bytes, with all headers, and its quality."""
+
+    num_bytes: int
+    luma_psnr_db: float
 
 
 @dataclass(frozen=True, slots=True)
 class EncodeReport:
     """What came out. luma_psnr_db over all frames, of what a decoder shows against the source's 8-bit-scaled codes.
-    losses: squared error (full scale) per pixel at every step of training, mean of all segments."""
+    losses: squared error (full scale) per pixel at every step of training, mean of all segments. prefixes: one a layer.
+    """
 
     num_frames: int
     num_segments: int
@@ -65,13 +83,17 @@ class EncodeReport:
     frames_per_second: float
     num_resumed: int
     losses: tuple[float, ...]
+    prefixes: tuple[PrefixReport, ...]
 
 
 def encode(
     source: str | os.PathLike[str],
     destination: str | os.PathLike[str],
     *,
-    crf: float = 34.0,
+    crf: float | None = None,
+    bitrate: float | None = None,
+    maxrate: float | None = None,
+    bufsize: float | None = None,
     size: tuple[int, int] | None = None,
     first: int = 0,
     last: int | None = None,
@@ -80,19 +102,26 @@ def encode(
     device: str = "auto",
     workers: int | None = None,
     seed: int = 0,
+    layers: int = 1,
     segment_frames: Sequence[int] | None = None,
     progress: Callable[[EncodeProgress], None] | None = None,
 ) -> EncodeReport:
     """Encodes a video file to a .gsv stream.
 
-    crf: lower is better, about x264's quality at the same number. size: (width, height) to resize to. first, last:
-    frames to encode, both included. segment_seconds: longest segment. device: "cpu", "cuda" or "auto". workers:
-    processes (default: one a core). segment_frames: frames of every segment, instead of cuts found in the picture, so
-    that the rungs of a ladder are cut alike. The bytes depend on everything but device and workers.
+    crf: lower is better, about x264's quality at the same number; 34 if neither it nor bitrate is given. bitrate: bits
+    a second of the whole file, met within 5 % in two passes. maxrate, bufsize: bits a second and bits of the decoder's
+    buffer, which every segment fits (encoder/buffer.py); with crf they lower the quality where they must. size: (width,
+    height) to resize to. first, last: frames to encode, both included. segment_seconds: longest segment. device: "cpu",
+    "cuda" or "auto". workers: processes (default: one a core, or four a GPU). layers: of every segment, each prefix of
+    them a picture. segment_frames: frames of every segment, instead of cuts found in the picture, so that the rungs of
+    a ladder are cut alike. The bytes depend on everything but the workers; devices round differently.
     Raises MediaError for files, OptionError for options; KeyboardInterrupt leaves what is needed to resume.
     """
-    settings = EncodeSettings(crf, preset, segment_seconds, seed)
-    _check_device(device)
+    if crf is not None and bitrate is not None:
+        raise OptionError("--crf, --bitrate: one of the two decides the quality; leave the other out")
+    settings = EncodeSettings(DEFAULT_CRF if crf is None else crf, preset, segment_seconds, seed, layers)
+    rate = RateTarget.of(bitrate, maxrate, bufsize, segment_seconds)
+    where = choose_device(device)
     target = Path(destination)
     if not target.parent.is_dir():
         raise MediaError(f"{target}: its folder does not exist")
@@ -101,16 +130,9 @@ def encode(
     with VideoSource(source, size=size, first=first, last=last) as video:
         spool = Spool(target)
         try:
-            return _Run(video, target, spool, settings, workers, segment_frames, progress).run()
+            return _Run(video, target, spool, settings, rate, where, workers, segment_frames, progress).run()
         finally:
             spool.remove_if_empty()
-
-
-def _check_device(device: str) -> None:
-    if device not in ("auto", "cpu", "cuda"):
-        raise OptionError(f"--device {device}: auto, cpu or cuda wanted")
-    if device == "cuda":
-        raise OptionError("--device cuda: this version has no CUDA kernels; use cpu")
 
 
 class _Run:
@@ -122,14 +144,16 @@ class _Run:
         target: Path,
         spool: Spool,
         settings: EncodeSettings,
+        rate: RateTarget | None,
+        device: str,
         workers: int | None,
         segment_frames: Sequence[int] | None,
         progress: Callable[[EncodeProgress], None] | None,
     ) -> None:
-        self.video, self.target, self.spool, self.settings = video, target, spool, settings
-        self.segment_frames = segment_frames
+        self.video, self.target, self.spool, self.settings, self.rate = video, target, spool, settings, rate
+        self.segment_frames, self.device = segment_frames, device
         cores = os.cpu_count() or 1
-        self.workers = cores if workers is None else workers
+        self.workers = default_workers(device) if workers is None else workers
         if self.workers < 1:
             raise OptionError(f"--workers {self.workers}: at least 1 wanted")
         self.threads = min(max(1, cores // self.workers), _MAX_THREADS)
@@ -137,64 +161,117 @@ class _Run:
         self.started = time.monotonic()
         self.frame_duration = 0
         self.start = 0
-        self.rules = StepRules(0)
-        self.keys: list[str] = []
-        self.counts: list[int] = []
-        self.shares: dict[int, float] = {}
-        self.resumed: set[int] = set()
-        self.num_bytes = self.num_frames = self.num_gaussians = 0
-        self.coded_ticks = 0
-        self.luma_errors: list[float] = []
-        self.losses: list[tuple[float, ...]] = []
+        self.resumed: set[str] = set()
+        self.finished: set[str] = set()
+        self.passing = Pass()
+        self.made: dict[tuple[int, int], str] = {}
+        self.search: RateSearch | None = None
 
     def run(self) -> EncodeReport:
         """Encodes everything and puts the stream together."""
-        for number, result in encode_all(self._jobs(), self.workers, self.threads, self._share):
-            self._account(number, result)
-            self.spool.store(self.keys[number], result)
-        if not self.keys:
+        keys = [self.made[n, d] for n, d in enumerate(self._distortions())]
+        if not keys:
             raise OptionError(f"{self.video.path}: no frame of it is in the range asked for")
-        header, keys = self._shared()
-        size = self._write(header, keys)
+        header, written = self._shared(keys)
+        for _ in range(MAX_ADJUSTMENTS if self.search is not None else 0):
+            # what segments share has made the file smaller than the search knew
+            assert self.search is not None
+            miss = self.search.miss_of(8 * self._file_size(header, written))
+            if abs(miss) <= TOLERANCE:
+                break
+            before, keys = keys, [self.made[n, d] for n, d in enumerate(self.search.moved(1 / (1 + miss)))]
+            if keys == before:
+                break
+            header, written = self._shared(keys)
+        size = self._write(header, written)
+        report = self._report(size, keys, written)
         self.spool.remove()
-        return self._report(size)
+        return report
 
-    def _shared(self) -> tuple[SequenceHeader, list[str]]:
+    def _distortions(self) -> list[int]:
+        """Fits all segments; the distortion at which each is wanted."""
+        distortion = self.settings.distortion
+        if self.rate is None:
+            return [distortion] * len(self._encode(lambda _: distortion, False, ""))
+        if self.rate.bitrate is not None:
+            fmt = self.video.format
+            distortion = first_guess(self.rate.bitrate / float(self.video.average_rate or 25) / fmt.width / fmt.height)
+        probing = self.settings.preset != FASTEST
+        self.search = RateSearch(self._encode, self.rate, distortion, self._overhead_bits, probing)
+        return self.search.run()
+
+    def _encode(self, wish: Callable[[int], int | None], fast: bool, stage: str) -> dict[int, Size]:
+        """A pass over the source. wish: a segment's distortion, or None to leave it out. fast: by the fastest preset,
+        one layer. The sizes by number; results are in the spool, those that are no probes under `made`."""
+        settings = replace(self.settings, preset=FASTEST, layers=1) if fast else self.settings
+        counts = self.passing.counts
+        wanted = sum(n for k, n in enumerate(counts) if wish(k) is not None) if counts else None
+        self.passing = Pass(stage, wanted, counts)
+        sizes: dict[int, Size] = {}
+        keys: dict[int, tuple[int, str]] = {}
+
+        def finish(number: int, result: SegmentResult) -> None:
+            self.finished.add(keys[number][1])
+            sizes[number] = Size(8 * _size(result), result.duration / self.video.format.timescale)
+            if not fast:
+                self.made[number, keys[number][0]] = keys[number][1]
+            self.passing.account(number, result)
+            self._tell()
+
+        def jobs() -> Iterator[tuple[int, SegmentJob]]:
+            for number, frames in enumerate(self._segments()):
+                if number == len(self.passing.counts):
+                    self.passing.counts.append(len(frames))
+                distortion = wish(number)
+                if distortion is None:
+                    continue
+                if self.frame_duration == 0:
+                    self.start, self.frame_duration = frames[0].pts, usual_duration(frames)
+                rules = StepRules(distortion)
+                job = SegmentJob(tuple(frames), self.video.format, settings, self.frame_duration, rules, self.device)
+                keys[number] = distortion, job.key()
+                result = self.spool.load(keys[number][1])
+                if result is not None:
+                    if keys[number][1] not in self.finished:
+                        self.resumed.add(keys[number][1])
+                    finish(number, result)
+                else:
+                    yield number, job
+
+        for number, result in encode_all(jobs(), self.workers, self.threads, self._share):
+            self.spool.store(keys[number][1], result)
+            finish(number, result)
+        if self.segment_frames is None:
+            self.segment_frames = tuple(self.passing.counts)  # cuts are looked for once
+        return sizes
+
+    def _shared(self, keys: list[str]) -> tuple[SequenceHeader, list[str]]:
         """(the header, the spooled results to write): with codebooks and priors if they make the stream smaller."""
         plain = sequence_header(self.video.format, self.frame_duration, self.start)
-        if len(self.keys) < MIN_SHARING_SEGMENTS:
-            return plain, self.keys
+        if len(keys) < MIN_SHARING_SEGMENTS:
+            return plain, keys
+        num_gaussians = sum(self._stored(key).num_gaussians for key in keys)
         plan = reduce_segments(
-            (self._stored(self.keys[k]).payloads for k in even_choice(len(self.keys), self.num_gaussians)), plain,
-            len(self.keys),
-        )  # fmt: skip
+            (self._stored(keys[k]).payloads for k in even_choice(len(keys), num_gaussians)), plain, len(keys)
+        )
         header = plan.header(plain)
         if header == plain:
-            return plain, self.keys
-        saved, keys = len(headers.format_sequence(plain)) - len(headers.format_sequence(header)), []
-        for key in self.keys:
+            return plain, keys
+        saved, shared = len(headers.format_sequence(plain)) - len(headers.format_sequence(header)), []
+        for key in keys:
             result = self._stored(key)
             coded = replace(result, payloads=tuple(recode(result.payloads, plain, header, plan)))
             saved += _size(result) - _size(coded)
-            keys.append(key + ".shared")
-            self.spool.store(keys[-1], coded)
-        return (header, keys) if saved > 0 else (plain, self.keys)
+            shared.append(key + ".shared")
+            self.spool.store(shared[-1], coded)
+        return (header, shared) if saved > 0 and self._held(header, shared) else (plain, keys)
 
-    def _jobs(self) -> Iterator[tuple[int, SegmentJob]]:
-        """Jobs that no earlier run has finished; those that one has are accounted for at once."""
-        for number, frames in enumerate(self._segments()):
-            if number == 0:
-                self.start = frames[0].pts
-                self.frame_duration = usual_duration(frames)
-            job = SegmentJob(tuple(frames), self.video.format, self.settings, self.frame_duration, self.rules)
-            self.keys.append(job.key())
-            self.counts.append(len(frames))
-            finished = self.spool.load(self.keys[-1])
-            if finished is not None:
-                self.resumed.add(number)
-                self._account(number, finished)
-            else:
-                yield number, job
+    def _held(self, header: SequenceHeader, keys: list[str]) -> bool:
+        """Whether results coded anew still keep the buffer: their sum is smaller, one of them need not be."""
+        if self.search is None:
+            return True
+        bits = [8.0 * _size(self._stored(key)) for key in keys]
+        return self.search.holds(bits, 8.0 * len(self._front(header, keys)))
 
     def _segments(self) -> Iterator[list[CodeFrame]]:
         if self.segment_frames is not None:
@@ -210,43 +287,42 @@ class _Run:
             raise MediaError(f"{self.spool.folder}: a finished segment has disappeared")
         return result
 
-    def _account(self, number: int, result: SegmentResult) -> None:
-        self.shares[number] = 1.0
-        self.num_frames += result.num_frames
-        self.num_gaussians += result.num_gaussians
-        self.num_bytes += _size(result)
-        self.coded_ticks += result.duration
-        self.luma_errors.append(result.luma_error)
-        self.losses.append(result.losses)
-        self._tell()
-
     def _share(self, number: int, share: float) -> None:
-        self.shares[number] = min(max(self.shares.get(number, 0.0), share), 1.0)
+        self.passing.share(number, share)
         self._tell()
 
     def _tell(self) -> None:
         if self.report_to is None:
             return
-        done = sum(share * self.counts[n] for n, share in self.shares.items() if n < len(self.counts))
-        seconds = self.coded_ticks / self.video.format.timescale
-        elapsed = time.monotonic() - self.started
-        self.report_to(EncodeProgress(done, self.video.num_frames, self.num_bytes, seconds, self._psnr(), elapsed))
+        p, fmt = self.passing, self.video.format
+        total = self.video.num_frames if p.num_frames is None else p.num_frames
+        seconds, elapsed = p.ticks / fmt.timescale, time.monotonic() - self.started
+        psnr = _psnr(p.luma_errors, p.frames_coded, fmt)
+        self.report_to(EncodeProgress(p.frames_done, total, p.num_bytes, seconds, psnr, elapsed, p.stage))
 
-    def _psnr(self) -> float:
-        pixels = self.num_frames * self.video.format.width * self.video.format.height
-        return psnr_db(math.fsum(self.luma_errors) / pixels) if pixels else math.nan
+    def _overhead_bits(self, num_segments: int) -> float:
+        """Bits of a stream of so many segments beside them; an index entry takes six bytes or so."""
+        header = headers.format_sequence(sequence_header(self.video.format, self.frame_duration, self.start))
+        index = 8 + 6 * num_segments if num_segments >= MIN_INDEXED_SEGMENTS else 0
+        return 8.0 * (len(units.SIGNATURE) + len(units.format_unit(units.SEQUENCE, header)) + index)
 
-    def _write(self, header: SequenceHeader, keys: list[str]) -> int:
+    def _front(self, header: SequenceHeader, keys: list[str]) -> bytes:
+        """What stands in front of the segments."""
         results = (self._stored(key) for key in keys)
         entries = [IndexEntry(_size(r), r.num_frames, r.duration, 0) for r in results]
+        front = units.SIGNATURE + units.format_unit(units.SEQUENCE, headers.format_sequence(header))
+        if len(entries) >= MIN_INDEXED_SEGMENTS:
+            front += units.format_unit(units.INDEX, headers.format_index(headers.Index(tuple(entries))))
+        return front
+
+    def _file_size(self, header: SequenceHeader, keys: list[str]) -> int:
+        return len(self._front(header, keys)) + sum(_size(self._stored(key)) for key in keys)
+
+    def _write(self, header: SequenceHeader, keys: list[str]) -> int:
         partial = self.target.with_name(self.target.name + ".partial")
         try:
             with partial.open("wb") as out:
-                out.write(units.SIGNATURE)
-                out.write(units.format_unit(units.SEQUENCE, headers.format_sequence(header)))
-                if len(entries) >= MIN_INDEXED_SEGMENTS:
-                    index = headers.format_index(headers.Index(tuple(entries)))
-                    out.write(units.format_unit(units.INDEX, index))
+                out.write(self._front(header, keys))
                 for key in keys:
                     for unit in self._stored(key).units():
                         out.write(unit)
@@ -260,13 +336,25 @@ class _Run:
             raise
         return size
 
-    def _report(self, size: int) -> EncodeReport:
-        seconds = self.coded_ticks / self.video.format.timescale
-        elapsed = time.monotonic() - self.started
+    def _report(self, size: int, keys: list[str], written: list[str]) -> EncodeReport:
+        results = [replace(self._stored(key), payloads=()) for key in keys]
+        fmt, elapsed = self.video.format, time.monotonic() - self.started
+        num_frames = sum(r.num_frames for r in results)
+        seconds = sum(r.duration for r in results) / fmt.timescale
+        layer_bytes = [[len(u) for u in self._stored(key).units()] for key in written]
+        beside = size - sum(map(sum, layer_bytes))
+        prefixes = tuple(
+            PrefixReport(
+                beside + sum(sum(sizes[: k + 1]) for sizes in layer_bytes),
+                _psnr([r.luma_errors[k] for r in results], num_frames, fmt),
+            )
+            for k in range(self.settings.layers)
+        )
+        losses = tuple(math.fsum(step) / len(step) for step in zip(*(r.losses for r in results), strict=True))
         return EncodeReport(
-            self.num_frames, len(self.keys), self.num_gaussians, size, seconds, 8 * size / seconds, self._psnr(),
-            elapsed, self.num_frames / max(elapsed, 1e-9), len(self.resumed),
-            tuple(math.fsum(step) / len(step) for step in zip(*self.losses, strict=True)),
+            num_frames, len(keys), sum(r.num_gaussians for r in results), size, seconds, 8 * size / seconds,
+            _psnr([r.luma_error for r in results], num_frames, fmt), elapsed, num_frames / max(elapsed, 1e-9),
+            len(self.resumed), losses, prefixes,
         )  # fmt: skip
 
 
@@ -282,6 +370,11 @@ def sequence_header(fmt: VideoFormat, frame_duration: int, start: int) -> Sequen
 def psnr_db(mean_squared_error: float) -> float:
     """Peak signal-to-noise ratio of 8-bit codes in dB."""
     return 10 * math.log10(255**2 / mean_squared_error) if mean_squared_error > 0 else math.inf
+
+
+def _psnr(luma_errors: Sequence[float], num_frames: int, fmt: VideoFormat) -> float:
+    pixels = num_frames * fmt.width * fmt.height
+    return psnr_db(math.fsum(luma_errors) / pixels) if pixels else math.nan
 
 
 def _size(result: SegmentResult) -> int:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from gvideo.encoder import cpu_step, grow, objective, trajectories
+from gvideo.encoder import grow, trajectories
 from gvideo.encoder.flow import Flow
-from gvideo.encoder.objective import Target
+from gvideo.encoder.objective import CpuObjective, Objective, Target
 from gvideo.encoder.pack import pack
 from gvideo.encoder.parameters import RATES, THETA_RATE, Parameters, Values, empty
 from gvideo.encoder.prices import Prices, measure
@@ -69,23 +71,48 @@ REFERENCE_PIXELS = 352 * 288
 MAX_EFFORT = 3.0
 
 Report = Callable[[float], None]
+#: (residual, count, Gaussians there will be, life, trajectories f32 [M,K,2,3], randomness) -> see grow.propose.
+Propose = Callable[[Any, int, int, float, Tensor, np.random.Generator], grow.Generation]
+
+
+def _machine(target: Target, flow: Flow, device: str) -> tuple[Objective, Propose]:
+    """What a fit asks of the device."""
+    if device == "cpu":
+
+        def propose(
+            residual: Float32, count: int, total: int, life: float, theta: Tensor, rng: np.random.Generator
+        ) -> grow.Generation:
+            return grow.propose(residual, count, total, life, theta.double().numpy(), flow, target, rng)
+
+        return CpuObjective(target), propose
+    from gvideo.encoder.cuda_grow import CudaGrowth
+    from gvideo.encoder.cuda_objective import CudaObjective
+
+    objective = CudaObjective(target)
+    return objective, CudaGrowth(flow, target, objective.device).propose
 
 
 class SegmentFit:
     """The state of fitting one segment."""
 
-    def __init__(self, target: Target, flow: Flow, theta: Float64, settings: FitSettings, seed: int) -> None:
+    def __init__(
+        self, target: Target, flow: Flow, theta: Float64, settings: FitSettings, seed: int, device: str = "cpu"
+    ) -> None:
+        """device: "cpu" or "cuda". Raises OptionError if that is not there."""
         self.target = target
-        self.flow = flow
         self.settings = settings
+        self.objective, self.propose = _machine(target, flow, device)
         self.rng = np.random.default_rng(seed)
         width, height = target.size
         # small pictures cost little a step and deserve more of them
         self.effort = min(max(REFERENCE_PIXELS / (width * height), 1.0), MAX_EFFORT)
         self.prices = Prices()
         #: Squared error per pixel and frame of every step of training, over that step's frames.
-        self.losses: list[float] = []
-        self.parameters = empty(target.basis.shape[1], torch.from_numpy(theta.astype(np.float32)))
+        self.losses: list[float | Tensor] = []
+        #: Whether trajectories are trained; the upper layers of a segment follow those of its base.
+        self.train_trajectories = True
+        start = torch.from_numpy(theta.astype(np.float32)).to(self.objective.device)
+        self.parameters = empty(target.basis.shape[1], start)
 
     def grow(self, rules: StepRules, report: Report | None = None) -> None:
         """Places Gaussians round by round where the residual is, fitting without quantisation, until two rounds
@@ -93,13 +120,13 @@ class SegmentFit:
         gain, the larger the next generation."""
         s, target = self.settings, self.target
         width, height = target.size
-        total = _energy(self.target.frames)
+        total = math.inf
         number = max(8, round(s.first_density * width * height * math.sqrt(target.num_frames / 32)))
         poor = 0
         for index in range(s.max_rounds):
             life = target.num_frames * (s.first_life if index < 2 else s.later_life)
-            residual = self._residual(unquantised(self.parameters))
-            error = _energy(residual)
+            residual = self.objective.residual(unquantised(self.parameters), self.parameters.trajectory)
+            error = self.objective.energy(residual)
             gain = (total - error) / (number * s.growth_gain * rules.allowed_error) if index else math.inf
             poor = poor + 1 if gain < 1 else 0
             last = index == s.max_rounds - 1 or (index > 3 and poor > 1)
@@ -107,10 +134,8 @@ class SegmentFit:
             if index:
                 share = s.least_growth * math.sqrt(max(gain, 1.0))
                 number = round(min(share, s.most_growth) * len(self.parameters))
-            theta = self.parameters.values["theta"].double().numpy()
-            generation = grow.propose(
-                residual, number, len(self.parameters) + number, max(life, 0.5), theta, self.flow, target, self.rng
-            )
+            theta = self.parameters.values["theta"]
+            generation = self.propose(residual, number, len(self.parameters) + number, max(life, 0.5), theta, self.rng)
             self.parameters.append(generation.values, generation.trajectory)
             self._settle(generation.sigma, self.effort * s.round_steps * (s.last_round if last else 1), last)
             if report:
@@ -124,15 +149,11 @@ class SegmentFit:
         for step in range(int(steps)):
             falling = 0.5 * (1 + math.cos(math.pi * step / steps)) if last else 1.0
             faster = falling * self.settings.growth_rate
-            rates = {name: rate * faster for name, rate in RATES.items()} | {"theta": THETA_RATE * falling}
+            rates = {name: rate * faster for name, rate in RATES.items()}
+            rates["theta"] = THETA_RATE * falling * self.train_trajectories
             rates["mean"] *= wide
             rates["residual"] *= wide
             self._float_step(rates)
-
-    def _residual(self, values: Values) -> np.ndarray:
-        if len(self.parameters) == 0:
-            return self.target.frames
-        return self.target.frames - objective.render(values, self.parameters.trajectory, self.target)
 
     def _frames(self) -> Int32:
         """Frames of one step, evenly spread over the segment from a random start."""
@@ -145,13 +166,11 @@ class SegmentFit:
         p = self.parameters
         values = unquantised(p)
         frames = self._frames()
-        _, gradients = objective.error_and_gradients(values, p.trajectory, self.target, frames)
+        _, gradients = self.objective.error_and_gradients(values, p.trajectory, frames)
         # gradients are those of a step's frames, prices are paid once for all
         factor = self.target.num_frames / len(frames)
-        cpu_step.charge_motion(
-            values["residual"].numpy(), values["log_scale"].numpy(), FLOAT_RESIDUAL_STEP,
-            self.settings.motion_price * self.settings.amplitude_price / factor, gradients["residual"].numpy(),
-        )  # fmt: skip
+        price = self.settings.motion_price * self.settings.amplitude_price / factor
+        self.objective.charge_motion(values, FLOAT_RESIDUAL_STEP, price, gradients)
         p.adam(_by_parameter(gradients, values), rates, factor)
         _confine(p)
 
@@ -159,6 +178,7 @@ class SegmentFit:
         """Trains against the quantiser; returns the final quantised set (the parameters match it row by row)."""
         s, p = self.settings, self.parameters
         self._reassign()
+        geometry = replace(geometry, frame_times=geometry.frame_times.to(self.objective.device))
         steps = round(self.effort * s.train_steps)
         for step in range(steps):
             q = self._quantise(rules, geometry)
@@ -174,26 +194,34 @@ class SegmentFit:
                 report((step + 1) / steps)
         q = self._quantise(rules, geometry)
         p.keep(q.levels.abs().sum(1) > 0)
-        return self._quantise(rules, geometry)
+        return self._quantise(rules, geometry).cpu()
+
+    def left(self, q: Quantised) -> Float32:
+        """Frames less picture f32 [T,3,H,W] of the final set, in the host's memory."""
+        values = {name: value.to(self.objective.device) for name, value in values_of(q).items()}
+        residual = self.objective.residual(values, self.parameters.trajectory)
+        return residual.cpu().numpy() if isinstance(residual, Tensor) else residual
 
     def _measure_prices(self, q: Quantised, rules: StepRules, geometry: Geometry) -> None:
         width, height = self.target.size
-        symbols = pack(q, self.parameters.trajectory.numpy(), (0, 512, 512), width, height, geometry.cell_bits)
+        trajectory = self.parameters.trajectory.cpu().numpy()
+        symbols = pack(q.cpu(), trajectory, (0, 512, 512), width, height, geometry.cell_bits)
         self.prices = measure(symbols, SequenceState(rules), width, height, geometry.num_frames)
 
     def _reassign(self) -> None:
         p = self.parameters
         width, height = self.target.size
-        v = unquantised(p)
+        device = self.objective.device
+        v = {name: value.cpu() for name, value in unquantised(p).items()}
         sigma = v["log_scale"].min(1)[0].exp().double().numpy()
         chosen, means, residual = trajectories.reassign(
             v["theta"].double().numpy(), self.target.basis, v["mean"].double().numpy(), v["residual"].double().numpy(),
-            p.trajectory.numpy(), v["centre"].double().numpy(), 1 / v["inverse_duration"].double().numpy(),
+            p.trajectory.cpu().numpy(), v["centre"].double().numpy(), 1 / v["inverse_duration"].double().numpy(),
             FLOAT_RESIDUAL_STEP * sigma, width, height,
         )  # fmt: skip
-        p.trajectory = torch.from_numpy(chosen)
-        p.values["mean"] = torch.from_numpy(means).float()
-        p.values["residual"] = torch.from_numpy(residual).float()
+        p.trajectory = torch.from_numpy(chosen).to(device)
+        p.values["mean"] = torch.from_numpy(means).float().to(device)
+        p.values["residual"] = torch.from_numpy(residual).float().to(device)
 
     def _quantise(self, rules: StepRules, geometry: Geometry) -> Quantised:
         s = self.settings
@@ -203,7 +231,7 @@ class SegmentFit:
         s, p = self.settings, self.parameters
         frames = self._frames()
         values = values_of(q)
-        error, gradients = objective.error_and_gradients(values, p.trajectory, self.target, frames)
+        error, gradients = self.objective.error_and_gradients(values, p.trajectory, frames)
         width, height = self.target.size
         self.losses.append(error / (len(frames) * width * height))
         factor = self.target.num_frames / len(frames)
@@ -213,12 +241,10 @@ class SegmentFit:
             s.amplitude_price * price, s.residual_price * price, self.prices.existence * share,
             self.prices.chroma * share, self.prices.residual * share,
         )  # fmt: skip
-        cpu_step.charge_bits(
-            q.levels.numpy(), q.ratio.numpy(), q.amplitude_step.numpy(), p.values["residual"].numpy(),
-            q.residual_levels.numpy(), q.residual_step.numpy(), np.array(prices), gradients["amplitude"].numpy(),
-            gradients["residual"].numpy(),
-        )  # fmt: skip
-        p.adam(_by_parameter(gradients, values), {name: value * rate for name, value in TRAIN_RATES.items()}, factor)
+        self.objective.charge_bits(q, p.values["residual"], prices, gradients)
+        rates = {name: value * rate for name, value in TRAIN_RATES.items()}
+        rates["theta"] *= self.train_trajectories
+        p.adam(_by_parameter(gradients, values), rates, factor)
         _confine(p)
 
 
@@ -226,12 +252,6 @@ def values_of(q: Quantised) -> Values:
     """The fields of a quantised set that rendering needs."""
     names = ("mean", "residual", "log_scale", "angle", "amplitude", "centre", "inverse_duration", "theta")
     return {name: getattr(q, name) for name in names}
-
-
-def _energy(residual: Float32) -> float:
-    """Squared error weighted by channel."""
-    sums = [float(np.vdot(c, c)) for c in (residual[:, k] for k in range(3))]
-    return sums[0] + objective.CHROMA_WEIGHT * (sums[1] + sums[2])
 
 
 def _by_parameter(gradients: Values, values: Values) -> Values:

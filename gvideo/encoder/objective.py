@@ -1,8 +1,13 @@
-"""Squared error of a set of values against a segment's frames, and its gradients for every attribute."""
+"""Squared error of a set of values against a segment's frames, its gradients for every attribute, and the bits' part.
+
+What a fit asks of a machine is an Objective: CpuObjective here, CudaObjective in cuda_objective.py. They differ in
+rounding alone. Residuals stay where they were made; only numbers and Gaussians leave an objective.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -11,6 +16,7 @@ from torch import Tensor
 from gvideo import raster
 from gvideo.encoder import cpu_step
 from gvideo.encoder.parameters import Values
+from gvideo.encoder.quantised import Quantised
 from gvideo.types import Float32, Int32, Splats
 
 #: Weight of a squared error in Cb and Cr against one in Y'.
@@ -35,6 +41,69 @@ class Target:
     def size(self) -> tuple[int, int]:
         """(width, height)."""
         return self.frames.shape[3], self.frames.shape[2]
+
+
+class Objective(Protocol):
+    """Frames to fit, on a device. values: as quantised.unquantised() gives them; trajectory i64 [N]."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where values and gradients lie."""
+
+    def residual(self, values: Values, trajectory: Tensor) -> Any:
+        """Frames less picture, [T,3,H,W], of any number of Gaussians."""
+
+    def energy(self, residual: Any) -> float:
+        """Squared error weighted by channel."""
+
+    def error_and_gradients(self, values: Values, trajectory: Tensor, frames: Int32) -> tuple[float | Tensor, Values]:
+        """(weighted squared error over the chosen frames, its gradients for mean, residual, log_scale, angle,
+        amplitude, centre, inverse_duration and theta). frames i32 [F]."""
+
+    def charge_motion(self, values: Values, share: float, price: float, gradients: Values) -> None:
+        """Adds the slope of price log2(1 + |residual| / step) while growing; step: `share` of the smaller sigma."""
+
+    def charge_bits(self, q: Quantised, residual: Tensor, prices: tuple[float, ...], gradients: Values) -> None:
+        """Adds the slope of the bits in quantised training. residual f32 [N,K,2] before rounding. prices, in squared
+        error: of log2(1 + |level|) of an amplitude and of a residual; of existence, of a chroma amplitude and of a
+        residual that are not zero."""
+
+
+class CpuObjective:
+    """Compiled kernels on NumPy arrays."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+
+    def residual(self, values: Values, trajectory: Tensor) -> Float32:
+        """See Objective."""
+        if len(trajectory) == 0:
+            return self.target.frames
+        return self.target.frames - render(values, trajectory, self.target)
+
+    def energy(self, residual: Float32) -> float:
+        """See Objective."""
+        sums = [float(np.vdot(c, c)) for c in (residual[:, k] for k in range(3))]
+        return sums[0] + CHROMA_WEIGHT * (sums[1] + sums[2])
+
+    def error_and_gradients(self, values: Values, trajectory: Tensor, frames: Int32) -> tuple[float, Values]:
+        """See Objective."""
+        return error_and_gradients(values, trajectory, self.target, frames)
+
+    def charge_motion(self, values: Values, share: float, price: float, gradients: Values) -> None:
+        """See Objective."""
+        cpu_step.charge_motion(
+            values["residual"].numpy(), values["log_scale"].numpy(), share, price, gradients["residual"].numpy()
+        )
+
+    def charge_bits(self, q: Quantised, residual: Tensor, prices: tuple[float, ...], gradients: Values) -> None:
+        """See Objective."""
+        cpu_step.charge_bits(
+            q.levels.numpy(), q.ratio.numpy(), q.amplitude_step.numpy(), residual.numpy(), q.residual_levels.numpy(),
+            q.residual_step.numpy(), np.array(prices), gradients["amplitude"].numpy(), gradients["residual"].numpy(),
+        )  # fmt: skip
 
 
 def splats_of(values: Values, trajectory: Tensor, width: int, height: int) -> Splats:

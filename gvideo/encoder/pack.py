@@ -22,8 +22,10 @@ def pack(
     height: int,
     cell_bits: int,
     layers: Int64 | None = None,
+    distortions: tuple[int, ...] = (),
 ) -> SegmentSymbols:
-    """Symbols of a quantised set. layers i64 [N]: the layer of each Gaussian, one layer if None."""
+    """Symbols of a quantised set. layers i64 [N]: the layer of each Gaussian; one layer if None. distortions: of the
+    layers above the first."""
     count = len(trajectory)
     layer = np.zeros(count, np.int64) if layers is None else layers
     table = np.zeros((count, sym.NUM_COLUMNS), np.int64)
@@ -59,8 +61,8 @@ def pack(
     code = np.array([sym.interleave(x, y) for x, y in table[:, :2] >> (cell_bits + 4)], np.int64)
     order = np.lexsort((code, layer)) if count else np.zeros(0, np.int64)
     residual = q.residual_levels.numpy().astype(np.int64).reshape(count, 2 * num_control)
-    ends = tuple(int(e) for e in np.cumsum(np.bincount(layer, minlength=1)))
-    return SegmentSymbols(table[order], residual[order], control, ends, base, cell_bits, margins)
+    ends = tuple(int(e) for e in np.cumsum(np.bincount(layer, minlength=len(distortions) + 1)))
+    return SegmentSymbols(table[order], residual[order], control, ends, base, cell_bits, margins, distortions)
 
 
 def _margins(fixed: Int64, width: int, height: int, cell_bits: int) -> tuple[int, int, int, int]:

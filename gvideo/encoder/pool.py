@@ -15,6 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from gvideo.encoder.device import use_gpu_of
 from gvideo.encoder.segment import SegmentJob, SegmentResult, encode_segment
 from gvideo.errors import GVideoError
 
@@ -43,6 +44,8 @@ def use_threads(num_threads: int) -> None:
 
 
 def _work(number: int, job: SegmentJob) -> SegmentResult:
+    if job.device == "cuda":
+        use_gpu_of(number)
     return encode_segment(job, lambda share: _messages.put((number, share)))
 
 

@@ -7,7 +7,7 @@ parameter behind it. The integer derivations mirror model/steps.py for tensors; 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -64,6 +64,10 @@ class Quantised:
     residual_levels: Tensor  # f32 [N,K,2]
     residual_step: Tensor  # f32 [N,2]
     control: Tensor  # i64 [M,K,2,3]
+
+    def cpu(self) -> Quantised:
+        """The same in the host's memory."""
+        return Quantised(*(getattr(self, field.name).cpu() for field in fields(self)))
 
 
 def lives(centre: Tensor, inverse: Tensor, frame_times: Tensor) -> Tensor:

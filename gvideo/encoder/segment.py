@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,8 +13,8 @@ from gvideo.bitstream import units
 from gvideo.bitstream.headers import SegmentHeader
 from gvideo.decoder.render import SegmentRenderer, frame_times
 from gvideo.encoder import pack, trajectories
-from gvideo.encoder.fit import SegmentFit
 from gvideo.encoder.flow import Flow
+from gvideo.encoder.layers import fit_layers
 from gvideo.encoder.objective import Target
 from gvideo.encoder.quantised import Geometry
 from gvideo.encoder.settings import EncodeSettings
@@ -26,7 +26,7 @@ from gvideo.model.steps import StepRules
 from gvideo.types import Float32, VideoFormat
 
 #: Changes with every change of what the encoder makes of the same frames: spooled segments of another are not used.
-ENCODER_VERSION = 1
+ENCODER_VERSION = 2
 #: Cells of positions: 2^CELL_BITS px.
 CELL_BITS = 2
 #: Frames rendered in one call when the result is measured.
@@ -37,19 +37,21 @@ Report = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class SegmentJob:
-    """Frames (integers, as the source has them) and what to do with them."""
+    """Frames (integers, as the source has them) and what to do with them. rules: with the distortion of the whole.
+    device: "cpu" or "cuda", which round differently."""
 
     frames: tuple[CodeFrame, ...]
     format: VideoFormat
     settings: EncodeSettings
     frame_duration: int
     rules: StepRules
+    device: str = "cpu"
 
     def key(self) -> str:
-        """A name for the result: a hash of everything it depends on."""
-        digest = hashlib.sha256(
-            repr((ENCODER_VERSION, self.format, self.settings, self.frame_duration, self.rules)).encode()
-        )
+        """A name for the result: a hash of everything it depends on; the crf is in the rules' distortion."""
+        s = self.settings
+        told = (ENCODER_VERSION, self.format, s.preset, s.seed, s.layers, self.frame_duration, self.rules, self.device)
+        digest = hashlib.sha256(repr(told).encode())
         for frame in self.frames:
             digest.update(repr((frame.pts, frame.duration)).encode())
             for plane in frame.planes:
@@ -59,15 +61,20 @@ class SegmentJob:
 
 @dataclass(frozen=True, slots=True)
 class SegmentResult:
-    """Payloads (base, then layers), frames, ticks, and the summed squared error of 8-bit-scaled luma codes.
-    losses: SegmentFit.losses."""
+    """Payloads (base, then layers), frames, ticks, and the summed squared error of 8-bit-scaled luma codes for every
+    prefix of layers. losses: SegmentFit.losses."""
 
     payloads: tuple[bytes, ...]
     num_frames: int
     duration: int
-    luma_error: float
+    luma_errors: tuple[float, ...]
     num_gaussians: int
     losses: tuple[float, ...]
+
+    @property
+    def luma_error(self) -> float:
+        """That of the whole."""
+        return self.luma_errors[-1]
 
     def units(self) -> tuple[bytes, ...]:
         """The units of the stream, one a layer."""
@@ -94,28 +101,29 @@ def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResu
     planes -= colour[:, None, None].astype(np.float32)
     target = Target(planes, basis, times.astype(np.float32))
     theta = trajectories.fit_trajectories(flow, basis, settings.fit.num_trajectories, settings.seed)
-    fit = SegmentFit(target, flow, theta, settings.fit, settings.seed)
-    rules = job.rules.with_distortion(settings.distortion)
-    fit.grow(rules, _stage(report, 0.0, 0.5))
+    rules = job.rules
     geometry = Geometry(fmt.width, fmt.height, torch.from_numpy(times).float(), CELL_BITS)
-    quantised = fit.train(rules, geometry, _stage(report, 0.5, 1.0))
-    symbols = pack.pack(quantised, fit.parameters.trajectory.numpy(), base, fmt.width, fmt.height, CELL_BITS)
-    header = SegmentHeader(
-        num_frames, rules.distortion, symbols.num_control, symbols.num_trajectories, CELL_BITS,
-        len(symbols.layer_ends), base, symbols.margins,
-        () if all(d == job.frame_duration for d in durations) else durations,
+    fitted = fit_layers(
+        target, flow, theta, settings.fit, settings.seed, settings.layers, rules, geometry, report,
+        job.device,
     )  # fmt: skip
-    payloads = encode_symbols(symbols, header, SequenceState(rules), fmt.width, fmt.height)
-    renderer = SegmentRenderer(symbols, rules, fmt.width, fmt.height, ticks)
-    error = _luma_error(renderer, job.frames, fmt)
+    base_rules = rules.with_distortion(fitted.distortions[0])
+    symbols = pack.pack(
+        fitted.quantised, fitted.trajectory.numpy(), base, fmt.width, fmt.height, CELL_BITS, fitted.layer.numpy(),
+        fitted.distortions[1:],
+    )  # fmt: skip
+    header = SegmentHeader(
+        num_frames, base_rules.distortion, symbols.num_control, symbols.num_trajectories, CELL_BITS,
+        len(symbols.layer_ends), base, symbols.margins,
+        () if all(d == job.frame_duration for d in durations) else durations, 0, symbols.distortions,
+    )  # fmt: skip
+    payloads = encode_symbols(symbols, header, SequenceState(base_rules), fmt.width, fmt.height)
+    errors = []
+    for end in symbols.layer_ends:
+        part = replace(symbols, table=symbols.table[:end], residual=symbols.residual[:end])
+        errors.append(_luma_error(SegmentRenderer(part, base_rules, fmt.width, fmt.height, ticks), job.frames, fmt))
     duration = int(ticks[-1] - ticks[0])
-    return SegmentResult(tuple(payloads), num_frames, duration, error, len(symbols.table), tuple(fit.losses))
-
-
-def _stage(report: Report | None, low: float, high: float) -> Report | None:
-    if report is None:
-        return None
-    return lambda share: report(low + (high - low) * share)
+    return SegmentResult(tuple(payloads), num_frames, duration, tuple(errors), len(symbols.table), fitted.losses)
 
 
 def _base(planes: Float32) -> tuple[tuple[int, int, int], np.ndarray]:

@@ -24,19 +24,28 @@ PRESETS: dict[str, FitSettings] = {
     "slow": replace(FitSettings(), round_steps=150, train_steps=2500, max_rounds=18, last_round=4.0),
 }
 
+#: What the first pass of two fits with.
+FASTEST = "fast"
+
 #: `--crf` to distortion (eighths of an octave of 1/D), set so that the mean Y-PSNR equals x264's at the same number.
 CRF_ANCHOR, CRF_DISTORTION, CRF_SLOPE = 34.0, 92.0, 4.5
 MAX_CRF = 63.0
+#: What applies where nothing is asked for.
+DEFAULT_CRF = 34.0
+#: As many layers as the syntax has.
+MAX_LAYERS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class EncodeSettings:
-    """Everything that decides a stream's bytes, given its frames. segment_seconds: longest segment."""
+    """Everything that decides a stream's bytes, given its frames. segment_seconds: longest segment. layers: of every
+    segment, each prefix of them a picture."""
 
-    crf: float = 34.0
+    crf: float = DEFAULT_CRF
     preset: str = "medium"
     segment_seconds: float = 2.0
     seed: int = 0
+    layers: int = 1
 
     def __post_init__(self) -> None:
         if not 0 <= self.crf <= MAX_CRF:
@@ -45,6 +54,8 @@ class EncodeSettings:
             raise OptionError(f"--preset {self.preset}: {', '.join(PRESETS)} wanted")
         if not 0.1 <= self.segment_seconds <= 60:
             raise OptionError(f"--segment {self.segment_seconds:g}: from 0.1 to 60 seconds wanted")
+        if not 1 <= self.layers <= MAX_LAYERS:
+            raise OptionError(f"--layers {self.layers}: from 1 to {MAX_LAYERS} wanted")
 
     @property
     def fit(self) -> FitSettings:

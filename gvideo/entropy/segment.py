@@ -141,6 +141,7 @@ def decode_segment(
         header.base,
         header.cell_bits,
         header.margins,
+        header.distortions,
     )
     cells_x, cells_y = sym.cells(width, height, header.cell_bits, header.margins)
     if max(cells_x, cells_y) > sym.MAX_CELLS:

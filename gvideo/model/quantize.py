@@ -91,6 +91,9 @@ def dequantise(
     centres = centre_values(table[:, sym.CENTRE], d.centre_bits, num_frames)
     life = lives(centres, inverse, frame_times)
     amplitudes = table[:, sym.LUMA : sym.RED + 1] * amplitude_steps(rules, log_scales, life)
+    if symbols.distortions:
+        finer = np.array([0, *symbols.distortions]) - np.array([0] + [rules.distortion] * len(symbols.distortions))
+        amplitudes = amplitudes * np.exp2(-finer[symbols.layers()] / 16)[:, None]
     step = np.exp2(d.exponent.astype(np.float64))
     corner = -np.array(symbols.margins[:2]) * float(1 << symbols.cell_bits)
     means = table[:, :2] / 16 + step / 2 - 0.5 + corner

@@ -26,7 +26,8 @@ class SegmentSymbols:
 
     table i64 [N,12] (columns of entropy/walk.py) · residual i64 [N,2K], control points x0 y0 x1 y1 … ·
     control i64 [M-1,K,6] · layer_ends: index of the first Gaussian behind each layer · base i64 [3], Y'CbCr in
-    1/1023 of full scale (chroma + 512) · margins in cells: left, top, right, bottom of the frame.
+    1/1023 of full scale (chroma + 512) · margins in cells: left, top, right, bottom of the frame · distortions: of the
+    layers above the first, or () if the segment's is that of all.
     """
 
     table: Int64
@@ -36,6 +37,7 @@ class SegmentSymbols:
     base: tuple[int, int, int]
     cell_bits: int
     margins: tuple[int, int, int, int]
+    distortions: tuple[int, ...] = ()
 
     @property
     def num_control(self) -> int:
@@ -46,6 +48,11 @@ class SegmentSymbols:
     def num_trajectories(self) -> int:
         """M, trajectories including the one that does not move."""
         return len(self.control) + 1
+
+    def layers(self) -> Int64:
+        """The layer of each Gaussian, i64 [N]."""
+        found: Int64 = np.searchsorted(self.layer_ends, np.arange(len(self.table)), side="right").astype(np.int64)
+        return found
 
 
 def cells(width: int, height: int, cell_bits: int, margins: tuple[int, int, int, int]) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 
 from gvideo.errors import OptionError
-from gvideo.raster.backends import CpuBackend, ReferenceBackend
+from gvideo.raster.backends import CpuBackend, CudaBackend, ReferenceBackend
 from gvideo.raster.check import CheckedBackend, MismatchError
 from gvideo.raster.interface import Backend, SplatGradients, Viewport
 from gvideo.raster.threads import num_threads, set_num_threads
@@ -43,7 +43,7 @@ def get_backend(name: str = "auto", *, check: bool | None = None) -> Backend:
     elif name == "reference":
         return ReferenceBackend()
     elif name == "cuda":
-        raise OptionError("backend 'cuda' is not part of this version; use 'cpu'")
+        backend = CudaBackend()
     else:
         raise OptionError(f"backend '{name}' is unknown; use 'auto', 'cpu', 'cuda' or 'reference'")
     return CheckedBackend(backend) if check else backend

@@ -136,17 +136,20 @@ def segment_headers(draw: st.DrawFn) -> SegmentHeader:
     durations = draw(
         st.one_of(st.just(()), st.lists(st.integers(1, 1 << 40), min_size=num_frames, max_size=num_frames))
     )
+    num_layers = draw(st.integers(1, 8))
+    above = st.lists(st.integers(0, 255), min_size=num_layers - 1, max_size=num_layers - 1)
     return SegmentHeader(
         num_frames,
         draw(st.integers(0, 255)),
         draw(st.integers(1, 16)),
         draw(st.integers(1, 16)),
         draw(st.integers(0, 6)),
-        draw(st.integers(1, 8)),
+        num_layers,
         draw(st.tuples(*(st.integers(0, 1023),) * 3)),
         draw(st.one_of(st.just((0, 0, 0, 0)), st.tuples(*(st.integers(0, 255),) * 4))),
         tuple(durations),
         draw(st.integers(-(1 << 60), 1 << 60)),
+        tuple(draw(st.one_of(st.just([]), above))),
     )
 
 
@@ -226,3 +229,13 @@ def test_unit_limits():
         units.parse_unit_header(b"\x03\xff\xff\xff\xff\x7f")
     with pytest.raises(TruncatedError, match=r"unit\.length"):
         units.parse_unit_header(b"\x03\xff")
+
+
+def test_distortions_of_layers_need_layers():
+    writer = Writer()
+    headers.visit_segment(writer, SegmentHeader(1, 56, 1, 1, 2, 2, (0, 0, 0), distortions=(60,)))
+    data = bytearray(writer.getvalue())
+    assert headers.visit_segment(Reader(bytes(data))).layer_distortions == (56, 60)
+    data[3] &= ~(7 << 2)  # one layer
+    with pytest.raises(InvalidError, match=r"segment\.base"):
+        headers.visit_segment(Reader(bytes(data)))

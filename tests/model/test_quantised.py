@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from streams import random_symbols
+from streams import make_stream, random_symbols
 
 from gvideo.decoder.render import frame_times
 from gvideo.encoder import pack
@@ -150,6 +150,18 @@ def test_basis_is_scipys():
         times = np.linspace(0, 49, 77)
         wanted = BSpline.design_matrix(np.minimum(times, 49 - 1e-9), knots, 3).toarray()
         np.testing.assert_allclose(motion.basis(times, 50, num_control), wanted, atol=1e-6)
+
+
+def test_layers_have_steps_of_their_own():
+    """Sixteen eighths of an octave of D are half the step; symbols and all else stay."""
+    plain, finer = (make_stream(num_segments=1, num_layers=3, count=60, layer_step=step) for step in (0, 16))
+    rules, times = StepRules(56), np.arange(6.0)
+    alike, own = (quantize.dequantise(m.symbols[0], rules, 48, 32, times) for m in (plain, finer))
+    layer = plain.symbols[0].layers()
+    assert set(layer) == {0, 1, 2}
+    np.testing.assert_allclose(own.amplitudes, alike.amplitudes * 2.0 ** -layer[:, None], rtol=1e-6)
+    np.testing.assert_array_equal(own.means, alike.means)
+    np.testing.assert_array_equal(own.log_scales, alike.log_scales)
 
 
 @pytest.mark.parametrize("compiled", [True, False])

@@ -29,7 +29,7 @@ def test_names(name, expected):
     assert get_backend(name, check=False).name == expected
 
 
-@pytest.mark.parametrize("name", ["cuda", "gpu", ""])
+@pytest.mark.parametrize("name", ["gpu", ""])
 def test_what_is_not_there_is_refused(name):
     with pytest.raises(OptionError, match="backend"):
         get_backend(name)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from streams import make_stream
+from streams import join_units, make_stream, split_units
 
 import gvideo
 
@@ -29,6 +29,15 @@ def test_golden_streams(name: str, open_player: Callable[..., Any]) -> None:
         assert page.evaluate("return player.numFrames") == len(decoder)
         assert page.evaluate("return player.duration") == pytest.approx(decoder.metadata.duration_seconds)
         check(page, decoder, [int(n) for n in np.random.default_rng(0).permutation(len(decoder))[:8]])
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_layers_of_different_distortions(layers: int, media: Path, open_player: Callable[..., Any]) -> None:
+    made = make_stream(num_layers=3, count=90, layer_step=11)
+    units = [u for n, u in enumerate(split_units(made.data)) if n == 0 or (n - 1) % 3 < layers]
+    (media / "steps.gsv").write_bytes(join_units(units))
+    with gvideo.VideoDecoder(made.data, layers=layers) as decoder:
+        check(open_player("/media/steps.gsv"), decoder, [0, 7])
 
 
 def test_fifty_random_frames_of_many_segments(media: Path, open_player: Callable[..., Any]) -> None:

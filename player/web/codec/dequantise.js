@@ -24,7 +24,7 @@ export function frameTimes(ticks) {
 
 /** Gaussians Float32Array [N, floatsPerGaussian] of decodeSegment's symbols. ticks: of the frames, from 0. */
 export function dequantise(symbols, sequence, ticks) {
-  const { header, table, residual } = symbols;
+  const { header, table, residual, layerEnds } = symbols;
   const { rules } = sequence;
   const { width, height } = sequence.header;
   const { numFrames, numControl, cellBits } = header;
@@ -32,7 +32,7 @@ export function dequantise(symbols, sequence, ticks) {
   const count = table.length / NUM_COLUMNS;
   const stride = floatsPerGaussian(numControl);
   const out = new Float32Array(count * stride);
-  const allowedError = 2 ** (4 - header.distortion / 8);
+  let layer = 0;
   const [left, top] = header.margins.map((cells) => cells * 2 ** cellBits);
   const unit = Math.max(width, height) / 4;
   const trajectoryStep = 2 ** rules.trajectory;
@@ -57,6 +57,8 @@ export function dequantise(symbols, sequence, ticks) {
     const inverse = duration === steps.PERMANENT ? 0 : 2 ** (1 - duration / 2);
     const places = 2 ** steps.centreBits(rules, precision, duration, numFrames);
     const centre = ((table[row + CENTRE] + 0.5) * 2 * numFrames) / places - numFrames / 2;
+    while (i >= layerEnds[layer]) layer++;
+    const allowedError = 2 ** (4 - header.distortions[layer] / 8);
     const luma = Math.sqrt((12 * allowedError) / (Math.PI * sigmaU * sigmaV * lifeOf(centre, inverse, times)));
     const chroma = (luma * rules.chroma) / 16;
     out[at] = x;

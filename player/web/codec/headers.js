@@ -97,10 +97,16 @@ export function parseSegment(f) {
   h.numLayers = ((shape >> 2) & 7) + 1;
   if (h.cellBits > 6) throw new BitstreamError(`segment.shape: cells of 2^${h.cellBits} px, at most 2^6`);
   const packed = f.uint("segment.base", 4);
-  if (packed >= 2 ** 31) throw new BitstreamError("segment.base: the highest bit is reserved");
   h.base = [(packed >> 20) & 1023, (packed >> 10) & 1023, packed & 1023];
   h.margins = [0, 0, 0, 0];
   if ((packed >> 30) & 1) h.margins = h.margins.map(() => f.u8("segment.margin"));
+  h.distortions = [h.distortion]; // of every layer
+  if (packed >= 2 ** 31) {
+    if (h.numLayers === 1) throw new BitstreamError("segment.base: distortions of layers, but there is one layer");
+    for (let k = 1; k < h.numLayers; k++) h.distortions.push(f.u8("segment.layer_distortion"));
+  } else {
+    h.distortions = Array.from({ length: h.numLayers }, () => h.distortion);
+  }
   h.durations = null;
   if (shape & 1) h.durations = Array.from({ length: h.numFrames }, () => f.positive("segment.duration", 2 ** 40));
   h.gap = shape & 2 ? f.signed("segment.gap", 2 ** 60) : 0;

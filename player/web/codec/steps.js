@@ -36,7 +36,7 @@ export function widening(ratio, angle, bits, axis) {
   return WIDENING[Math.min(ratio >> 2, 20)][direction & (DIRECTIONS - 1)];
 }
 
-/** The step of a coordinate is 2^this px. scaleV: sixteenths above SCALE_ORIGIN; wider: widening() of the coordinate. */
+/** A coordinate's step is 2^this px. scaleV: sixteenths above SCALE_ORIGIN; wider: its widening(). */
 export function positionExponent(rules, precision, scaleV, wider, cellBits) {
   return clamp(((scaleV + wider + SCALE_ORIGIN + rules.position) >> 4) - precision, -4, cellBits);
 }

@@ -1,0 +1,61 @@
+"""What the first layers of a stream take, and how good their picture is against the clip that was encoded."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gvideo.bitstream import units
+from gvideo.errors import OptionError
+
+if TYPE_CHECKING:
+    from gvideo.decoder.stream import Stream
+
+#: Times of stream and source are compared in microseconds.
+_PRECISION = 1_000_000
+
+
+def prefix_bytes(stream: Stream) -> list[int]:
+    """Bytes of the file without all layers behind the first, the second, …; the last is the whole file."""
+    sizes, layer = [0], 0
+    for unit in stream.units():
+        layer = layer + 1 if unit.kind == units.LAYER else 0
+        sizes += [0] * (layer + 1 - len(sizes))
+        sizes[layer] += unit.end - unit.offset
+    sizes[0] += len(units.SIGNATURE)
+    return [int(n) for n in np.cumsum(sizes)]
+
+
+def prefix_psnr(name: str, source: str, num_layers: int) -> list[float]:
+    """Luma PSNR in dB, 8-bit-scaled, of the picture of the first, the first two, … layers against the source's frames
+    of the same times, resized to the stream's size. Raises OptionError if a frame of the stream has none."""
+    from gvideo.decoder.video_decoder import VideoDecoder
+    from gvideo.media import VideoSource, planes_to_code_values
+
+    decoders = [VideoDecoder(name, layers=k + 1) for k in range(num_layers)]
+    try:
+        first = decoders[0]
+        fmt = first.metadata.format
+        wanted = {int(t) * _PRECISION // first.timescale: k for k, t in enumerate(first.pts)}
+        errors, scale = np.zeros(num_layers), 2.0 ** (8 - fmt.bit_depth)
+        with VideoSource(source, size=(fmt.width, fmt.height), chroma_format=fmt.chroma_format) as video:
+            if video.format.bit_depth != fmt.bit_depth:
+                raise OptionError(f"--source {source}: {video.format.bit_depth} bits, the stream has {fmt.bit_depth}")
+            for frame in video.code_frames():
+                number = wanted.pop(frame.pts * _PRECISION // video.format.timescale, None)
+                if number is None:
+                    continue
+                for k, decoder in enumerate(decoders):
+                    luma = planes_to_code_values(decoder.planes_at([number])[0], fmt)[0]
+                    errors[k] += np.square((luma.astype(np.float64) - frame.y) * scale).sum()
+                if not wanted:
+                    break
+    finally:
+        for decoder in decoders:
+            decoder.close()
+    if wanted:
+        raise OptionError(f"--source {source}: lacks {len(wanted)} frame(s) of the stream; is it the clip?")
+    means = errors / (len(first) * fmt.width * fmt.height)
+    return [10 * math.log10(255**2 / e) if e > 0 else math.inf for e in means]

@@ -1,0 +1,229 @@
+"""The Triton backend: tensors on a GPU, or on the CPU when TRITON_INTERPRET=1 has kernels run in Triton's interpreter.
+
+    project -> boxes -> slots: (tile, instance) pairs, sorted by tile -> fit_tiles -> moments in slots -> collect
+
+A batch is S segments of F frames each, of one picture size; their Gaussians lie one segment behind the other in the
+same arrays. The one thing that the host must know of a step is how many pairs there are; with `capacity` it need not,
+and a step can be captured in a CUDA graph (what comes back says whether all of them fitted).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gvideo.errors import OptionError
+from gvideo.raster.interface import SplatGradients, Viewport, check_loss_shapes, check_render_shapes
+from gvideo.types import Float32, Float64, Int32, Splats
+
+#: Gaussians of a program that projects.
+_BLOCK = 128
+#: Gaussians of a program that collects, and moments that it reads at once for each: all that fits into registers.
+_COLLECT_BLOCK, _LANES = 32, 8
+#: Warps of a program: a tile of 256 pixels is one warp's work, so that its sums need no barrier.
+_TILE_WARPS = 1
+#: Frames of one launch when many are drawn.
+_FRAMES = 32
+
+# Products and sums are fused, as in the CPU kernels; newer versions of Triton ask for that to be said.
+os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")
+
+_FIELDS = ("means", "displacements", "log_scales", "angles", "amplitudes", "centres", "inverse_durations")
+
+
+def is_interpreted() -> bool:
+    """Whether Triton was told to run kernels on the CPU."""
+    return os.environ.get("TRITON_INTERPRET", "0") not in ("", "0")
+
+
+def device() -> torch.device:
+    """Where tensors have to lie. Raises OptionError if kernels can run nowhere."""
+    try:
+        import triton  # noqa: F401
+    except ImportError:
+        raise OptionError("backend 'cuda': the package triton is missing; it comes with torch for CUDA") from None
+    if is_interpreted():
+        return torch.device("cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda", torch.cuda.current_device())
+    raise OptionError("backend 'cuda': torch finds no CUDA device; use 'cpu'")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Gaussians of S segments on the device: fields of types.Splats as tensors, f32 [N,…]; starts i32 [S+1], and the
+    most Gaussians of a segment. basis f32 [S F,K] and times f32 [S F]: row s F + f is frame f of segment s."""
+
+    means: Tensor
+    displacements: Tensor
+    log_scales: Tensor
+    angles: Tensor
+    amplitudes: Tensor
+    centres: Tensor
+    inverse_durations: Tensor
+    starts: Tensor
+    rows: int
+    basis: Tensor
+    times: Tensor
+
+    @property
+    def num_segments(self) -> int:
+        """S."""
+        return len(self.starts) - 1
+
+    @property
+    def num_frames(self) -> int:
+        """F."""
+        return len(self.times) // self.num_segments
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Who touches which tile. members i32 [pairs] by tile: instances; slots i64: their places in order of instances;
+    tile_starts i64 [frames tiles + 1]; ends i64 [instances]; overflow: pairs beyond the capacity, a tensor."""
+
+    places: Tensor
+    strengths: Tensor
+    boxes: Tensor
+    ends: Tensor
+    members: Tensor
+    slots: Tensor
+    tile_starts: Tensor
+    instances: int
+    tiles: int
+    tiles_x: int
+    overflow: Tensor
+
+
+def _plan(batch: Batch, viewport: Viewport, capacity: int | None) -> _Plan:
+    from gvideo.raster.cuda import kernels
+
+    side = kernels.TILE
+    tiles_x, tiles_y = -(-viewport.width // side), -(-viewport.height // side)
+    tiles = tiles_x * tiles_y
+    frames, rows = len(batch.times), max(batch.rows, 1)
+    where = batch.means.device
+    instances = frames * rows
+    places = torch.empty((kernels.PLACE_FIELDS, instances), dtype=torch.float64, device=where)
+    strengths = torch.empty((kernels.STRENGTH_FIELDS, instances), device=where)
+    boxes = torch.empty((3, instances), dtype=torch.int32, device=where)
+    view = torch.tensor(
+        [viewport.scale_x, viewport.offset_x, viewport.scale_y, viewport.offset_y], dtype=torch.float64, device=where
+    )
+    kernels.project[(frames, -(-rows // _BLOCK))](
+        batch.means, batch.displacements, batch.log_scales, batch.angles, batch.amplitudes, batch.centres,
+        batch.inverse_durations, batch.basis, batch.times, batch.starts, places, strengths, boxes, rows,
+        batch.num_frames, batch.basis.shape[1], viewport.width, viewport.height, view, BLOCK=_BLOCK,
+    )  # fmt: skip
+    first, across, touched = boxes
+    ends = touched.cumsum(0, dtype=torch.int64)
+    pairs = int(ends[-1]) if capacity is None else capacity
+    slot = torch.arange(pairs, device=where)
+    owner = torch.searchsorted(ends, slot, right=True).clamp_(max=instances - 1)
+    local = slot - (ends[owner] - touched[owner])
+    tile = first[owner] + local // across[owner] * tiles_x + local % across[owner]
+    key = torch.where(slot < ends[-1], owner // rows * tiles + tile, frames * tiles)
+    key, slots = torch.sort(key.to(torch.int32), stable=True)
+    tile_starts = torch.searchsorted(key, torch.arange(frames * tiles + 1, device=where, dtype=torch.int32))
+    members = owner[slots].to(torch.int32)
+    overflow = (ends[-1] - pairs).clamp(min=0)
+    return _Plan(places, strengths, boxes, ends, members, slots, tile_starts, instances, tiles, tiles_x, overflow)
+
+
+def draw(batch: Batch, viewport: Viewport, *, luma_only: bool = False) -> Tensor:
+    """Pictures f32 [S F, 3 or 1, H, W] on the device, without base colour."""
+    from gvideo.raster.cuda import kernels
+
+    channels = 1 if luma_only else 3
+    shape = (len(batch.times), channels, viewport.height, viewport.width)
+    pictures = torch.empty(shape, device=batch.means.device)
+    plan = _plan(batch, viewport, None)
+    kernels.draw[(len(batch.times) * plan.tiles,)](
+        plan.places, plan.strengths, plan.members, plan.tile_starts, pictures, plan.instances, plan.tiles, plan.tiles_x,
+        viewport.width, viewport.height, viewport.width * viewport.height,
+        CHANNELS=channels, num_warps=_TILE_WARPS,
+    )  # fmt: skip
+    return pictures
+
+
+def errors_and_gradients(
+    batch: Batch, targets: Tensor, frame_rows: Tensor, weights: tuple[float, float, float], capacity: int | None = None
+) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+    """(squared errors f64 [S F,3], gradients by field of Batch, pairs beyond the capacity).
+
+    targets f32 [T,3,H,W], frame_rows i64 [S F]: the target of each frame. weights: of the channels' errors.
+    capacity: pairs of a Gaussian and a tile that memory is kept for; None asks the device how many there are.
+    """
+    from gvideo.raster.cuda import kernels
+
+    height, width = targets.shape[2:]
+    plan = _plan(batch, Viewport(width, height), capacity)
+    where = targets.device
+    frames = len(batch.times)
+    errors = torch.empty((frames * plan.tiles, 3), device=where)
+    pairs = max(len(plan.slots), 1)
+    moments = torch.empty((kernels.MOMENTS, pairs), device=where)
+    kernels.fit_tiles[(frames * plan.tiles,)](
+        plan.places, plan.strengths, plan.members, plan.slots, plan.tile_starts, targets, frame_rows, errors, moments,
+        plan.instances, pairs, plan.tiles, plan.tiles_x, width, height, width * height, *weights, num_warps=_TILE_WARPS,
+    )  # fmt: skip
+    gradients = {name: torch.empty_like(getattr(batch, name)) for name in _FIELDS}
+    gradients["displacements"].zero_()
+    kernels.collect[(batch.num_segments, -(-max(batch.rows, 1) // _COLLECT_BLOCK))](
+        moments, plan.places, plan.boxes, plan.ends, batch.log_scales, batch.amplitudes, batch.centres,
+        batch.inverse_durations, batch.basis, batch.times, batch.starts,
+        *(gradients[name] for name in ("means", "displacements", "log_scales", "angles", "amplitudes", "centres")),
+        gradients["inverse_durations"], max(batch.rows, 1), batch.num_frames, batch.basis.shape[1], pairs,
+        BLOCK=_COLLECT_BLOCK, LANES=_LANES,
+    )  # fmt: skip
+    return errors.double().reshape(frames, plan.tiles, 3).sum(1), gradients, plan.overflow
+
+
+def _batch(splats: Splats, basis: Float32, times: Float32) -> Batch:
+    """One segment, from arrays."""
+    where = device()
+
+    def tensor(array: Float32) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(where)
+
+    starts = torch.tensor([0, len(splats)], dtype=torch.int32, device=where)
+    fields = {name: tensor(getattr(splats, name)) for name in _FIELDS}
+    return Batch(**fields, starts=starts, rows=len(splats), basis=tensor(basis), times=tensor(times))
+
+
+def render(splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *, luma_only: bool = False) -> Float32:
+    """See interface.Backend.render."""
+    check_render_shapes(splats, basis, times)
+    pictures = np.zeros((len(times), 1 if luma_only else 3, viewport.height, viewport.width), np.float32)
+    if len(splats):
+        for start in range(0, len(times), _FRAMES):
+            part = slice(start, start + _FRAMES)
+            pictures[part] = draw(_batch(splats, basis[part], times[part]), viewport, luma_only=luma_only).cpu().numpy()
+    return pictures
+
+
+def loss_and_gradients(
+    splats: Splats,
+    basis: Float32,
+    times: Float32,
+    targets: Float32,
+    frame_indices: Int32,
+    channel_weights: Float32,
+) -> tuple[Float64, SplatGradients]:
+    """See interface.Backend.loss_and_gradients."""
+    check_loss_shapes(splats, basis, times, targets, frame_indices, channel_weights)
+    if not len(splats) or not len(times):
+        chosen = targets[frame_indices].astype(np.float64)
+        nothing = {name: np.zeros_like(getattr(splats, name), np.float32) for name in _FIELDS}
+        return np.square(chosen).sum((2, 3)), SplatGradients(**nothing)
+    where = device()
+    weights = (float(channel_weights[0]), float(channel_weights[1]), float(channel_weights[2]))
+    errors, gradients, _ = errors_and_gradients(
+        _batch(splats, basis, times), torch.from_numpy(np.ascontiguousarray(targets, np.float32)).to(where),
+        torch.from_numpy(frame_indices.astype(np.int64)).to(where), weights,
+    )  # fmt: skip
+    return errors.cpu().numpy(), SplatGradients(**{name: g.cpu().numpy() for name, g in gradients.items()})

@@ -1,0 +1,313 @@
+"""Triton kernels of the signal model (reference.py), for NVIDIA GPUs and, slowly, for Triton's interpreter.
+
+    project      one program a block of Gaussians and a frame: where each stands, what it touches
+    draw         one program a tile of a frame: the sum of its members
+    fit_tiles    the same, then residual, squared error, and every member's moments
+    collect      one program a block of Gaussians: moments of all tiles and frames to gradients
+
+S segments of F frames each are batched; row s F + f of times and bases is frame f of segment s. Segment s owns
+Gaussians starts[s] … starts[s+1]-1; an *instance* is a Gaussian in a frame, (s F + f) rows + (Gaussian - starts[s]).
+Sums have a fixed order, so results repeat bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+
+import triton
+import triton.language as tl
+
+from gvideo.raster.interface import LARGEST_AMPLITUDE, LARGEST_LOG_SCALE, LARGEST_POSITION_PX, SUPPORT_EXPONENT
+
+TILE = 16
+#: Fields of an instance's place, f64: x, y, and A, B, C, D of p = A dx + B dy, q = C dx + D dy.
+PLACE_FIELDS = 6
+#: Fields of its strength, f32: amplitudes with life, and life.
+STRENGTH_FIELDS = 4
+#: Moments of a member of a tile: sums of life w g_c, u p, u q, u p², u q², u p q.
+MOMENTS = 8
+
+_CUT = tl.constexpr(SUPPORT_EXPONENT)
+_REACH = tl.constexpr(math.sqrt(2.0 * SUPPORT_EXPONENT))
+_MAX_LOG = tl.constexpr(LARGEST_LOG_SCALE)
+_MAX_POSITION = tl.constexpr(LARGEST_POSITION_PX)
+_MAX_AMPLITUDE = tl.constexpr(LARGEST_AMPLITUDE)
+_SIDE = tl.constexpr(TILE)
+_PIXELS = tl.constexpr(TILE * TILE)
+
+
+@triton.jit
+def project(
+    means, displacements, log_scales, angles, amplitudes, centres, inverse_durations, basis, times, starts,
+    places, strengths, boxes, rows, num_frames, num_control, width, height, view, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Places f64 [6, instances], strengths f32 [4, instances] and boxes i32 [3, instances] (first tile, tiles across,
+    tiles touched). view f64: scale and offset in x, in y (a plain argument would be a float32)."""
+    scale_x = tl.load(view)
+    offset_x = tl.load(view + 1)
+    scale_y = tl.load(view + 2)
+    offset_y = tl.load(view + 3)
+    row = tl.program_id(0)
+    segment = row // num_frames
+    first = tl.load(starts + segment)
+    count = tl.load(starts + segment + 1) - first
+    j = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    inside = j < count
+    n = first + j
+    instance = row.to(tl.int64) * rows + j
+    instances = tl.num_programs(0).to(tl.int64) * rows
+
+    log_u = tl.load(log_scales + 2 * n, inside, 0.0).to(tl.float64)
+    log_v = tl.load(log_scales + 2 * n + 1, inside, 0.0).to(tl.float64)
+    angle = tl.load(angles + n, inside, 0.0).to(tl.float64)
+    shown = inside & (tl.abs(log_u) <= _MAX_LOG) & (tl.abs(log_v) <= _MAX_LOG) & (tl.abs(angle) < float("inf"))
+    log_u = tl.where(shown, log_u, 0.0)
+    log_v = tl.where(shown, log_v, 0.0)
+    angle = tl.where(shown, angle, 0.0)
+    age = tl.load(times + row).to(tl.float64) - tl.load(centres + n, inside, 0.0).to(tl.float64)
+    age = age * tl.load(inverse_durations + n, inside, 0.0).to(tl.float64)
+    fading = -0.5 * age * age
+    shown = shown & (fading >= -_CUT)
+    life = tl.exp(tl.where(shown, fading, 0.0))
+
+    x = tl.load(means + 2 * n, inside, 0.0).to(tl.float64)
+    y = tl.load(means + 2 * n + 1, inside, 0.0).to(tl.float64)
+    for k in range(num_control):
+        weight = tl.load(basis + row * num_control + k).to(tl.float64)
+        at = (n.to(tl.int64) * num_control + k) * 2
+        x += weight * tl.load(displacements + at, inside, 0.0).to(tl.float64)
+        y += weight * tl.load(displacements + at + 1, inside, 0.0).to(tl.float64)
+    shown = shown & (tl.abs(x) <= _MAX_POSITION) & (tl.abs(y) <= _MAX_POSITION)
+    x = tl.where(shown, (x + 0.5 - offset_x) * scale_x - 0.5, 0.0)
+    y = tl.where(shown, (y + 0.5 - offset_y) * scale_y - 0.5, 0.0)
+
+    sigma_u = tl.exp(log_u)
+    sigma_v = tl.exp(log_v)
+    cosine = tl.cos(angle)
+    sine = tl.sin(angle)
+    # edges are widened by more than float32 can err; the mask of each pixel decides in the end
+    along = sigma_u * cosine
+    across = sigma_v * sine
+    half_width = _REACH * scale_x * tl.sqrt(along * along + across * across) * 1.00001 + 1e-3
+    along = sigma_u * sine
+    across = sigma_v * cosine
+    half_height = _REACH * scale_y * tl.sqrt(along * along + across * across) * 1.00001 + 1e-3
+    shown = shown & (x + half_width >= 0.0) & (x - half_width <= width - 1.0)
+    shown = shown & (y + half_height >= 0.0) & (y - half_height <= height - 1.0)
+    for c in tl.static_range(3):
+        amplitude = tl.load(amplitudes + 3 * n + c, inside, 0.0)
+        shown = shown & (tl.abs(amplitude) <= _MAX_AMPLITUDE)
+    left = tl.maximum(x - half_width, 0.0).to(tl.int32) // _SIDE
+    right = tl.minimum(x + half_width, width - 1.0).to(tl.int32) // _SIDE
+    top = tl.maximum(y - half_height, 0.0).to(tl.int32) // _SIDE
+    bottom = tl.minimum(y + half_height, height - 1.0).to(tl.int32) // _SIDE
+    across_tiles = (width + _SIDE - 1) // _SIDE
+    touched = tl.where(shown, (right - left + 1) * (bottom - top + 1), 0)
+    listed = j < rows
+    tl.store(boxes + instance, tl.where(shown, top * across_tiles + left, 0), listed)
+    tl.store(boxes + instances + instance, tl.where(shown, right - left + 1, 1), listed)
+    tl.store(boxes + 2 * instances + instance, touched, listed)
+
+    tl.store(places + instance, x, shown)
+    tl.store(places + instances + instance, y, shown)
+    tl.store(places + 2 * instances + instance, cosine / (sigma_u * scale_x), shown)
+    tl.store(places + 3 * instances + instance, sine / (sigma_u * scale_y), shown)
+    tl.store(places + 4 * instances + instance, -sine / (sigma_v * scale_x), shown)
+    tl.store(places + 5 * instances + instance, cosine / (sigma_v * scale_y), shown)
+    for c in tl.static_range(3):
+        amplitude = tl.load(amplitudes + 3 * n + c, inside, 0.0).to(tl.float64)
+        tl.store(strengths + c * instances + instance, (amplitude * life).to(tl.float32), shown)
+    tl.store(strengths + 3 * instances + instance, life.to(tl.float32), shown)
+
+
+@triton.jit
+def _origin(tile, tiles, tiles_x):
+    """Column and row of a tile's first pixel."""
+    own = tile % tiles
+    return (own % tiles_x) * _SIDE, (own // tiles_x) * _SIDE
+
+
+@triton.jit
+def _weigh(places, instances, m, left, top):
+    """(p, q, weight without life) of instance m at the pixels of the tile that begins at left, top.
+
+    They start from the tile's pixel that is nearest to the Gaussian, whose p and q are reckoned in float64: terms that
+    cancel far from a needle's centre never meet in float32."""
+    pixel = tl.arange(0, _PIXELS)
+    at = places + m
+    dx = tl.load(at)
+    dy = tl.load(at + instances)
+    column = tl.minimum(tl.maximum(tl.floor(dx + 0.5), left.to(tl.float64)), left + (_SIDE - 1.0))
+    row = tl.minimum(tl.maximum(tl.floor(dy + 0.5), top.to(tl.float64)), top + (_SIDE - 1.0))
+    dx = column - dx
+    dy = row - dy
+    x = (left + pixel % _SIDE).to(tl.float32) - column.to(tl.float32)
+    y = (top + pixel // _SIDE).to(tl.float32) - row.to(tl.float32)
+    a = tl.load(at + 2 * instances)
+    b = tl.load(at + 3 * instances)
+    c = tl.load(at + 4 * instances)
+    d = tl.load(at + 5 * instances)
+    p = (a * dx + b * dy).to(tl.float32) + (a.to(tl.float32) * x + b.to(tl.float32) * y)
+    q = (c * dx + d * dy).to(tl.float32) + (c.to(tl.float32) * x + d.to(tl.float32) * y)
+    exponent = -0.5 * (p * p + q * q)
+    return p, q, tl.where(exponent >= -_CUT, tl.exp(exponent), 0.0)
+
+
+@triton.jit
+def _sum_members(places, strengths, instances, members, begin, end, left, top):
+    luma = tl.zeros((_PIXELS,), tl.float32)
+    blue = tl.zeros((_PIXELS,), tl.float32)
+    red = tl.zeros((_PIXELS,), tl.float32)
+    for i in range(begin, end):
+        m = tl.load(members + i)
+        _, _, weight = _weigh(places, instances, m, left, top)
+        luma += tl.load(strengths + m) * weight
+        blue += tl.load(strengths + instances + m) * weight
+        red += tl.load(strengths + 2 * instances + m) * weight
+    return luma, blue, red
+
+
+@triton.jit
+def draw(
+    places, strengths, members, tile_starts, pictures, instances, tiles, tiles_x, width, height, plane,
+    CHANNELS: tl.constexpr,
+):  # fmt: skip
+    """Pictures f32 [frames, CHANNELS, H, W]. plane: H W."""
+    tile = tl.program_id(0)
+    left, top = _origin(tile, tiles, tiles_x)
+    luma, blue, red = _sum_members(
+        places, strengths, instances, members, tl.load(tile_starts + tile), tl.load(tile_starts + tile + 1), left, top
+    )
+    pixel = tl.arange(0, _PIXELS)
+    x = left + pixel % _SIDE
+    y = top + pixel // _SIDE
+    inside = (x < width) & (y < height)
+    at = pictures + (tile // tiles).to(tl.int64) * (CHANNELS * plane) + y * width + x
+    tl.store(at, luma, inside)
+    if CHANNELS == 3:
+        tl.store(at + plane, blue, inside)
+        tl.store(at + 2 * plane, red, inside)
+
+
+@triton.jit
+def fit_tiles(
+    places, strengths, members, slots, tile_starts, targets, frame_rows, errors, moments,
+    instances, capacity, tiles, tiles_x, width, height, plane, weight_luma, weight_blue, weight_red,
+):  # fmt: skip
+    """Squared errors f32 [frames tiles, 3], and moments f32 [8, capacity] in the slot of each member."""
+    tile = tl.program_id(0)
+    left, top = _origin(tile, tiles, tiles_x)
+    begin = tl.load(tile_starts + tile)
+    end = tl.load(tile_starts + tile + 1)
+    luma, blue, red = _sum_members(places, strengths, instances, members, begin, end, left, top)
+    pixel = tl.arange(0, _PIXELS)
+    x = left + pixel % _SIDE
+    y = top + pixel // _SIDE
+    inside = (x < width) & (y < height)
+    at = targets + tl.load(frame_rows + tile // tiles) * (3 * plane) + y * width + x
+    luma = tl.where(inside, luma - tl.load(at, inside, 0.0), 0.0)
+    blue = tl.where(inside, blue - tl.load(at + plane, inside, 0.0), 0.0)
+    red = tl.where(inside, red - tl.load(at + 2 * plane, inside, 0.0), 0.0)
+    tl.store(errors + 3 * tile, tl.sum(luma * luma))
+    tl.store(errors + 3 * tile + 1, tl.sum(blue * blue))
+    tl.store(errors + 3 * tile + 2, tl.sum(red * red))
+    luma = 2.0 * weight_luma * luma
+    blue = 2.0 * weight_blue * blue
+    red = 2.0 * weight_red * red
+    for i in range(begin, end):
+        m = tl.load(members + i)
+        p, q, weight = _weigh(places, instances, m, left, top)
+        u = tl.load(strengths + m) * luma + tl.load(strengths + instances + m) * blue
+        u = (u + tl.load(strengths + 2 * instances + m) * red) * weight
+        life = tl.load(strengths + 3 * instances + m)
+        out = moments + tl.load(slots + i)
+        tl.store(out, life * tl.sum(weight * luma))
+        tl.store(out + capacity, life * tl.sum(weight * blue))
+        tl.store(out + 2 * capacity, life * tl.sum(weight * red))
+        tl.store(out + 3 * capacity, tl.sum(u * p))
+        tl.store(out + 4 * capacity, tl.sum(u * q))
+        tl.store(out + 5 * capacity, tl.sum(u * p * p))
+        tl.store(out + 6 * capacity, tl.sum(u * q * q))
+        tl.store(out + 7 * capacity, tl.sum(u * p * q))
+
+
+@triton.jit
+def collect(
+    moments, places, boxes, ends, log_scales, amplitudes, centres, inverse_durations, basis, times, starts,
+    by_mean, by_displacement, by_log_scale, by_angle, by_amplitude, by_centre, by_inverse,
+    rows, num_frames, num_control, capacity, BLOCK: tl.constexpr, LANES: tl.constexpr,
+):  # fmt: skip
+    """Gradients of every Gaussian; by_displacement must hold zeros. ends i64 [instances]: where an instance's slots
+    end."""
+    segment = tl.program_id(0)
+    first = tl.load(starts + segment)
+    j = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    inside = j < tl.load(starts + segment + 1) - first
+    n = first + j
+    instances = tl.num_programs(0).to(tl.int64) * num_frames * rows
+    lane = tl.arange(0, LANES)
+
+    log_u = tl.load(log_scales + 2 * n, inside, 0.0).to(tl.float64)
+    log_v = tl.load(log_scales + 2 * n + 1, inside, 0.0).to(tl.float64)
+    elongation = tl.exp(tl.minimum(tl.maximum(log_u - log_v, -32.0), 32.0))
+    luma = tl.load(amplitudes + 3 * n, inside, 0.0).to(tl.float64)
+    blue = tl.load(amplitudes + 3 * n + 1, inside, 0.0).to(tl.float64)
+    red = tl.load(amplitudes + 3 * n + 2, inside, 0.0).to(tl.float64)
+    centre = tl.load(centres + n, inside, 0.0).to(tl.float64)
+    inverse = tl.load(inverse_durations + n, inside, 0.0).to(tl.float64)
+    zero = tl.zeros((BLOCK,), tl.float64)
+    sum_luma, sum_blue, sum_red, sum_x, sum_y = zero, zero, zero, zero, zero
+    sum_uu, sum_vv, sum_uv, sum_centre, sum_inverse = zero, zero, zero, zero, zero
+    for f in range(num_frames):
+        row = segment * num_frames + f
+        instance = row.to(tl.int64) * rows + j
+        touched = tl.load(boxes + 2 * instances + instance, inside, 0)
+        begin = tl.load(ends + instance, inside, 0) - touched
+        m_luma, m_blue, m_red, m_p, m_q = zero, zero, zero, zero, zero
+        m_pp, m_qq, m_pq = zero, zero, zero
+        for k in range(0, tl.max(touched), LANES):
+            slot = begin[:, None] + (k + lane)[None, :]
+            there = ((k + lane)[None, :] < touched[:, None]) & (slot < capacity)
+            at = moments + slot
+            m_luma += tl.sum(tl.load(at, there, 0.0).to(tl.float64), 1)
+            m_blue += tl.sum(tl.load(at + capacity, there, 0.0).to(tl.float64), 1)
+            m_red += tl.sum(tl.load(at + 2 * capacity, there, 0.0).to(tl.float64), 1)
+            m_p += tl.sum(tl.load(at + 3 * capacity, there, 0.0).to(tl.float64), 1)
+            m_q += tl.sum(tl.load(at + 4 * capacity, there, 0.0).to(tl.float64), 1)
+            m_pp += tl.sum(tl.load(at + 5 * capacity, there, 0.0).to(tl.float64), 1)
+            m_qq += tl.sum(tl.load(at + 6 * capacity, there, 0.0).to(tl.float64), 1)
+            m_pq += tl.sum(tl.load(at + 7 * capacity, there, 0.0).to(tl.float64), 1)
+        shown = touched > 0
+        at_place = places + instance
+        by_x = tl.load(at_place + 2 * instances, shown, 0.0) * m_p
+        by_x += tl.load(at_place + 4 * instances, shown, 0.0) * m_q
+        by_y = tl.load(at_place + 3 * instances, shown, 0.0) * m_p
+        by_y += tl.load(at_place + 5 * instances, shown, 0.0) * m_q
+        sum_luma += m_luma
+        sum_blue += m_blue
+        sum_red += m_red
+        sum_x += by_x
+        sum_y += by_y
+        sum_uu += m_pp
+        sum_vv += m_qq
+        sum_uv += m_pq
+        by_life = tl.where(shown, luma * m_luma + blue * m_blue + red * m_red, 0.0)
+        age = tl.where(shown, tl.load(times + row).to(tl.float64) - centre, 0.0)
+        factor = tl.where(shown, inverse, 0.0)
+        sum_centre += by_life * age * factor * factor
+        sum_inverse -= by_life * age * age * factor
+        for k in range(num_control):
+            weight = tl.load(basis + row * num_control + k).to(tl.float64)
+            at_control = by_displacement + (n.to(tl.int64) * num_control + k) * 2
+            tl.store(at_control, (tl.load(at_control, shown, 0.0) + weight * by_x).to(tl.float32), shown)
+            tl.store(at_control + 1, (tl.load(at_control + 1, shown, 0.0) + weight * by_y).to(tl.float32), shown)
+    tl.store(by_mean + 2 * n, sum_x.to(tl.float32), inside)
+    tl.store(by_mean + 2 * n + 1, sum_y.to(tl.float32), inside)
+    tl.store(by_log_scale + 2 * n, sum_uu.to(tl.float32), inside)
+    tl.store(by_log_scale + 2 * n + 1, sum_vv.to(tl.float32), inside)
+    tl.store(by_angle + n, ((elongation - 1.0 / elongation) * sum_uv).to(tl.float32), inside)
+    tl.store(by_amplitude + 3 * n, sum_luma.to(tl.float32), inside)
+    tl.store(by_amplitude + 3 * n + 1, sum_blue.to(tl.float32), inside)
+    tl.store(by_amplitude + 3 * n + 2, sum_red.to(tl.float32), inside)
+    tl.store(by_centre + n, sum_centre.to(tl.float32), inside)
+    tl.store(by_inverse + n, sum_inverse.to(tl.float32), inside)

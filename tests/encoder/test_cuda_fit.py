@@ -1,0 +1,186 @@
+"""Fitting on a CUDA device, or in Triton's interpreter with the smallest pictures, against fitting on the CPU."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # before triton is imported for the first time
+pytest.importorskip("triton")
+
+from gvideo import VideoDecoder, encode
+from gvideo.encoder import grow, pack, settings, trajectories
+from gvideo.encoder.cuda_grow import CudaGrowth
+from gvideo.encoder.cuda_objective import CudaObjective
+from gvideo.encoder.fit import FitSettings, SegmentFit
+from gvideo.encoder.flow import Flow
+from gvideo.encoder.objective import CpuObjective, Target
+from gvideo.encoder.quantised import Geometry, quantise, unquantised
+from gvideo.errors import OptionError
+from gvideo.media import open_sink
+from gvideo.model import motion
+from gvideo.model.steps import StepRules
+from gvideo.types import VideoFormat
+
+WIDTH, HEIGHT, FRAMES, CONTROL = 40, 30, 5, 3
+
+
+@pytest.fixture(scope="module")
+def clip() -> tuple[Target, Flow]:
+    """A bright blob that moves over a slope."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    frames = np.zeros((FRAMES, 3, HEIGHT, WIDTH), np.float32)
+    for k in range(FRAMES):
+        frames[k, 0] = 0.5 * np.exp(-((x - 12 - 3 * k) ** 2 + (y - 14 - k) ** 2) / 30) + 0.004 * x - 0.1
+        frames[k, 1] = 0.1 * np.exp(-((x - 30) ** 2 + (y - 8) ** 2) / 60)
+    times = np.arange(FRAMES, dtype=np.float32)
+    return Target(frames, motion.basis(times, FRAMES, CONTROL), times), Flow(frames[:, 0] + 0.3)
+
+
+@pytest.fixture(scope="module")
+def fitted(clip: tuple[Target, Flow]) -> SegmentFit:
+    """Some Gaussians, placed and fitted for a few steps on the CPU."""
+    target, flow = clip
+    theta = trajectories.fit_trajectories(flow, target.basis, 3, 0)
+    fit = SegmentFit(target, flow, theta, FitSettings(max_rounds=2, round_steps=5, last_round=1), 0)
+    fit.grow(StepRules(60))
+    return fit
+
+
+def test_errors_gradients_and_residuals_are_those_of_the_cpu(clip, fitted):
+    target, _ = clip
+    host, device = CpuObjective(target), CudaObjective(target)
+    values, trajectory = unquantised(fitted.parameters), fitted.parameters.trajectory
+    there = {name: value.to(device.device) for name, value in values.items()}
+    frames = np.array([0, 3], np.int32)
+    error, wanted = host.error_and_gradients(values, trajectory, frames)
+    got_error, got = device.error_and_gradients(there, trajectory.to(device.device), frames)
+    assert float(got_error) == pytest.approx(error, rel=1e-4)
+    for name, gradient in wanted.items():
+        size = float(gradient.abs().max())
+        torch.testing.assert_close(got[name].cpu(), gradient, rtol=1e-3, atol=1e-3 * size, msg=name)
+    residual = device.residual(there, trajectory.to(device.device))
+    np.testing.assert_allclose(residual.cpu().numpy(), host.residual(values, trajectory), atol=1e-5)
+    assert device.energy(residual) == pytest.approx(host.energy(host.residual(values, trajectory)), rel=1e-4)
+
+
+def test_the_price_of_bits_is_that_of_the_cpu(clip, fitted):
+    target, _ = clip
+    host, device = CpuObjective(target), CudaObjective(target)
+    geometry = Geometry(WIDTH, HEIGHT, torch.arange(FRAMES).float(), 2)
+    q = quantise(fitted.parameters, StepRules(60), geometry, 0.0, 1.0)
+    residual = torch.randn(q.residual.shape, generator=torch.Generator().manual_seed(0))
+    gradients = [{"amplitude": torch.zeros_like(q.levels), "residual": torch.zeros_like(residual)} for _ in range(2)]
+    prices = (1.0, 0.7, 5.0, 2.0, 3.0)
+    host.charge_bits(q, residual, prices, gradients[0])
+    there = {name: g.to(device.device) for name, g in gradients[1].items()}
+    moved = type(q)(*(getattr(q, name).to(device.device) for name in q.__dataclass_fields__))
+    device.charge_bits(moved, residual.to(device.device), prices, there)
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(there[name].cpu(), gradient, rtol=1e-4, atol=1e-5, msg=name)
+    values = unquantised(fitted.parameters) | {"residual": residual}
+    floats = [{"residual": torch.zeros_like(residual)} for _ in range(2)]
+    host.charge_motion(values, 0.35, 2.0, floats[0])
+    there = {"residual": floats[1]["residual"].to(device.device)}
+    device.charge_motion({k: v.to(device.device) for k, v in values.items()}, 0.35, 2.0, there)
+    torch.testing.assert_close(there["residual"].cpu(), floats[0]["residual"], rtol=1e-4, atol=1e-5)
+
+
+def test_tracks_and_assignments_are_those_of_the_cpu(clip):
+    target, flow = clip
+    where = CudaObjective(target).device
+    growth = CudaGrowth(flow, target, where)
+    rng = np.random.default_rng(1)
+    points = (rng.random((50, 2)) * [WIDTH - 1, HEIGHT - 1]).astype(np.float32)
+    frames = rng.integers(0, FRAMES, 50)
+    tracks = flow.track(points, frames)
+    got = growth.track(torch.from_numpy(points).to(where), torch.from_numpy(frames).to(where))
+    # OpenCV looks flow up to a thirty-second of a pixel
+    np.testing.assert_allclose(got.cpu().numpy(), tracks, atol=0.15)
+    theta = rng.normal(0, 2, (3, CONTROL, 2, 3))
+    weights = trajectories.track_weights(tracks, frames, 2.0, WIDTH, HEIGHT)
+    wanted = trajectories.assignment_errors(theta, target.basis, points, frames, tracks, weights, WIDTH, HEIGHT)
+    errors, means = growth.assignment_errors(
+        *(torch.from_numpy(a).to(where) for a in (theta, points, frames, tracks, weights))
+    )
+    np.testing.assert_allclose(errors.cpu().numpy(), wanted[0], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(means.cpu().numpy(), wanted[1], rtol=1e-4, atol=1e-2)
+
+
+def test_proposals_lie_where_those_of_the_cpu_lie(clip):
+    """All places at once, so that chance has no say: the same places with the same values."""
+    target, flow = clip
+    where = CudaObjective(target).device
+    count = FRAMES * HEIGHT * WIDTH
+    theta = np.zeros((2, CONTROL, 2, 3))
+    theta[1, :, :, 0] = [[0, 0], [4, 1], [9, 3]]
+    wanted = grow.propose(target.frames, count, 40, 1.5, theta, flow, target, np.random.default_rng(0))
+    growth = CudaGrowth(flow, target, where)
+    got = growth.propose(
+        torch.from_numpy(target.frames).to(where), count, 40, 1.5, torch.from_numpy(theta).float().to(where),
+        np.random.default_rng(0),
+    )  # fmt: skip
+    assert got.sigma == wanted.sigma
+    same = got.trajectory.cpu() == wanted.trajectory
+    assert same.double().mean() > 0.97
+    for name in ("luma", "chroma", "centre", "log_duration", "log_scale"):
+        torch.testing.assert_close(got.values[name].cpu(), wanted.values[name], rtol=1e-3, atol=2e-3, msg=name)
+    torch.testing.assert_close(got.values["mean"].cpu()[same], wanted.values["mean"][same], rtol=1e-3, atol=2e-2)
+
+
+def test_half_the_places_are_drawn_by_their_energy(clip):
+    target, flow = clip
+    where = CudaObjective(target).device
+    growth = CudaGrowth(flow, target, where)
+    energy = torch.zeros((FRAMES, HEIGHT, WIDTH), device=where)
+    energy[2, 4:8, 5:15] = 1
+    places = growth._sample(energy, 20, np.random.default_rng(0)).cpu().numpy()
+    frame, rest = np.divmod(places, WIDTH * HEIGHT)
+    assert len(set(places.tolist())) == 20
+    assert (frame == 2).all()
+    assert ((rest // WIDTH >= 4) & (rest // WIDTH < 8)).all()
+
+
+def test_a_whole_fit_lowers_the_error_as_on_the_cpu(clip):
+    target, flow = clip
+    theta = trajectories.fit_trajectories(flow, target.basis, 3, 0)
+    short = FitSettings(max_rounds=2, round_steps=3, last_round=1, train_steps=3, frames_per_step=1)
+    geometry = Geometry(WIDTH, HEIGHT, torch.arange(FRAMES).float(), 2)
+    energies = []
+    for device in ("cpu", "cuda"):
+        fit = SegmentFit(target, flow, theta, short, 0, device)
+        fit.effort = 1.0
+        fit.grow(StepRules(70))
+        q = fit.train(StepRules(70), geometry)
+        symbols = pack.pack(q, fit.parameters.trajectory.cpu().numpy(), (0, 512, 512), WIDTH, HEIGHT, 2)
+        assert len(symbols.table) > 5
+        left = fit.objective.residual(unquantised(fit.parameters), fit.parameters.trajectory)
+        energies.append(fit.objective.energy(left))
+        assert all(np.isfinite(float(loss)) for loss in fit.losses)
+    start = CpuObjective(target).energy(target.frames)
+    assert energies[0] < 0.8 * start
+    assert energies[1] < 1.5 * energies[0]
+
+
+def test_a_file_is_encoded_on_the_device_in_layers_too(tmp_path, monkeypatch):
+    """The whole way of `gvideo encode --device cuda`, with a fit that is too short to be good."""
+    tiny = FitSettings(max_rounds=2, round_steps=1, last_round=1, train_steps=1, frames_per_step=1)
+    monkeypatch.setitem(settings.PRESETS, "fast", tiny)
+    source, out = tmp_path / "clip.mkv", tmp_path / "clip.gsv"
+    planes = np.zeros((3, 16, 16), np.float32)
+    with open_sink(source, VideoFormat(16, 16, timescale=25), frame_rate=Fraction(25)) as sink:
+        for k in range(3):
+            planes[0] = np.linspace(0.1, 0.8, 16 + k)[k:]
+            sink.write(planes, k, 1)
+    report = encode(source, out, preset="fast", device="cuda", workers=1, layers=2)
+    decoder = VideoDecoder(out)
+    assert len(decoder) == report.num_frames == 3
+    assert decoder.planes_at([0, 2]).shape == (2, 3, 16, 16)
+    decoder.close()
+    with pytest.raises(OptionError, match="--device tpu: auto, cpu, cuda wanted"):
+        encode(source, out, device="tpu")
