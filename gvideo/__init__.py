@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 from gvideo import errors
 
 if TYPE_CHECKING:
-    from gvideo.decoder.video_decoder import Frame, FrameBatch, VideoDecoder
+    from gvideo.decoder.frames import Frame, FrameBatch
+    from gvideo.decoder.video_decoder import VideoDecoder
     from gvideo.encoder.encode import encode
 
 __version__ = "0.1.0"
 __all__ = ["Frame", "FrameBatch", "VideoDecoder", "encode", "errors"]
 
 _PLACES = {
-    "Frame": "gvideo.decoder.video_decoder",
-    "FrameBatch": "gvideo.decoder.video_decoder",
+    "Frame": "gvideo.decoder.frames",
+    "FrameBatch": "gvideo.decoder.frames",
     "VideoDecoder": "gvideo.decoder.video_decoder",
     "encode": "gvideo.encoder.encode",
 }

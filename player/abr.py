@@ -156,4 +156,11 @@ class RobustMpc(Rule):
         return int(plans[int(np.argmax(gain)), 0])
 
 
+class Highest(Rule):
+    """The best level, whatever comes in: for files, and for who would rather wait."""
+
+    def choose(self, state: State) -> int:
+        return len(state.rates_bps) - 1
+
+
 RULES: dict[str, type[Rule]] = {"throughput": Throughput, "ewma": Ewma, "bola": BolaE, "mpc": RobustMpc}

@@ -2,59 +2,101 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import m3u8
 
-from gvideo.errors import InvalidError
+from gvideo.errors import GVideoError, InvalidError
 from player.fetch import Fetched, Fetcher
 from player.record import Level, Presentation, Resource, Segment, Track, layered, resolve
 
+KINDS = ("video", "audio", "subtitles")
 
-def read_hls(url: str, fetcher: Fetcher, *, kinds: tuple[str, ...] = ("video",), codec: str = "") -> Presentation:
+
+def read_hls(url: str, fetcher: Fetcher, *, kinds: tuple[str, ...] = KINDS, codec: str = "") -> Presentation:
     """A multivariant or media playlist with the media playlists that it names.
 
-    kinds: of tracks that are wanted: "video", "audio", "subtitles". codec: variants with other codecs are passed over.
+    kinds: of tracks that are wanted. codec: variants with other codecs are passed over.
     Raises MediaError where one cannot be fetched, InvalidError where it cannot be read; both name it.
     """
     found = fetcher.whole(url)
     playlist = _parse(found)
     if not playlist.is_variant:
-        track = _track(found.url, playlist, "video", Level(url))
+        track = _track(found.url, playlist, Track("video", (Level(url, url=found.url),), ()))
         return _presentation(found.url, [(track, playlist)])
     tracks: list[tuple[Track, Any]] = []
+    notes: list[str] = []
     if "video" in kinds:
-        for variant in playlist.playlists:
-            info = variant.stream_info
-            if codec and info.codecs and codec not in info.codecs:
-                continue
-            width, height = info.resolution or (0, 0)
-            level = Level(
-                variant.uri, info.codecs or "", width, height, info.bandwidth or 0, info.average_bandwidth or 0
-            )
-            tracks.append(_load(resolve(found.url, variant.uri), fetcher, "video", level))
+        tracks += [_load(t, fetcher) for t in _variants(found.url, playlist, codec)]
     for media in playlist.media:
         kind = (media.type or "").lower()
-        if kind in kinds and media.uri:
-            where = resolve(found.url, media.uri)
-            tracks.append(_load(where, fetcher, kind, Level(media.uri), media.language or "", media.name or ""))
-    return _presentation(found.url, tracks)
+        if kind in kinds and kind != "video" and media.uri:
+            level = Level(media.uri, url=resolve(found.url, media.uri))
+            named = Track(
+                kind, (level,), (), media.language or "", media.name or "", f"{kind}:{media.group_id or ''}",
+                is_default=media.default == "YES",
+            )  # fmt: skip
+            try:
+                tracks.append(_load(named, fetcher))
+            except GVideoError as error:  # the picture plays without it
+                notes.append(f"{kind} {named.name!r} is left out: {error}")
+    return replace(_presentation(found.url, tracks), notes=tuple(notes))
+
+
+def reload_track(track: Track, fetcher: Fetcher) -> tuple[Track, bool]:
+    """A track as its media playlists name it now, and whether more may follow."""
+    single = [replace(track, levels=(level,), segments=()) for level in track.levels]
+    found = [_load(t, fetcher) for t in single]
+    # playlists of one live rung are read one after the other: what only some name yet comes with the next look
+    common = set.intersection(*({s.place for s in t.segments} for t, _ in found))
+    cut = [replace(t, segments=tuple(s for s in t.segments if s.place in common)) for t, _ in found]
+    return layered(cut)[0], any(not playlist.is_endlist for _, playlist in found)
+
+
+def _variants(url: str, playlist: Any, codec: str) -> list[Track]:
+    """Video tracks of one level without segments. A playlist that several variants name, for several groups of sound,
+    is one track that goes with all of them."""
+    found: dict[str, Track] = {}
+    for variant in playlist.playlists:
+        info = variant.stream_info
+        if codec and info.codecs and codec not in info.codecs:
+            continue
+        where = resolve(url, variant.uri)
+        named = (("audio", info.audio), ("subtitles", info.subtitles))
+        groups = frozenset(f"{kind}:{group}" for kind, group in named if group)
+        width, height = info.resolution or (0, 0)
+        level = Level(
+            variant.uri, info.codecs or "", width, height, info.bandwidth or 0, info.average_bandwidth or 0, where
+        )
+        known = found.get(where)
+        if known is None or (known.levels[0].average_bps or known.levels[0].peak_bps) > (
+            level.average_bps or level.peak_bps
+        ):
+            found[where] = Track("video", (level,), (), groups=groups | (known.groups if known else frozenset()))
+        else:
+            found[where] = replace(known, groups=known.groups | groups)
+    return list(found.values())
 
 
 def _presentation(url: str, found: list[tuple[Track, Any]]) -> Presentation:
+    target = Fraction(max((playlist.target_duration or 0 for _, playlist in found), default=0))
     return Presentation(
         url,
         layered([track for track, _ in found]),
-        any(not playlist.is_endlist for _, playlist in found),
-        Fraction(max((playlist.target_duration or 0 for _, playlist in found), default=0)),
+        any(not playlist.is_endlist for track, playlist in found if track.kind == "video"),
+        target,
+        target,
+        3 * target,
     )
 
 
-def _load(url: str, fetcher: Fetcher, kind: str, level: Level, language: str = "", name: str = "") -> tuple[Track, Any]:
-    found = fetcher.whole(url)
+def _load(track: Track, fetcher: Fetcher) -> tuple[Track, Any]:
+    """A track of one level with what its media playlist names."""
+    found = fetcher.whole(track.levels[0].url)
     playlist = _parse(found)
-    return _track(found.url, playlist, kind, level, language, name), playlist
+    return _track(found.url, playlist, track), playlist
 
 
 def _parse(found: Fetched) -> Any:
@@ -67,9 +109,10 @@ def _parse(found: Fetched) -> Any:
         raise InvalidError(f"{found.url}: the playlist cannot be read ({type(error).__name__}: {error})") from error
 
 
-def _track(url: str, playlist: Any, kind: str, level: Level, language: str = "", name: str = "") -> Track:
+def _track(url: str, playlist: Any, track: Track) -> Track:
     segments: list[Segment] = []
     next_offset: dict[str, int] = {}
+    part, first = playlist.discontinuity_sequence or 0, playlist.media_sequence or 0
     for number, entry in enumerate(playlist.segments):
         if not entry.uri or entry.duration is None:
             raise InvalidError(f"{url}: segment {number} lacks its EXTINF or its URI")
@@ -86,8 +129,10 @@ def _track(url: str, playlist: Any, kind: str, level: Level, language: str = "",
             seconds = Fraction(str(entry.duration))
         except ValueError as error:
             raise InvalidError(f"{url}: segment {number}: EXTINF is {entry.duration}") from error
-        segments.append(Segment(init, media, seconds, (media.size,), bool(entry.discontinuity and number)))
-    return Track(kind, (level,), tuple(segments), language, name)
+        part += bool(entry.discontinuity and number)
+        if not entry.gap_tag:  # it is not there, and nobody should ask for it
+            segments.append(Segment(init, media, seconds, (media.size,), part, first + number))
+    return replace(track, segments=tuple(segments))
 
 
 def _range(playlist: str, url: str, text: str | None, follows: int) -> Resource:

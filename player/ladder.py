@@ -6,8 +6,9 @@ import numpy as np
 
 from gvideo.errors import MediaError, OptionError
 from player.fetch import Fetcher
+from player.plan import Ladder
 from player.record import Track
-from player.simulate import Ladder
+from player.rungs import choose_rungs
 from player.stream import read_presentation
 
 
@@ -19,19 +20,9 @@ def read_ladder(source: str, fetcher: Fetcher, *, num_levels: int | None = None)
     if source.lower().endswith(".gsv"):
         raise MediaError(f"{source}: a published stream wanted; gvideo package makes one")
     presentation, _ = read_presentation(source, fetcher)
-    tracks = [t for t in presentation.tracks if t.is_gaussian and t.segments]
-    if not tracks:
-        raise MediaError(f"{source}: offers no gvideo stream with segments")
-    best = max(tracks, key=lambda t: (len(t.levels), t.levels[-1].peak_bps))
-    seconds = np.array([float(s.seconds) for s in best.segments])
-    if not (seconds > 0).all():
-        raise MediaError(f"{source}: does not tell how long its segments last; give a folder, an .m3u8 or an .mpd")
-    layered = len(best.levels) > 1
-    if layered:
-        bits = np.array([[8.0 * (end or 0) for end in s.ends] for s in best.segments])
-    else:
-        rungs = [t for t in tracks if [s.seconds for s in t.segments] == [s.seconds for s in best.segments]]
-        bits = np.array([_sizes(t, fetcher) for t in rungs]).T
+    rungs = choose_rungs(presentation)
+    seconds, layered = rungs.seconds(), rungs.layered
+    bits = rungs.bits() if layered else np.array([_sizes(t, fetcher) for t in rungs.tracks]).T
     bits = bits[:, np.argsort(bits.sum(0))]
     if num_levels is not None:
         if num_levels > bits.shape[1]:

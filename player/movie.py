@@ -5,7 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 from gvideo.errors import InvalidError, TruncatedError, UnsupportedError
-from packager.isobmff.box import box_header, find_one, parse_boxes
+from packager.isobmff import movie
+from packager.isobmff.box import box_header, find_one, parse_boxes, walk
 from packager.isobmff.fragments import SegmentIndex
 from player.fetch import Fetcher
 from player.record import Level, Presentation, Resource, Segment, Track
@@ -16,8 +17,9 @@ _MAX_INDEX_BYTES = 1 << 28
 _NOT_OURS = "is no fragmented MP4 of a gvideo stream; `gvideo encode` makes one"
 
 
-def read_movie(url: str, fetcher: Fetcher) -> Presentation:
-    """A fragmented MP4 file. Raises MediaError and BitstreamError, which name it."""
+def read_movie(url: str, fetcher: Fetcher, *, kinds: tuple[str, ...] = ("video",)) -> Presentation:
+    """A fragmented MP4 file. kinds: of tracks that are wanted: "video", "audio", which lies in the same segments.
+    Raises MediaError and BitstreamError, which name it."""
     segments: list[Segment] = []
     init: Resource | None = None
     first: int | None = None
@@ -51,7 +53,21 @@ def read_movie(url: str, fetcher: Fetcher) -> Presentation:
         segments.append(_segment(init, url, first, offset))
     if not segments:
         raise UnsupportedError(f"{url}: {_NOT_OURS}")
-    return Presentation(url, (Track("video", (Level(url),), tuple(segments)),))
+    tracks = [Track("video", (Level(url),), tuple(segments))]
+    if "audio" in kinds:
+        tracks += _sounds(url, fetcher.read(init.url, init.offset, init.size), tuple(segments))
+    return Presentation(url, tuple(tracks))
+
+
+def _sounds(url: str, init: bytes, segments: tuple[Segment, ...]) -> list[Track]:
+    """Tracks of sound that an init segment tells of."""
+    found = []
+    for trak in (b for b in walk(parse_boxes(init)) if b.kind == "trak"):
+        if find_one([trak], movie.Handler, "trak").handler == "soun":
+            language = find_one([trak], movie.MediaHeader, "trak").language
+            track_id = find_one([trak], movie.TrackHeader, "trak").track_id
+            found.append(Track("audio", (Level(f"{url}#{track_id}"),), segments, language, track_id=track_id))
+    return found
 
 
 def _segment(init: Resource, url: str, start: int, end: int) -> Segment:

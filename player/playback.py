@@ -1,6 +1,6 @@
 """Playing in real time: a thread decodes ahead, the clock runs while there is a picture to show, else it waits.
 
-VideoDecoder ──(thread)──► queue of pictures ──► clock ──► screen(picture, seconds)
+Reel ──(thread)──► queue of pictures ──► clock ──► screen(picture, seconds)
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from dataclasses import dataclass, field
+from typing import TextIO
 
 import numpy as np
 
 from gvideo.types import UInt8
-
-if TYPE_CHECKING:
-    from gvideo.decoder.video_decoder import VideoDecoder
+from player.reel import Reel
 
 #: What shows a picture u8 [H,W,3] of a time in seconds.
 Screen = Callable[[UInt8, float], None]
-_AHEAD_FRAMES = 32
+_AHEAD_FRAMES, _AT_ONCE = 32, 4
+#: Seconds between two looks whether a live stream has grown.
+_PATIENCE_SECONDS = 0.05
 #: A picture that comes no later than this is in time.
 _TOLERANCE_SECONDS = 0.010
 _LEAVE_SECONDS = 2.0
@@ -33,7 +33,7 @@ _RESET, _HOME, _CLEAR = "\x1b[0m", "\x1b[H", "\x1b[2J"
 class Report:
     """What was shown. seconds: by the wall clock from the first picture to the end of the last; stall_seconds of it the
     picture waited for bytes or the processor; startup_seconds: to the first picture; worst_seconds: largest lateness of
-    a picture that did not wait for its data."""
+    a picture that did not wait for its data; levels: of the segments, counted from 0."""
 
     num_frames: int = 0
     seconds: float = 0.0
@@ -41,15 +41,17 @@ class Report:
     stall_seconds: float = 0.0
     num_stalls: int = 0
     worst_seconds: float = 0.0
+    num_switches: int = 0
+    levels: list[int] = field(default_factory=list)
 
 
-def play(decoder: VideoDecoder, screen: Screen) -> Report:
-    """Shows every frame of a decoder ("NHWC") at its time. Errors of the decoder are raised here, after all that came
-    before was shown."""
+def play(reel: Reel, screen: Screen, *, size: tuple[int, int] | None = None) -> Report:
+    """Shows every frame of a reel at its time, at a size in px (by default as coded). Errors of decoding are raised
+    here, after all that came before was shown."""
     report = Report()
-    ahead: queue.Queue[tuple[UInt8, float, float] | BaseException | None] = queue.Queue(_AHEAD_FRAMES)
+    ahead: queue.Queue[_Frame | BaseException | None] = queue.Queue(_AHEAD_FRAMES)
     stop = threading.Event()
-    worker = threading.Thread(target=_decode, args=(decoder, ahead, stop), daemon=True)
+    worker = threading.Thread(target=_decode, args=(reel, size, ahead, stop), daemon=True)
     began = time.monotonic()
     worker.start()
     zero = 0.0  # wall clock at media time 0
@@ -62,13 +64,12 @@ def play(decoder: VideoDecoder, screen: Screen) -> Report:
                 break
             if isinstance(item, BaseException):
                 raise item
-            picture, start, duration = item
             now = time.monotonic()
             if report.num_frames == 0:
                 report.startup_seconds = now - began
                 zero = began = now
-                zero -= start
-            due = zero + start
+                zero -= item.start
+            due = zero + item.start
             late = now - due
             if late > _TOLERANCE_SECONDS and now - asked > _TOLERANCE_SECONDS:  # there was no picture: the clock waits
                 report.stall_seconds += late
@@ -78,9 +79,13 @@ def play(decoder: VideoDecoder, screen: Screen) -> Report:
             else:
                 time.sleep(max(0.0, -late))
                 report.worst_seconds = max(report.worst_seconds, time.monotonic() - due)
-            screen(picture, start)
+            screen(item.picture, item.start)
+            reel.move(item.start)
             report.num_frames += 1
-            end = due + duration
+            report.num_switches += bool(report.levels) and report.levels[-1] != item.level
+            if item.is_first:
+                report.levels.append(item.level)
+            end = due + item.end - item.start
         time.sleep(max(0.0, end - time.monotonic()))
         report.seconds = time.monotonic() - began
     finally:
@@ -89,12 +94,26 @@ def play(decoder: VideoDecoder, screen: Screen) -> Report:
     return report
 
 
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """picture u8 [H,W,3] shown from start to end (s). is_first: of its segment, which is at a level."""
+
+    picture: UInt8
+    start: float
+    end: float
+    level: int
+    is_first: bool
+
+
 def _decode(
-    decoder: VideoDecoder, ahead: queue.Queue[tuple[UInt8, float, float] | BaseException | None], stop: threading.Event
+    reel: Reel,
+    size: tuple[int, int] | None,
+    ahead: queue.Queue[_Frame | BaseException | None],
+    stop: threading.Event,
 ) -> None:
     """Puts every frame into the queue, then None; or an error."""
 
-    def put(item: tuple[UInt8, float, float] | BaseException | None) -> None:
+    def put(item: _Frame | BaseException | None) -> None:
         while not stop.is_set():
             try:
                 return ahead.put(item, timeout=0.05)
@@ -102,13 +121,23 @@ def _decode(
                 continue
 
     try:
-        step = min(decoder.batch_size, 4)
-        for first in range(0, len(decoder), step):
-            batch = decoder.get_frames_in_range(first, min(first + step, len(decoder)))
-            for k in range(len(batch)):
-                put((batch.data[k], float(batch.pts_seconds[k]), float(batch.duration_seconds[k])))
-            if stop.is_set():
-                return
+        number = reel.number_at(reel.begin)
+        while not stop.is_set():
+            if number >= len(reel.starts):
+                if not reel.is_waiting(number):
+                    break
+                time.sleep(_PATIENCE_SECONDS)
+                continue
+            piece = reel.piece(number)
+            shape = size or (piece.decoder.stream.header.width, piece.decoder.stream.header.height)
+            for first in range(0, piece.num_frames, _AT_ONCE):
+                times = piece.times[first : min(first + _AT_ONCE, piece.num_frames) + 1]
+                pictures = piece.pictures(times[:-1], shape, (0.0, 0.0, 1.0, 1.0))
+                for k, picture in enumerate(pictures):
+                    put(_Frame(picture, float(times[k]), float(times[k + 1]), piece.level, first + k == 0))
+                if stop.is_set():
+                    return
+            number += 1
         put(None)
     except BaseException as error:  # it is raised again where the pictures are shown
         put(error)

@@ -29,18 +29,30 @@ class Resource:
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A media segment with the init segment that holds for it. ends: for every level of its track the bytes, counted
-    from media.offset, at which it ends, or (None,) where the size is not known. discontinuity: another input begins."""
+    from media.offset, at which it ends, or (None,) where the size is not known.
+
+    part, number: which input or period it belongs to, and its place there; both rise, and stay when a live manifest is
+    read again. Tracks of one presentation have their parts in common. origin: media time (s) at which its part begins.
+    """
 
     init: Resource
     media: Resource
     seconds: Fraction
     ends: tuple[int | None, ...]
-    discontinuity: bool = False
+    part: int = 0
+    number: int = 0
+    origin: Fraction = Fraction(0)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """What its order goes by."""
+        return self.part, self.number
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A quality of a track. peak_bps, average_bps: bits/s, 0 where the manifest does not say."""
+    """A quality of a track. peak_bps, average_bps: bits/s, 0 where the manifest does not say. url: of the manifest that
+    lists its segments."""
 
     id: str
     codecs: str = ""
@@ -48,17 +60,24 @@ class Level:
     height: int = 0
     peak_bps: int = 0
     average_bps: int = 0
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """levels: the poorest first, as many as every segment has ends."""
+    """kind: "video", "audio" or "subtitles". levels: the poorest first, as many as every segment has ends. group: of a
+    rendition; groups: those that a video track goes with, empty where it goes with all. is_default: unless a user
+    chooses another. track_id: of the track within its files, 0 where they hold one of the kind."""
 
     kind: str
     levels: tuple[Level, ...]
     segments: tuple[Segment, ...]
     language: str = ""
     name: str = ""
+    group: str = ""
+    groups: frozenset[str] = frozenset()
+    is_default: bool = False
+    track_id: int = 0
 
     @property
     def is_gaussian(self) -> bool:
@@ -69,12 +88,23 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """Everything that one manifest names. is_live: more may follow. target_seconds: of the longest segment."""
+    """Everything that one manifest names. is_live: more may follow. target_seconds: of the longest segment.
+    update_seconds: how long to wait before a live one is read again. delay_seconds: how far behind its end to begin."""
 
     url: str
     tracks: tuple[Track, ...]
     is_live: bool = False
     target_seconds: Fraction = Fraction(0)
+    update_seconds: Fraction = Fraction(0)
+    delay_seconds: Fraction = Fraction(0)
+    notes: tuple[str, ...] = ()
+
+    def renditions(self, kind: str, video: Track | None = None) -> tuple[Track, ...]:
+        """Tracks of a kind that go with a video track, the default one first."""
+        found = [t for t in self.tracks if t.kind == kind and t.segments]
+        if video is not None and video.groups:
+            found = [t for t in found if not t.group or t.group in video.groups]
+        return tuple(sorted(found, key=lambda t: not t.is_default))
 
 
 def resolve(base: str, reference: str) -> str:
@@ -85,6 +115,12 @@ def resolve(base: str, reference: str) -> str:
             raise InvalidError(f"{base}: names {reference}, only http:// and https:// can be fetched")
         return url
     return str(Path(base).parent / urllib.parse.unquote(reference.partition("?")[0]))
+
+
+def newer(old: Sequence[Segment], new: Sequence[Segment]) -> tuple[Segment, ...]:
+    """What a manifest that was read again names behind what is known."""
+    last = old[-1].place if old else (-1, -1)
+    return tuple(s for s in new if s.place > last)
 
 
 def layered(tracks: Sequence[Track]) -> tuple[Track, ...]:

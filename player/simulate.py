@@ -12,32 +12,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gvideo.types import Float64
-from player.abr import Rule, State
+from player.abr import Rule
+from player.plan import LATENCY_SECONDS, Ladder, Planner, cost
 from player.traces import Trace
 
-#: Seconds from a request to its first byte.
-LATENCY_SECONDS = 0.05
-#: An improvement must be there so long before its segment is due, by the rate that is expected.
-_MARGIN_SECONDS = 1.0
 _EPSILON = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Ladder:
-    """bits f64 [segments, levels]: of a segment at a level, rising; seconds f64 [segments]; quality f64 [levels]: what
-    a viewer gets from a level. layered: whether a level holds the bits of those below."""
-
-    bits: Float64
-    seconds: Float64
-    quality: Float64
-    layered: bool
-
-    @property
-    def rates_bps(self) -> Float64:
-        """Mean rate of every level, bits/s."""
-        rates: Float64 = self.bits.sum(0) / self.seconds.sum()
-        return rates
 
 
 @dataclass(slots=True)
@@ -73,8 +52,8 @@ class Simulation:
     def __init__(
         self, ladder: Ladder, trace: Trace, rule: Rule, *, target_seconds: float = 20.0, replace: bool = False
     ) -> None:
-        self._ladder, self._trace, self._rule, self._target = ladder, trace, rule, target_seconds
-        self._improves = ladder.layered or replace
+        self._ladder, self._trace, self._rule = ladder, trace, rule
+        self._planner = Planner(rule, target_seconds, ladder.layered or replace)
         self._ends = np.cumsum(ladder.seconds)
         self._levels: list[int] = []
         self._now = self._position = 0.0
@@ -85,31 +64,29 @@ class Simulation:
         """Plays to the end."""
         ladder, out = self._ladder, self._out
         while len(out.shown) < len(ladder.seconds) or self._position < self._ends[-1] - _EPSILON:
-            number = len(self._levels)
-            has_next = number < len(ladder.seconds)
-            if has_next and self._buffer() + ladder.seconds[number] <= max(self._target, ladder.seconds[number]):
-                level = self._rule.choose(self._state(number))
-                self._transfer(float(ladder.bits[number, level]))
-                self._levels.append(level)
-                if number == 0:
+            plan = self._planner.plan(
+                ladder, dict(enumerate(self._levels)), self._position, self._current(), len(out.shown)
+            )
+            if plan.number is None:
+                self._advance(self._buffer() if plan.seconds is None else plan.seconds)
+            elif plan.number < len(self._levels):
+                self._improve(plan.number, plan.level)
+            else:
+                self._transfer(cost(ladder, plan.number, None, plan.level))
+                self._levels.append(plan.level)
+                if plan.number == 0:
                     out.startup_seconds = self._now
                 self._is_stalled = False
                 self._show()
-            elif not (self._improves and self._improve()):
-                room = self._buffer() + (ladder.seconds[number] if has_next else 0.0) - self._target
-                self._advance(max(room, 1e-3) if has_next else self._buffer())
         out.total_seconds = self._now
         steps = np.abs(np.diff(out.shown))
         out.num_switches = int((steps > 0).sum())
         out.quality = float((ladder.quality[out.shown] * ladder.seconds).sum() / ladder.seconds.sum())
         return out
 
-    def _state(self, number: int) -> State:
-        ladder = self._ladder
-        return State(
-            ladder.rates_bps, ladder.bits[number : number + 5], float(ladder.seconds[number]), self._buffer(),
-            self._target, self._levels[-1] if self._levels else 0,
-        )  # fmt: skip
+    def _current(self) -> int:
+        """The segment that is on screen, or the next one where it is over."""
+        return int(np.searchsorted(self._ends, self._position + _EPSILON, side="right"))
 
     def _buffer(self) -> float:
         return float(self._ends[len(self._levels) - 1]) - self._position if self._levels else 0.0
@@ -120,27 +97,18 @@ class Simulation:
         self._out.fetched_bits += bits
         self._advance(end - self._now)
 
-    def _improve(self) -> bool:
-        """Fetches the next level of the segment that is due first among those that can be improved in time."""
+    def _improve(self, number: int, level: int) -> None:
+        """Brings a segment that waits to a better level, unless it is shown before that is done."""
         ladder, out = self._ladder, self._out
-        for number in range(len(out.shown), len(self._levels)):
-            level = self._levels[number]
-            if level + 1 == len(ladder.quality):
-                continue
-            have = float(ladder.bits[number, level])
-            cost = float(ladder.bits[number, level + 1]) - (have if ladder.layered else 0.0)
-            due = float(self._ends[number] - ladder.seconds[number]) - self._position
-            if LATENCY_SECONDS + cost / self._rule.estimate_bps() + _MARGIN_SECONDS > due:
-                continue
-            self._transfer(cost)
-            if number < len(out.shown):  # it came too late
-                out.wasted_bits += cost
-            else:
-                self._levels[number] = level + 1
-                out.num_upgrades += 1
-                out.wasted_bits += 0.0 if ladder.layered else have
-            return True
-        return False
+        have = self._levels[number]
+        bits = cost(ladder, number, have, level)
+        self._transfer(bits)
+        if number < len(out.shown):  # it came too late
+            out.wasted_bits += bits
+        else:
+            self._levels[number] = level
+            out.num_upgrades += 1
+            out.wasted_bits += 0.0 if ladder.layered else float(ladder.bits[number, have])
 
     def _advance(self, seconds: float) -> None:
         """The clock goes on; so does the picture, as far as there are segments."""

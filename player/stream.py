@@ -44,8 +44,7 @@ def open_stream(source: str | os.PathLike[str], *, fetcher: Fetcher | None = Non
     """
     fetcher = fetcher or Fetcher()
     name = os.fspath(source)
-    path = name.partition("?")[0].partition("#")[0].lower() if "://" in name else name.lower()
-    if path.endswith(".gsv"):
+    if is_single_stream(name):
         return Stream(RemoteFile(name, fetcher) if "://" in name else Path(name))
     presentation, digest = read_presentation(name, fetcher)
     choices = [t for t in presentation.tracks if t.is_gaussian]
@@ -59,9 +58,16 @@ def open_stream(source: str | os.PathLike[str], *, fetcher: Fetcher | None = Non
         raise type(error)(text if text.startswith(f"{name}: ") else f"{name}: {text}") from error
 
 
-def read_presentation(name: str, fetcher: Fetcher) -> tuple[Presentation, str]:
-    """The record of a source and a digest of it, under which fetched segments may be kept."""
-    found = _read(_manifest_of(name, fetcher), fetcher)
+def is_single_stream(name: str) -> bool:
+    """Whether a path or URL is that of a .gsv file."""
+    path = name.partition("?")[0].partition("#")[0] if "://" in name else name
+    return path.lower().endswith(".gsv")
+
+
+def read_presentation(name: str, fetcher: Fetcher, *, kinds: tuple[str, ...] = ("video",)) -> tuple[Presentation, str]:
+    """The record of a source, tracks of the kinds that are asked for, and a digest of it, under which fetched segments
+    may be kept."""
+    found = _read(_manifest_of(name, fetcher), fetcher, kinds)
     return found, hashlib.sha256(repr(found).encode()).hexdigest()
 
 
@@ -85,15 +91,15 @@ def _manifest_of(name: str, fetcher: Fetcher) -> str:
     raise MediaError(f"{name}: is a folder without {' or '.join(_MANIFESTS)}; gvideo package makes one")
 
 
-def _read(url: str, fetcher: Fetcher) -> Presentation:
+def _read(url: str, fetcher: Fetcher, kinds: tuple[str, ...]) -> Presentation:
     path = url.partition("?")[0].lower()
     try:
         if path.endswith(".m3u8"):
-            return read_hls(url, fetcher, codec=CODEC)
+            return read_hls(url, fetcher, kinds=kinds, codec=CODEC)
         if path.endswith(".mpd"):
-            return read_dash(url, fetcher, codec=CODEC)
+            return read_dash(url, fetcher, kinds=kinds, codec=CODEC)
         if path.endswith((".mp4", ".m4v", ".cmfv")):
-            return read_movie(url, fetcher)
+            return read_movie(url, fetcher, kinds=kinds)
     except BitstreamError as error:
         text = str(error)
         raise type(error)(text if url in text else f"{url}: {text}") from error

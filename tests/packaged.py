@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,8 @@ import av
 import numpy as np
 from streams import make_stream, random_symbols
 
-from gvideo.bitstream.headers import SegmentHeader, SequenceHeader
+from gvideo.bitstream import units
+from gvideo.bitstream.headers import SegmentHeader, SequenceHeader, format_sequence
 from gvideo.cli import main
 from gvideo.encoder.segment import SegmentJob, SegmentResult
 from gvideo.entropy.segment import encode_segment
@@ -125,3 +127,30 @@ def quick_segment(job: SegmentJob, report: object = None, count: int = 4) -> Seg
     )  # fmt: skip
     payloads = encode_segment(symbols, header, SequenceState(rules), fmt.width, fmt.height)
     return SegmentResult(tuple(payloads), len(durations), sum(durations), (1.0,), len(symbols.table), ())
+
+
+def package_plain(stream: Path, folder: Path, *options: str) -> Path:
+    """One stream as the command line packages it."""
+    assert main(["package", str(stream), "-o", str(folder), *options]) == 0
+    return folder
+
+
+def write_flashes(path: Path, seconds: int) -> Path:
+    """A stream with the clip's flashes: dark, white in frames 10 to 12 of every second, a segment for each."""
+    sequence = SequenceHeader(*SIZE, RATE * TICKS, TICKS)
+    state = SequenceState.of(sequence).with_distortion(56)
+    parts = [units.SIGNATURE + units.format_unit(units.SEQUENCE, format_sequence(sequence))]
+    for number in range(3 * seconds):
+        count, luma = ((10, 200), (3, 1000), (12, 200))[number % 3]
+        symbols = random_symbols(
+            np.random.default_rng(0), *SIZE, count=1, num_frames=count, levels=0, rules=state.rules
+        )
+        symbols = replace(symbols, base=(luma, 512, 512))
+        header = SegmentHeader(
+            count, 56, symbols.num_control, symbols.num_trajectories, symbols.cell_bits, 1, symbols.base,
+            symbols.margins, (),
+        )  # fmt: skip
+        (payload,) = encode_segment(symbols, header, state, *SIZE)
+        parts.append(units.format_unit(units.SEGMENT, payload))
+    path.write_bytes(b"".join(parts))
+    return path

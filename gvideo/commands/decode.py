@@ -50,27 +50,44 @@ def run(arguments: argparse.Namespace) -> None:
     frames, rate, size = parse_frames(arguments.frames), parse_rate(arguments.fps), parse_size(arguments.size)
     if arguments.layers is not None and arguments.layers < 1:
         raise OptionError(f"--layers {arguments.layers}: at least 1 wanted")
-    check_destination(arguments.output, arguments.source)
+    decode_to(
+        arguments.source, arguments.output, frames=frames, rate=rate, size=size, layers=arguments.layers,
+        asked=arguments.frames,
+    )  # fmt: skip
+
+
+def decode_to(
+    source: str,
+    output: str,
+    *,
+    frames: slice = slice(None),
+    rate: Fraction | None = None,
+    size: tuple[int, int] | None = None,
+    layers: int | None = None,
+    asked: str | None = None,
+) -> None:
+    """Writes a stream's frames to what a name's ending says. asked: how the frames were asked for, for messages."""
+    check_destination(output, source)
 
     from gvideo.decoder.video_decoder import VideoDecoder
     from gvideo.media import open_sink
 
-    with VideoDecoder(arguments.source, layers=arguments.layers, size=size) as decoder:
+    with VideoDecoder(source, layers=layers, size=size) as decoder:
         numbers = range(*frames.indices(len(decoder)))
         if not numbers:
-            raise OptionError(f"--frames {arguments.frames}: holds none of the stream's {len(decoder)} frames")
+            raise OptionError(f"--frames {asked}: holds none of the stream's {len(decoder)} frames")
         timeline = frame_timeline(decoder, numbers) if rate is None else rate_timeline(decoder, numbers, rate)
         video_format = replace(output_format(decoder), timescale=timeline.timescale)
         with (
             ProgressLine() as line,
-            open_sink(arguments.output, video_format, frame_rate=rate) as sink,
+            open_sink(output, video_format, frame_rate=rate) as sink,
         ):
             for done, planes in enumerate(rendered(decoder, timeline)):
                 sink.write(planes, timeline.pts[done], timeline.durations[done])
                 line.show(done + 1, len(timeline.pts))
     seconds = float(Fraction(sum(timeline.durations), timeline.timescale))
     shape = f"{video_format.width}x{video_format.height}"
-    print(f"{arguments.output}: {len(timeline.pts)} frames of {shape}, {seconds:.3f} s", file=sys.stderr)
+    print(f"{output}: {len(timeline.pts)} frames of {shape}, {seconds:.3f} s", file=sys.stderr)
 
 
 def output_format(decoder: VideoDecoder) -> VideoFormat:

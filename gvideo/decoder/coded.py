@@ -110,6 +110,10 @@ class CodedStream(ABC):
             self._ticks[number] = ticks
         return ticks
 
+    def num_layers(self, number: int) -> int:
+        """Layers that a segment was coded with."""
+        return self._header_at(number).num_layers
+
     def decode_segment(self, number: int, num_layers: int | None = None) -> DecodedSegment:
         """A segment's symbols from its first num_layers layers (all: None)."""
         from gvideo.entropy.segment import decode_segment

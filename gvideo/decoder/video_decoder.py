@@ -10,7 +10,7 @@ import operator
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from types import TracebackType
 from typing import TYPE_CHECKING, overload
@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from gvideo.decoder.coded import CodedStream
+from gvideo.decoder.frames import OUTPUTS, Frame, FrameBatch, Metadata, converter
 from gvideo.decoder.published import open_stream
 from gvideo.decoder.source import Source
 from gvideo.errors import OptionError
-from gvideo.types import Float32, Float64, Int64, UInt8, VideoFormat
+from gvideo.types import Float32, Float64, Int64, UInt8
 
 if TYPE_CHECKING:
     from gvideo.decoder.render import SegmentRenderer
+    from gvideo.raster import Viewport
 
 #: Dequantised segments that are kept.
 _CACHED_SEGMENTS = 4
@@ -35,58 +37,6 @@ _MAX_SIDE, _MAX_ZOOM = 16384, 1024
 _TIME_ERROR = 2.0**-48
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One frame: data u8 [3,H,W] (R'G'B'; [H,W,3] if asked for), shown from pts_seconds for duration_seconds."""
-
-    data: UInt8
-    pts_seconds: float
-    duration_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class FrameBatch:
-    """Frames together: data u8 [F,3,H,W] (or [F,H,W,3]), pts_seconds f64 [F], duration_seconds f64 [F]."""
-
-    data: UInt8
-    pts_seconds: Float64
-    duration_seconds: Float64
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    @overload
-    def __getitem__(self, index: int) -> Frame: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> FrameBatch: ...
-
-    def __getitem__(self, index: int | slice) -> Frame | FrameBatch:
-        if isinstance(index, slice):
-            return FrameBatch(self.data[index], self.pts_seconds[index], self.duration_seconds[index])
-        return Frame(self.data[index], float(self.pts_seconds[index]), float(self.duration_seconds[index]))
-
-    def __iter__(self) -> Iterator[Frame]:
-        return (self[i] for i in range(len(self)))
-
-
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    """What is known of a stream without decoding it. bit_rate in bits/s over its duration."""
-
-    width: int
-    height: int
-    num_frames: int
-    begin_stream_seconds: float
-    end_stream_seconds: float
-    duration_seconds: float
-    average_fps: float
-    timescale: int
-    bit_rate: float
-    num_segments: int
-    format: VideoFormat
-
-
 class VideoDecoder:
     """Decodes a gvideo stream.
 
@@ -94,6 +44,7 @@ class VideoDecoder:
     path or an http(s) URL, of which the best rung is taken and only those segments are fetched that are asked for; or a
     stream that is open already. layers: decode only so many layers of each segment (None: all).
     size: (width, height) of the frames, any; by default the coded size. dimension_order: "NCHW" or "NHWC".
+    output: "numpy", or "torch" for tensors; torch must be installed then.
     Frames are R'G'B' as coded; `metadata.format.rotation` says how to turn them for display.
 
     Several threads may use one decoder. It can be pickled (a path is opened again, bytes travel along) and used after
@@ -108,7 +59,10 @@ class VideoDecoder:
         layers: int | None = None,
         size: tuple[int, int] | None = None,
         dimension_order: str = "NCHW",
+        output: str = "numpy",
     ) -> None:
+        if output not in OUTPUTS:
+            raise ValueError(f"output is {output!r}, {' or '.join(OUTPUTS)} wanted")
         if dimension_order not in ("NCHW", "NHWC"):
             raise ValueError(f"dimension_order is {dimension_order!r}, NCHW or NHWC wanted")
         if layers is not None and layers < 1:
@@ -117,6 +71,7 @@ class VideoDecoder:
         self._layers = layers
         self._size = None if size is None else self._checked_size(size)
         self._channels_last = dimension_order == "NHWC"
+        self._converted = converter(output)
         self._renderers: OrderedDict[int, SegmentRenderer] = OrderedDict()
         self._first_frames = np.array([s.first_frame for s in self.stream.segments], np.int64)
         self._starts = np.array([s.start for s in self.stream.segments], np.int64)
@@ -252,14 +207,34 @@ class VideoDecoder:
         moments = np.asarray(ticks, np.float64)
         if not np.isfinite(moments).all():
             raise ValueError("a moment is not a finite number")
+        return self._planes_at_ticks(moments, self._size, None)
+
+    def get_pictures_at_ticks(
+        self, ticks: Float64, size: tuple[int, int], region: tuple[float, float, float, float] | None = None
+    ) -> UInt8:
+        """R'G'B' u8 [F,3,H,W] (or [F,H,W,3]) at any moments in ticks: the part `region` of the picture (x, y, width,
+        height in coded pixels, also beyond its borders; None: all of it), rendered at `size` (width, height)."""
+        from gvideo.media.colour import planes_to_rgb
+        from gvideo.raster import Viewport
+
+        header = self.stream.header
+        x, y, width, height = region or (0.0, 0.0, header.width, header.height)
+        viewport = Viewport(*size, size[0] / width, size[1] / height, x, y)
+        planes = self._planes_at_ticks(np.asarray(ticks, np.float64), size, viewport)
+        pictures = planes_to_rgb(planes, self.stream.format.colour, channels_last=self._channels_last)
+        converted: UInt8 = self._converted(pictures)
+        return converted
+
+    def _planes_at_ticks(self, moments: Float64, size: tuple[int, int] | None, viewport: Viewport | None) -> Float32:
         segments = np.clip(np.searchsorted(self._starts, moments, side="right") - 1, 0, len(self._starts) - 1)
-        planes = np.empty((len(moments), 3, *self._shape()), np.float32)
+        shape = (size[1], size[0]) if size else self._shape()
+        planes = np.empty((len(moments), 3, *shape), np.float32)
         for segment in np.unique(segments):
             renderer = self._renderer(int(segment))
             members = np.flatnonzero(segments == segment)
             for start in range(0, len(members), self.batch_size):
                 some = members[start : start + self.batch_size]
-                planes[some] = renderer.planes(renderer.times_at(moments[some]), self._size)
+                planes[some] = renderer.planes(renderer.times_at(moments[some]), size, viewport)
         return planes
 
     def close(self) -> None:
@@ -345,7 +320,7 @@ class VideoDecoder:
                 data[where] = pictures[row]
                 starts[where] = ticks[offset] / self.timescale
                 lengths[where] = (ticks[offset + 1] - ticks[offset]) / self.timescale
-        return FrameBatch(data, starts, lengths)
+        return FrameBatch(*(self._converted(a) for a in (data, starts, lengths)))
 
     def _checked_size(self, size: tuple[int, int]) -> tuple[int, int]:
         width, height = _integer(size[0]), _integer(size[1])

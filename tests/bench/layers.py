@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from player.abr import RULES
-from player.simulate import Ladder, Outcome, Simulation
+from player.plan import Ladder
+from player.simulate import Outcome, Simulation
 from player.traces import TRACES
 
 RATES = np.array([300e3, 600e3, 1200e3, 2400e3])

@@ -14,10 +14,11 @@ from gvideo.cli import main
 from gvideo.errors import MediaError
 from player import playback
 from player.fetch import Fetcher
-from player.stream import open_stream
+from player.stream_reel import open_reel
 
 
-def test_every_frame_at_its_time(streams):
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_every_frame_at_its_time(kind, streams, folder):
     decoder = VideoDecoder(streams["best"], dimension_order="NHWC")
     shown: list[tuple[float, float]] = []
     pictures = []
@@ -26,35 +27,39 @@ def test_every_frame_at_its_time(streams):
         shown.append((time.monotonic(), seconds))
         pictures.append(picture)
 
-    report = playback.play(decoder, screen)
+    reel = open_reel(str(streams["best"] if kind == "file" else folder))
+    report = playback.play(reel, screen)
+    reel.close()
     np.testing.assert_array_equal(np.array(pictures), decoder.get_all_frames().data)
     walls, media = np.array(shown).T
-    np.testing.assert_allclose(media, np.asarray(decoder.pts) / decoder.timescale)
+    np.testing.assert_allclose(media, (np.asarray(decoder.pts) - decoder.pts[0]) / decoder.timescale, atol=1e-9)
     assert report.num_frames == 30
     # never early; later only by what the report says
-    drift = (walls - walls[0]) - (media - media[0])
-    assert drift.min() > -0.005
-    assert report.seconds >= decoder.metadata.duration_seconds - 0.005
-    assert report.seconds == pytest.approx(decoder.metadata.duration_seconds + report.stall_seconds, abs=0.1)
+    seconds = decoder.metadata.duration_seconds
+    assert ((walls - walls[0]) - (media - media[0])).min() > -0.005
+    assert report.seconds >= seconds - 0.005
+    assert report.seconds == pytest.approx(seconds + report.stall_seconds, abs=0.1)
+    assert report.levels == [2] * 5
 
 
 def test_a_server_that_pauses_is_a_stall(folder):
     """The last segment comes seconds late; the clock waits for it and goes on."""
-    with serving(folder, lambda p, c: "silence" if "seg_5" in p and c == 1 else "") as served:
-        stream = open_stream(served.url, fetcher=Fetcher(timeout_seconds=2.5, backoff_seconds=0.01))
-        report = playback.play(VideoDecoder(stream, dimension_order="NHWC"), playback.nothing)
+    with serving(folder, lambda p, c: "silence" if "seg_5" in p and c == 0 else "") as served:
+        reel = open_reel(served.url, Fetcher(timeout_seconds=2.5, backoff_seconds=0.01))
+        report = playback.play(reel, playback.nothing)
+        reel.close()
     assert report.num_frames == 30
     assert report.num_stalls >= 1
     assert report.stall_seconds > 0.3
 
 
 def test_errors_end_it(folder):
-    with serving(folder, lambda path, count: "404" if "seg_4" in path and count else "") as served:
+    with serving(folder, lambda path, count: "404" if "seg_4" in path else "") as served:
         shown = []
+        reel = open_reel(served.url)
         with pytest.raises(MediaError, match="seg_4"):
-            playback.play(
-                VideoDecoder(served.url, dimension_order="NHWC"), lambda picture, seconds: shown.append(seconds)
-            )
+            playback.play(reel, lambda picture, seconds: shown.append(seconds))
+        reel.close()
     assert 12 <= len(shown) <= 18
 
 

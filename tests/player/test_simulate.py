@@ -10,7 +10,8 @@ from gvideo.cli import main
 from player.abr import RULES, State
 from player.fetch import Fetcher
 from player.ladder import read_ladder
-from player.simulate import LATENCY_SECONDS, Ladder, Simulation
+from player.plan import LATENCY_SECONDS, Ladder
+from player.simulate import Simulation
 from player.traces import TRACES, Trace
 
 RATES = np.array([300e3, 600e3, 1200e3, 2400e3])

@@ -131,16 +131,27 @@ def test_pickled_into_workers(folder, streams):
         assert len(served.requests) == 2
 
 
-def test_in_a_torch_data_loader(folder, streams):
-    """Workers that are forked with an open decoder, as torch does."""
+def test_tensors_in_a_torch_data_loader(folder, streams):
+    """`output="torch"`: tensors of the same frames and times. Arrays and tensors come from workers too, forked
+    with an open decoder. torch is loaded only where it is asked for."""
     code = (
-        "import sys, numpy as np\n"
-        "from torch.utils.data import DataLoader\n"
+        "import sys, pickle, numpy as np\n"
         "from gvideo import VideoDecoder\n"
-        "remote, local = VideoDecoder(sys.argv[1]), VideoDecoder(sys.argv[2])\n"
-        "first = remote[0]\n"
-        "found = np.concatenate([b.numpy() for b in DataLoader(remote, batch_size=4, num_workers=2)])\n"
-        "assert np.array_equal(found, local.get_all_frames().data), 'frames differ'\n"
+        "local = VideoDecoder(sys.argv[2], layers=2, size=(24, 16))\n"
+        "frames = local.get_all_frames()\n"
+        "assert 'torch' not in sys.modules\n"
+        "remote = VideoDecoder(sys.argv[1], layers=2, size=(24, 16), output='torch')\n"
+        "import torch\n"
+        "from torch.utils.data import DataLoader\n"
+        "batch = remote.get_frames_at([3, 29, 3])\n"
+        "assert batch.data.dtype == torch.uint8 and batch.data.shape == (3, 3, 16, 24)\n"
+        "assert batch.pts_seconds.tolist() == frames.pts_seconds[[3, 29, 3]].tolist()\n"
+        "assert isinstance(batch[1].data, torch.Tensor) and isinstance(batch[1].pts_seconds, float)\n"
+        "assert isinstance(pickle.loads(pickle.dumps(remote))[0], torch.Tensor)\n"
+        "collated = DataLoader(VideoDecoder(sys.argv[1], layers=2, size=(24, 16)), batch_size=7, num_workers=2)\n"
+        "assert np.array_equal(torch.cat(list(collated)).numpy(), frames.data), 'frames of arrays differ'\n"
+        "found = torch.cat(list(DataLoader(remote, batch_size=4, num_workers=2)))\n"
+        "assert np.array_equal(found.numpy(), frames.data), 'frames differ'\n"
         "print(len(found))\n"
     )
     with serving(folder) as served:
@@ -149,6 +160,68 @@ def test_in_a_torch_data_loader(folder, streams):
             capture_output=True, text=True, timeout=120, cwd=Path(__file__).parents[2],
         )  # fmt: skip
     assert done.stdout.split() == ["30"], done.stderr
+    with pytest.raises(ValueError, match="numpy or torch"):
+        VideoDecoder(streams["best"], output="jax")
+
+
+RATES = {
+    "24000/1001": (24000, (1001,) * 6),
+    "30000/1001": (30000, (1001,) * 6),
+    "uneven": (90000, (3003, 1501, 1502, 12012, 1, 3003)),
+}
+
+
+@pytest.mark.parametrize("name", ["master.m3u8", "manifest.mpd"])
+@pytest.mark.parametrize("rate", RATES)
+def test_exact_times_over_http(rate, name, tmp_path):
+    """Ticks are exact from the first frame to the last; a frame's own time in seconds finds it again, in any order."""
+    scale, durations = RATES[rate]
+    sequence = SequenceHeader(32, 32, scale, durations[0], start=3 * scale)
+    made = make_stream(
+        width=32, height=32, num_segments=12, count=2, sequence=sequence,
+        durations=() if len(set(durations)) == 1 else durations,
+    )  # fmt: skip
+    (tmp_path / "a.gsv").write_bytes(made.data)
+    assert main(["package", str(tmp_path / "a.gsv"), "-o", str(tmp_path / "p")]) == 0
+    ticks = 3 * scale + np.concatenate([[0], np.cumsum(np.tile(durations, 12))])
+    with serving(tmp_path / "p") as served:
+        decoder = VideoDecoder(f"{served.url}/{name}")
+        np.testing.assert_array_equal(decoder.pts, ticks[:-1])
+        np.testing.assert_array_equal(decoder.durations, np.diff(ticks))
+        order = np.random.default_rng(1).permutation(len(decoder))[:40]
+        batch = decoder.get_frames_played_at([float(ticks[n] / scale) for n in order])
+        np.testing.assert_array_equal(batch.pts_seconds, ticks[order] / scale)
+        assert decoder.get_frame_played_at(ticks[-1] / scale - 1e-6).pts_seconds == ticks[-2] / scale
+        np.testing.assert_array_equal(batch.data, VideoDecoder(tmp_path / "a.gsv").get_frames_at(order).data)
+
+
+@pytest.mark.parametrize("where", ["folder", "url", "file"])
+@pytest.mark.parametrize("target", ["pictures", "new/", "out.y4m", "out.mp4"])
+def test_dump(where, target, folder, streams, tmp_path, capsys):
+    """`gvideo play --dump` writes what `gvideo decode` writes, from anywhere; a folder gets numbered pictures."""
+    with serving(folder) as served:
+        source = {"folder": str(folder), "url": served.url, "file": str(streams["best"])}[where]
+        assert main(["play", source, "--dump", str(tmp_path / target) + "/" * target.endswith("/")]) == 0
+    out = tmp_path / target
+    wanted = tmp_path / "wanted"
+    wanted.mkdir()
+    name = target if "." in target else "%05d.png"
+    assert main(["decode", str(streams["best"]), "-o", str(wanted / name)]) == 0
+    if "." in target:
+        assert out.read_bytes() == (wanted / name).read_bytes()
+    else:
+        assert sorted(p.name for p in out.iterdir()) == [f"{n:05d}.png" for n in range(30)]
+        for file in out.iterdir():
+            assert file.read_bytes() == (wanted / file.name).read_bytes()
+
+
+def test_a_dump_that_fails_leaves_nothing(folder, tmp_path, capsys):
+    with serving(folder, lambda path, count: "404" if "seg_4" in path and count else "") as served:
+        assert main(["play", served.url, "--dump", str(tmp_path / "pictures")]) == 2
+    assert list(tmp_path.iterdir()) == []
+    assert "seg_4" in capsys.readouterr().err
+    assert main(["play", str(folder), "--dump", str(tmp_path / "none" / "pictures")]) == 2
+    assert "cannot be made" in capsys.readouterr().err
 
 
 def parts(tmp_path: Path, second: SequenceHeader) -> Path:

@@ -1,0 +1,150 @@
+"""Playing what still grows: the publisher of the packager as the other side, streams that die or go away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from faults import serving
+from packaged import write_stream
+
+from gvideo import VideoDecoder
+from gvideo.errors import MediaError
+from packager.gsv import GsvFile
+from packager.live import LivePublisher
+from packager.sink import LocalSink
+from player import follow, playback
+from player.fetch import Fetcher
+from player.stream_reel import StreamReel, open_reel
+
+
+@pytest.fixture(scope="module")
+def stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_stream(tmp_path_factory.mktemp("live") / "s.gsv", count=12)
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Manifests are read again often: the publisher of the tests is in a hurry."""
+    monkeypatch.setattr(follow, "_LONGEST_SECONDS", 0.1)
+
+
+def published(stream: Path, folder: Path, window: int | None = None) -> tuple[LivePublisher, GsvFile]:
+    return LivePublisher(LocalSink(folder), datetime.now(UTC), Fraction(2), window and Fraction(window)), GsvFile(
+        stream
+    )
+
+
+def opened(source: str) -> StreamReel:
+    reel = open_reel(source, Fetcher(backoff_seconds=0.01))
+    assert isinstance(reel, StreamReel)
+    return reel
+
+
+def until(what: object, seconds: float = 15.0) -> None:
+    end = time.monotonic() + seconds
+    while not what():  # type: ignore[operator]
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("manifest", ["master.m3u8", "manifest.mpd"])
+def test_it_grows_over_a_discontinuity_to_its_end(manifest, stream, tmp_path, fast):
+    """A second input behind the first, times go on; at the end nothing is waited for."""
+    live, source = published(stream, tmp_path / "p")
+    pieces = list(source.pieces())
+    live.begin(source.track())
+    live.add(pieces[0])
+    with serving(tmp_path / "p") as served:
+        reel = opened(f"{served.url}/{manifest}")
+        assert reel.is_live
+        assert reel.is_waiting(1)
+        assert reel.starts == [0.0]
+        live.add(pieces[1])
+        live.add(pieces[2])
+        live.begin(source.track())
+        live.add(pieces[0])
+        until(lambda: len(reel.starts) == 4)
+        live.end()
+        until(lambda: not reel.is_live)
+        assert not reel.is_waiting(4)
+        found = [reel.piece(n) for n in range(4)]
+        np.testing.assert_allclose([p.times[0] for p in found], [0, 2, 4, 6])
+        assert reel.end == pytest.approx(8.0)
+        local = VideoDecoder(stream, dimension_order="NHWC")
+        picture = found[3].pictures(found[3].times[5:6], (64, 48), (0, 0, 1, 1))[0]
+        np.testing.assert_array_equal(picture, local[5])
+        reel.close()
+
+
+def test_it_begins_near_the_end_and_the_window_slides(stream, tmp_path, fast):
+    live, source = published(stream, tmp_path / "p", window=8)
+    pieces = list(source.pieces())
+    for _ in range(4):
+        live.begin(source.track())
+        for piece in pieces:
+            live.add(piece)
+    with serving(tmp_path / "p") as served:
+        reel = opened(f"{served.url}/v0.m3u8")
+        count = len(reel.starts)
+        assert count == 6
+        assert reel.begin == pytest.approx(2.0 * (count - 3))  # three target durations before the end
+        assert reel.piece(count - 1).times[0] == pytest.approx(2.0 * (count - 1))
+        live.begin(source.track())
+        for piece in pieces:
+            live.add(piece)
+        until(lambda: len(reel.starts) == count + 3)
+        assert reel.oldest == pytest.approx(6.0)
+        assert reel.piece(count + 2).times[-1] == pytest.approx(2.0 * (count + 3))
+        reel.close()
+
+
+def test_real_time(stream, tmp_path, fast):
+    """Shown from its edge to its end, waiting where there is nothing yet."""
+    live, source = published(stream, tmp_path / "p")
+    pieces = list(source.pieces())
+    live.begin(source.track())
+    live.add(pieces[0])
+
+    def go_on() -> None:
+        time.sleep(0.5)
+        live.add(pieces[1])
+        live.end()
+
+    thread = threading.Thread(target=go_on)
+    with serving(tmp_path / "p") as served:
+        reel = opened(served.url)
+        thread.start()
+        report = playback.play(reel, playback.nothing, size=(16, 12))
+        reel.close()
+    thread.join()
+    assert report.num_frames == 100
+    assert report.seconds >= 3.9
+
+
+def test_a_stream_that_died(stream, tmp_path, fast, monkeypatch):
+    monkeypatch.setattr(follow, "_DEAD_SECONDS", 0.2)
+    monkeypatch.setattr(follow, "_DEAD_TARGETS", 0.0)
+    live, source = published(stream, tmp_path / "p")
+    live.begin(source.track())
+    live.add(next(iter(source.pieces())))
+    reel = opened(str(tmp_path / "p" / "v0.m3u8"))
+    with pytest.raises(MediaError, match=r"v0\.m3u8: is live, but has not grown for"):
+        until(lambda: not reel.is_waiting(1))
+    reel.close()
+
+
+def test_a_manifest_that_goes_away(stream, tmp_path, fast):
+    live, source = published(stream, tmp_path / "p")
+    live.begin(source.track())
+    live.add(next(iter(source.pieces())))
+    with serving(tmp_path / "p", lambda path, count: "404" if path == "v0.m3u8" and count else "") as served:
+        reel = opened(f"{served.url}/v0.m3u8")
+        with pytest.raises(MediaError, match=r"v0\.m3u8: cannot be fetched \(status 404\)"):
+            until(lambda: not reel.is_waiting(1))
+        reel.close()
