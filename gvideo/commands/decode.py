@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", metavar="WxH", help="render at this size, smaller or larger than the source")
     parser.add_argument("--fps", metavar="R", help="render at this rate, between frames too (25, 24000/1001)")
     parser.add_argument("--layers", type=int, metavar="K", help="only the first K layers of each segment")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to draw (default cpu)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise OptionError(f"--layers {arguments.layers}: at least 1 wanted")
     decode_to(
         arguments.source, arguments.output, frames=frames, rate=rate, size=size, layers=arguments.layers,
-        asked=arguments.frames,
+        asked=arguments.frames, device=arguments.device,
     )  # fmt: skip
 
 
@@ -65,6 +66,7 @@ def decode_to(
     size: tuple[int, int] | None = None,
     layers: int | None = None,
     asked: str | None = None,
+    device: str = "cpu",
 ) -> None:
     """Writes a stream's frames to what a name's ending says. asked: how the frames were asked for, for messages."""
     check_destination(output, source)
@@ -72,7 +74,7 @@ def decode_to(
     from gvideo.decoder.video_decoder import VideoDecoder
     from gvideo.media import open_sink
 
-    with VideoDecoder(source, layers=layers, size=size) as decoder:
+    with VideoDecoder(source, layers=layers, size=size, device=device) as decoder:
         numbers = range(*frames.indices(len(decoder)))
         if not numbers:
             raise OptionError(f"--frames {asked}: holds none of the stream's {len(decoder)} frames")

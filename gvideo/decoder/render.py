@@ -24,9 +24,12 @@ def frame_times(ticks: Int64) -> Float64:
 
 
 class SegmentRenderer:
-    """A dequantised segment. width, height: the size it was coded at."""
+    """A dequantised segment. width, height: the size it was coded at. backend: of raster.get_backend()."""
 
-    def __init__(self, symbols: SegmentSymbols, rules: StepRules, width: int, height: int, ticks: Int64) -> None:
+    def __init__(
+        self, symbols: SegmentSymbols, rules: StepRules, width: int, height: int, ticks: Int64, backend: str = "auto"
+    ) -> None:
+        self.backend = backend
         self.width, self.height, self.ticks = width, height, ticks
         self.num_frames = len(ticks) - 1
         self.times = frame_times(ticks)
@@ -42,7 +45,7 @@ class SegmentRenderer:
             width, height = size or (self.width, self.height)
             viewport = raster.Viewport(width, height, width / self.width, height / self.height)
         basis = motion.basis(times, self.num_frames, self.num_control)
-        backend = raster.get_backend("auto")
+        backend = raster.get_backend(self.backend)
         planes = backend.render(self.splats, basis, np.asarray(times, np.float32), viewport)
         planes += self.base[:, None, None]
         return planes

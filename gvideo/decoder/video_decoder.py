@@ -44,12 +44,14 @@ class VideoDecoder:
     path or an http(s) URL, of which the best rung is taken and only those segments are fetched that are asked for; or a
     stream that is open already. layers: decode only so many layers of each segment (None: all).
     size: (width, height) of the frames, any; by default the coded size. dimension_order: "NCHW" or "NHWC".
-    output: "numpy", or "torch" for tensors; torch must be installed then.
+    output: "numpy", or "torch" for tensors; torch must be installed then. device: where frames are drawn, "cpu" or
+    "cuda"; they come back to the host's memory.
     Frames are R'G'B' as coded; `metadata.format.rotation` says how to turn them for display.
 
     Several threads may use one decoder. It can be pickled (a path is opened again, bytes travel along) and used after
     a fork, as in the workers of a torch DataLoader. A context manager: leaving it closes the file.
-    Raises BitstreamError for a stream that breaks the syntax, MediaError for a file that cannot be read, both named.
+    Raises BitstreamError for a stream that breaks the syntax, MediaError for a file that cannot be read, both named,
+    OptionError for a device that is not there.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class VideoDecoder:
         size: tuple[int, int] | None = None,
         dimension_order: str = "NCHW",
         output: str = "numpy",
+        device: str = "cpu",
     ) -> None:
         if output not in OUTPUTS:
             raise ValueError(f"output is {output!r}, {' or '.join(OUTPUTS)} wanted")
@@ -67,6 +70,11 @@ class VideoDecoder:
             raise ValueError(f"dimension_order is {dimension_order!r}, NCHW or NHWC wanted")
         if layers is not None and layers < 1:
             raise ValueError(f"layers is {layers}, at least 1 wanted")
+        if device != "cpu":
+            from gvideo import raster
+
+            raster.get_backend(device)
+        self._device = device
         self.stream = source if isinstance(source, CodedStream) else open_stream(source)
         self._layers = layers
         self._size = None if size is None else self._checked_size(size)
@@ -299,7 +307,7 @@ class VideoDecoder:
             decoded = self.stream.decode_segment(segment, self._layers)
             ticks = self.stream.frame_ticks(segment)
             h = self.stream.header
-            renderer = SegmentRenderer(decoded.symbols, decoded.rules, h.width, h.height, ticks)
+            renderer = SegmentRenderer(decoded.symbols, decoded.rules, h.width, h.height, ticks, self._device)
             self._renderers[segment] = renderer
             if len(self._renderers) > _CACHED_SEGMENTS:
                 self._renderers.popitem(last=False)

@@ -164,6 +164,13 @@ def time_decode(stream: Path, case: str, note: Note) -> None:
     batch = cuda._batch(renderer.splats, basis[:16], renderer.times[:16].astype(np.float32))
     ms = median_ms(lambda: cuda.draw(batch, Viewport(width, height)))
     note("drawing on the device", case, len(batch.times) / ms * 1e3, "frames a second", "pictures stay there")
+    with gvideo.VideoDecoder(stream, device="cuda") as decoder:
+        decoder.get_frames_in_range(0, 8)
+        started = time.perf_counter()
+        for data in decoder:
+            assert data.shape == (3, height, width)
+        spent = time.perf_counter() - started
+        note("VideoDecoder", case, len(decoder) / spent, "frames a second", "R'G'B' in the host's memory")
 
 
 def compare_quality(clip: Path, note: Note) -> None:

@@ -16,6 +16,7 @@ import pytest
 import torch
 from scenes import SCENES, fit_arguments, frames_of, random_splats, splats_of
 
+from gvideo import VideoDecoder
 from gvideo.errors import OptionError
 from gvideo.raster import Viewport, get_backend
 from gvideo.raster.check import check_gradients, check_render
@@ -161,3 +162,12 @@ def test_kernels_compile_for_hopper_and_stay_in_registers(tmp_path):
     assert set(used) == {"project", "draw", "fit_tiles", "collect"}
     assert used["draw"][1] == used["fit_tiles"][1] == used["collect"][1] == 0, used
     assert used["fit_tiles"][0] <= 128, used
+
+
+def test_a_stream_is_drawn_on_the_device():
+    stream = Path(__file__).parent.parent / "golden" / "shapes.gsv"
+    with VideoDecoder(stream, size=(24, 18)) as host, VideoDecoder(stream, size=(24, 18), device="cuda") as device:
+        first, second = host[0].astype(int), device[0].astype(int)
+    assert np.abs(first - second).max() <= 1
+    with pytest.raises(OptionError, match="backend 'tpu' is unknown"):
+        VideoDecoder(stream, device="tpu")
