@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
-
-if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"  # before triton is imported for the first time
-pytest.importorskip("triton")
+from interpreted import interpreted, load_kernels  # noqa: F401 (a fixture)
 
 from gvideo import VideoDecoder, encode
 from gvideo.encoder import grow, pack, settings, trajectories
@@ -27,6 +23,7 @@ from gvideo.model import motion
 from gvideo.model.steps import StepRules
 from gvideo.types import VideoFormat
 
+load_kernels()
 WIDTH, HEIGHT, FRAMES, CONTROL = 40, 30, 5, 3
 
 

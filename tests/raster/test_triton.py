@@ -14,21 +14,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from interpreted import MUST_HAVE_GPU, ON_GPU, interpreted, load_kernels  # noqa: F401 (a fixture)
 from scenes import SCENES, fit_arguments, frames_of, random_splats, splats_of
 
 from gvideo import VideoDecoder
 from gvideo.errors import OptionError
-from gvideo.raster import Viewport, get_backend
+from gvideo.raster import Viewport, cuda, get_backend
 from gvideo.raster.check import check_gradients, check_render
 from gvideo.types import Splats
 
-ON_GPU = torch.cuda.is_available()
-MUST_HAVE_GPU = os.environ.get("FAIL_WITHOUT_CUDA", "0") not in ("", "0")
-
-if not ON_GPU:
-    os.environ["TRITON_INTERPRET"] = "1"  # before triton is imported for the first time
-pytest.importorskip("triton")
-from gvideo.raster import cuda  # noqa: E402
+load_kernels()
 
 
 def size_of(name: str) -> tuple[int, int]:
