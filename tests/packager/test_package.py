@@ -362,7 +362,7 @@ def test_an_interrupted_ladder_goes_on_with_the_next_rung(tmp_path, monkeypatch)
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["-o", "o/", "--ladder", "64y36"], "WIDTHxHEIGHT[:CRF]"),
+        (["-o", "o/", "--ladder", "64y36"], "WIDTHxHEIGHT[:CRF or :BITRATE]"),
         (["-o", "o/", "--ladder", "64x36,64x36"], "twice"),
         (["-o", "o.gsv", "--ladder", "64x36"], "--ladder"),
         (["-o", "o.gsv", "--fallback", "avc"], "--fallback"),
