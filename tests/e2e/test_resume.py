@@ -17,7 +17,8 @@ from streams import split_units
 from gvideo import encode
 from gvideo.bitstream import units
 
-NUM_SEGMENTS = 4
+#: Enough that an interruption after the first finds others unfinished, also on a machine that has other things to do.
+NUM_SEGMENTS = 8
 
 
 @pytest.fixture(scope="module")
