@@ -71,8 +71,6 @@ def encode_and_package(arguments: argparse.Namespace) -> None:
         raise MediaError(f"{target}: is a file; give a folder")
     if arguments.ladder and (arguments.bitrate or arguments.maxrate or arguments.bufsize):
         raise OptionError("--bitrate, --maxrate, --bufsize: not with --ladder; its rungs have rates, 640x360:800k")
-    if arguments.crf is not None and arguments.bitrate is not None:
-        raise OptionError("--crf, --bitrate: one of the two decides the quality; leave the other out")
     bitrate = parse_bits("bitrate", arguments.bitrate)
     rungs = (
         parse_ladder(arguments.ladder, arguments.crf)

@@ -35,8 +35,6 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
     if not arguments.idle > 0:
         raise OptionError(f"--idle {arguments.idle:g}: above 0 seconds wanted")
 
-    if arguments.crf is not None and arguments.bitrate is not None:
-        raise OptionError("--crf, --bitrate: one of the two decides the quality; leave the other out")
     rates = {name: parse_bits(name, getattr(arguments, name)) for name in ("bitrate", "maxrate", "bufsize")}
 
     from gvideo.encoder.live import encode_live
@@ -49,7 +47,7 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
 
     crf = DEFAULT_CRF if arguments.crf is None else arguments.crf
     settings = EncodeSettings(crf, arguments.preset, arguments.segment, arguments.seed, arguments.layers)
-    target = RateTarget.of(rates["bitrate"], rates["maxrate"], rates["bufsize"], arguments.segment)
+    target = RateTarget.of(rates["bitrate"], rates["maxrate"], rates["bufsize"], arguments.segment, arguments.crf)
     size, cores = parse_size(arguments.size), os.cpu_count() or 1
     window = None if arguments.window is None else Fraction(arguments.window)
     sink = open_sink(arguments.output.rstrip("/"))

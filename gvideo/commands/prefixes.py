@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,14 +31,14 @@ def prefix_psnr(name: str, source: str, num_layers: int) -> list[float]:
     """Luma PSNR in dB, 8-bit-scaled, of the picture of the first, the first two, … layers against the source's frames
     of the same times, resized to the stream's size. Raises OptionError if a frame of the stream has none."""
     from gvideo.decoder.video_decoder import VideoDecoder
-    from gvideo.media import VideoSource, planes_to_code_values
+    from gvideo.media import VideoSource, luma_error, psnr_db
 
     decoders = [VideoDecoder(name, layers=k + 1) for k in range(num_layers)]
     try:
         first = decoders[0]
         fmt = first.metadata.format
         wanted = {int(t) * _PRECISION // first.timescale: k for k, t in enumerate(first.pts)}
-        errors, scale = np.zeros(num_layers), 2.0 ** (8 - fmt.bit_depth)
+        errors = np.zeros(num_layers)
         with VideoSource(source, size=(fmt.width, fmt.height), chroma_format=fmt.chroma_format) as video:
             if video.format.bit_depth != fmt.bit_depth:
                 raise OptionError(f"--source {source}: {video.format.bit_depth} bits, the stream has {fmt.bit_depth}")
@@ -48,8 +47,7 @@ def prefix_psnr(name: str, source: str, num_layers: int) -> list[float]:
                 if number is None:
                     continue
                 for k, decoder in enumerate(decoders):
-                    luma = planes_to_code_values(decoder.planes_at([number])[0], fmt)[0]
-                    errors[k] += np.square((luma.astype(np.float64) - frame.y) * scale).sum()
+                    errors[k] += luma_error(decoder.planes_at([number])[0], frame, fmt)
                 if not wanted:
                     break
     finally:
@@ -57,5 +55,4 @@ def prefix_psnr(name: str, source: str, num_layers: int) -> list[float]:
             decoder.close()
     if wanted:
         raise OptionError(f"--source {source}: lacks {len(wanted)} frame(s) of the stream; is it the clip?")
-    means = errors / (len(first) * fmt.width * fmt.height)
-    return [10 * math.log10(255**2 / e) if e > 0 else math.inf for e in means]
+    return [psnr_db(e / (len(first) * fmt.width * fmt.height)) for e in errors]

@@ -34,9 +34,10 @@ class CudaObjective:
         left = self.frames.clone()
         width, height = self.target.size
         if len(trajectory):
+            motion = self._motion(values, trajectory)
             for start in range(0, len(left), _FRAMES):
                 rows = torch.arange(start, min(start + _FRAMES, len(left)), device=self.device)
-                left[rows] -= cuda.draw(self._batch(values, trajectory, rows), Viewport(width, height))
+                left[rows] -= cuda.draw(self._batch(values, motion, rows), Viewport(width, height))
         return left
 
     def energy(self, residual: Tensor) -> float:
@@ -47,10 +48,11 @@ class CudaObjective:
     def error_and_gradients(self, values: Values, trajectory: Tensor, frames: Int32) -> tuple[Tensor, Values]:
         """See Objective."""
         rows = torch.from_numpy(frames.astype("int64")).to(self.device)
-        batch = self._batch(values, trajectory, rows)
+        motion = self._motion(values, trajectory)
+        batch = self._batch(values, motion, rows)
         weights = (1.0, CHROMA_WEIGHT, CHROMA_WEIGHT)
         errors, g, _ = cuda.errors_and_gradients(batch, self.frames, rows, weights)
-        phi, control = self._motion(values, trajectory)
+        phi, control, _ = motion
         moved = g["displacements"]
         theta = torch.zeros_like(values["theta"], dtype=torch.float64)
         # one matrix product a trajectory's worth: sums in a fixed order, which index_add_ does not promise
@@ -86,24 +88,24 @@ class CudaObjective:
         step = q.residual_step[:, None, :]
         gradients["residual"] += (motion * _log_slope(q.residual_levels) + moves * _jump_slope(residual / step)) / step
 
-    def _motion(self, values: Values, trajectory: Tensor) -> tuple[Tensor, Tensor]:
-        """(features [N,3] of the means, control [N,K,2,3] of their trajectories)."""
+    def _motion(self, values: Values, trajectory: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(features [N,3] of the means, control [N,K,2,3] of their trajectories, displacements [N,K,2])."""
         width, height = self.target.size
         unit = max(width, height) / 4
         mean = values["mean"]
         phi = torch.stack(
             [torch.ones_like(mean[:, 0]), (mean[:, 0] - width / 2) / unit, (mean[:, 1] - height / 2) / unit], 1
         )
-        return phi, values["theta"][trajectory]
+        control = values["theta"][trajectory]
+        return phi, control, (control * phi[:, None, None, :]).sum(-1) + values["residual"]
 
-    def _batch(self, values: Values, trajectory: Tensor, rows: Tensor) -> cuda.Batch:
-        phi, control = self._motion(values, trajectory)
-        displacement = (control * phi[:, None, None, :]).sum(-1) + values["residual"]
-        starts = torch.tensor([0, len(trajectory)], dtype=torch.int32, device=self.device)
+    def _batch(self, values: Values, motion: tuple[Tensor, Tensor, Tensor], rows: Tensor) -> cuda.Batch:
+        displacement = motion[2]
+        starts = torch.tensor([0, len(displacement)], dtype=torch.int32, device=self.device)
         return cuda.Batch(
             values["mean"].contiguous(), displacement.contiguous(), values["log_scale"].contiguous(),
             values["angle"].contiguous(), values["amplitude"].contiguous(), values["centre"].contiguous(),
-            values["inverse_duration"].contiguous(), starts, len(trajectory), self.basis[rows], self.times[rows],
+            values["inverse_duration"].contiguous(), starts, len(displacement), self.basis[rows], self.times[rows],
         )  # fmt: skip
 
 

@@ -21,10 +21,10 @@ def choose_device(name: str) -> str:
 
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    from gvideo.raster import cuda
+    from gvideo.raster.backends import require_cuda
 
     try:
-        cuda.device()
+        require_cuda()
     except OptionError as error:
         raise OptionError(f"--device cuda: {error}") from None
     return name

@@ -29,7 +29,7 @@ from gvideo.encoder.segment import SegmentJob, SegmentResult
 from gvideo.encoder.settings import DEFAULT_CRF, FASTEST, EncodeSettings
 from gvideo.encoder.spool import Spool
 from gvideo.errors import MediaError, OptionError
-from gvideo.media import CodeFrame, VideoSource
+from gvideo.media import CodeFrame, VideoSource, psnr_db
 from gvideo.model.steps import StepRules
 from gvideo.types import VideoFormat
 
@@ -117,10 +117,8 @@ def encode(
     a ladder are cut alike. The bytes depend on everything but the workers; devices round differently.
     Raises MediaError for files, OptionError for options; KeyboardInterrupt leaves what is needed to resume.
     """
-    if crf is not None and bitrate is not None:
-        raise OptionError("--crf, --bitrate: one of the two decides the quality; leave the other out")
     settings = EncodeSettings(DEFAULT_CRF if crf is None else crf, preset, segment_seconds, seed, layers)
-    rate = RateTarget.of(bitrate, maxrate, bufsize, segment_seconds)
+    rate = RateTarget.of(bitrate, maxrate, bufsize, segment_seconds, crf)
     where = choose_device(device)
     target = Path(destination)
     if not target.parent.is_dir():
@@ -365,11 +363,6 @@ def sequence_header(fmt: VideoFormat, frame_duration: int, start: int) -> Sequen
         fmt.width, fmt.height, fmt.timescale, frame_duration, start, fmt.chroma_format, fmt.bit_depth, c.primaries,
         c.transfer, c.matrix, c.full_range, fmt.sample_aspect, fmt.rotation,
     )  # fmt: skip
-
-
-def psnr_db(mean_squared_error: float) -> float:
-    """Peak signal-to-noise ratio of 8-bit codes in dB."""
-    return 10 * math.log10(255**2 / mean_squared_error) if mean_squared_error > 0 else math.inf
 
 
 def _psnr(luma_errors: Sequence[float], num_frames: int, fmt: VideoFormat) -> float:

@@ -90,7 +90,27 @@ class CpuObjective:
 
     def error_and_gradients(self, values: Values, trajectory: Tensor, frames: Int32) -> tuple[float, Values]:
         """See Objective."""
-        return error_and_gradients(values, trajectory, self.target, frames)
+        width, height = self.target.size
+        splats = splats_of(values, trajectory, width, height)
+        sse, g = raster.get_backend("cpu").loss_and_gradients(
+            splats, self.target.basis[frames], self.target.times[frames], self.target.frames, frames, CHANNEL_WEIGHTS
+        )
+        theta = values["theta"].numpy()
+        theta_gradient = np.zeros(theta.shape, np.float64)
+        cpu_step.spread_gradients(
+            splats.means, theta, trajectory.numpy(), width, height, g.displacements, g.means, theta_gradient
+        )
+        gradients = {
+            "mean": g.means,
+            "residual": g.displacements,
+            "log_scale": g.log_scales,
+            "angle": g.angles,
+            "amplitude": g.amplitudes,
+            "centre": g.centres,
+            "inverse_duration": g.inverse_durations,
+            "theta": theta_gradient.astype(np.float32),
+        }
+        return float((sse * CHANNEL_WEIGHTS).sum()), {name: torch.from_numpy(a) for name, a in gradients.items()}
 
     def charge_motion(self, values: Values, share: float, price: float, gradients: Values) -> None:
         """See Objective."""
@@ -121,31 +141,3 @@ def render(values: Values, trajectory: Tensor, target: Target) -> Float32:
     width, height = target.size
     splats = splats_of(values, trajectory, width, height)
     return raster.get_backend("cpu").render(splats, target.basis, target.times, raster.Viewport(width, height))
-
-
-def error_and_gradients(
-    values: Values, trajectory: Tensor, target: Target, frame_indices: Int32
-) -> tuple[float, Values]:
-    """(weighted squared error over the chosen frames, its gradients for mean, residual, log_scale, angle,
-    amplitude, centre, inverse_duration and theta). frame_indices i32 [F]."""
-    width, height = target.size
-    splats = splats_of(values, trajectory, width, height)
-    sse, g = raster.get_backend("cpu").loss_and_gradients(
-        splats, target.basis[frame_indices], target.times[frame_indices], target.frames, frame_indices, CHANNEL_WEIGHTS
-    )
-    theta = values["theta"].numpy()
-    theta_gradient = np.zeros(theta.shape, np.float64)
-    cpu_step.spread_gradients(
-        splats.means, theta, trajectory.numpy(), width, height, g.displacements, g.means, theta_gradient
-    )
-    gradients = {
-        "mean": g.means,
-        "residual": g.displacements,
-        "log_scale": g.log_scales,
-        "angle": g.angles,
-        "amplitude": g.amplitudes,
-        "centre": g.centres,
-        "inverse_duration": g.inverse_durations,
-        "theta": theta_gradient.astype(np.float32),
-    }
-    return float((sse * CHANNEL_WEIGHTS).sum()), {name: torch.from_numpy(a) for name, a in gradients.items()}

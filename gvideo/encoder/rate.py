@@ -41,10 +41,18 @@ class RateTarget:
 
     @classmethod
     def of(
-        cls, bitrate: float | None, maxrate: float | None, bufsize: float | None, segment_seconds: float
+        cls,
+        bitrate: float | None,
+        maxrate: float | None,
+        bufsize: float | None,
+        segment_seconds: float,
+        crf: float | None = None,
     ) -> RateTarget | None:
-        """The target of options, in bits a second and bits; None if there is none. maxrate without bufsize: two longest
-        segments' worth. bufsize without maxrate: filled at the bitrate. Raises OptionError."""
+        """The target of options, in bits a second and bits; None if there is none. crf: excludes a bitrate. maxrate
+        without bufsize: two longest segments' worth. bufsize without maxrate: filled at the bitrate. Raises
+        OptionError."""
+        if crf is not None and bitrate is not None:
+            raise OptionError("--crf, --bitrate: one of the two decides the quality; leave the other out")
         for name, value in (("bitrate", bitrate), ("maxrate", maxrate), ("bufsize", bufsize)):
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise OptionError(f"--{name} {value:g}: above 0 wanted")

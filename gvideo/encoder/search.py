@@ -85,10 +85,7 @@ class RateSearch:
 
     def miss_of(self, num_bits: float) -> float:
         """How far above (or below) the rate asked for a whole stream of so many bits is, as a share; 0 without one."""
-        if self._target.bitrate is None:
-            return 0.0
-        seconds = sum(s.duration_s for s in self._segments)
-        return num_bits * self._scale / (self._target.bitrate * seconds) - 1
+        return self._off(num_bits * self._scale)
 
     def holds(self, bits: list[float], overhead_bits: float) -> bool:
         """Whether segments of such sizes keep the buffer, with what stands in front of them."""
@@ -149,15 +146,18 @@ class RateSearch:
             raise OptionError("--maxrate, --bufsize: not met; give more of one, or shorter segments")
         return best
 
+    def _off(self, num_bits: float) -> float:
+        """How far above (or below) the rate aimed at so many bits are, as a share; 0 without one."""
+        if self._target.bitrate is None:
+            return 0.0
+        return num_bits / (self._target.bitrate * sum(s.duration_s for s in self._segments)) - 1
+
     def _bits(self, distortions: list[int]) -> list[float]:
         return [s.measured[d] for s, d in zip(self._segments, distortions, strict=True)]
 
     def _miss(self, distortions: list[int]) -> float:
         """How far above (or below) the rate a choice is, as a share; 0 without one."""
-        if self._target.bitrate is None:
-            return 0.0
-        seconds = sum(s.duration_s for s in self._segments)
-        return (sum(self._bits(distortions)) + self._overhead) / (self._target.bitrate * seconds) - 1
+        return self._off(sum(self._bits(distortions)) + self._overhead)
 
     def _holds(self, distortions: list[int], bits: list[float] | None = None) -> bool:
         """Whether a choice keeps the buffer."""
@@ -174,11 +174,9 @@ class RateSearch:
             k: float(table[k, w] - table[k, c]) for k, (w, c) in enumerate(zip(wanted, chosen, strict=True)) if w != c
         }
         bits, again = self._bits(chosen), {}
-        t, seconds = self._target, sum(s.duration_s for s in self._segments)
         for k in sorted(change, key=lambda k: (abs(wanted[k] - chosen[k]) <= _UNEVEN, -abs(change[k]), k)):
-            off = 0.0 if t.bitrate is None else (sum(bits) + self._overhead) / (t.bitrate * seconds) - 1
             near = abs(wanted[k] - chosen[k]) <= _UNEVEN
-            if near and abs(off) <= _AIM and self._holds(chosen, bits):
+            if near and abs(self._off(sum(bits) + self._overhead)) <= _AIM and self._holds(chosen, bits):
                 continue
             bits[k] += change[k]
             again[k] = wanted[k]

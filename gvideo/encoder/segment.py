@@ -20,7 +20,7 @@ from gvideo.encoder.quantised import Geometry
 from gvideo.encoder.settings import EncodeSettings
 from gvideo.entropy.segment import encode_segment as encode_symbols
 from gvideo.entropy.sequence import SequenceState
-from gvideo.media import CodeFrame, planes_to_code_values
+from gvideo.media import CodeFrame, luma_error
 from gvideo.model import motion, quantize
 from gvideo.model.steps import StepRules
 from gvideo.types import Float32, VideoFormat
@@ -135,10 +135,8 @@ def _base(planes: Float32) -> tuple[tuple[int, int, int], np.ndarray]:
 
 
 def _luma_error(renderer: SegmentRenderer, frames: Sequence[CodeFrame], fmt: VideoFormat) -> float:
-    total, scale = 0.0, 2.0 ** (8 - fmt.bit_depth)
+    total = 0.0
     for start in range(0, len(frames), _BATCH):
         batch = renderer.planes(renderer.times[start : start + _BATCH])
-        for planes, frame in zip(batch, frames[start:], strict=False):
-            luma = planes_to_code_values(planes, fmt)[0]
-            total += float(np.square((luma.astype(np.float64) - frame.y) * scale).sum())
+        total += sum(luma_error(planes, frame, fmt) for planes, frame in zip(batch, frames[start:], strict=False))
     return total

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gvideo.media.chroma import chroma_shape
-    from gvideo.media.codes import CodeFrame, code_values_to_planes, planes_to_code_values
+    from gvideo.media.codes import CodeFrame, code_values_to_planes, luma_error, planes_to_code_values, psnr_db
     from gvideo.media.colour import planes_to_rgb
     from gvideo.media.sink import FrameSink, open_sink
     from gvideo.media.source import VideoSource
@@ -22,9 +22,11 @@ __all__ = [
     "VideoSource",
     "chroma_shape",
     "code_values_to_planes",
+    "luma_error",
     "open_sink",
     "planes_to_code_values",
     "planes_to_rgb",
+    "psnr_db",
 ]
 
 _PLACES = {
@@ -33,9 +35,11 @@ _PLACES = {
     "VideoSource": "source",
     "chroma_shape": "chroma",
     "code_values_to_planes": "codes",
+    "luma_error": "codes",
     "open_sink": "sink",
     "planes_to_code_values": "codes",
     "planes_to_rgb": "colour",
+    "psnr_db": "codes",
 }
 
 

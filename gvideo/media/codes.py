@@ -8,6 +8,7 @@ up to rounding, but for the last chroma row of a 4:2:0 picture of odd height (se
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,3 +101,14 @@ def _scale(plane: Float32, scale: int, offset: int, bit_depth: int) -> Codes:
     if bit_depth not in (8, 16):
         np.minimum(codes, (1 << bit_depth) - 1, out=codes)
     return codes
+
+
+def luma_error(planes: Float32, frame: CodeFrame, fmt: VideoFormat) -> float:
+    """Summed squared error of the luma that planes f32 [3,H,W] become, in 8-bit-scaled codes, against a frame."""
+    luma = planes_to_code_values(planes, fmt)[0]
+    return float(np.square((luma.astype(np.float64) - frame.y) * 2.0 ** (8 - fmt.bit_depth)).sum())
+
+
+def psnr_db(mean_squared_error: float) -> float:
+    """Peak signal-to-noise ratio of 8-bit codes in dB."""
+    return 10 * math.log10(255**2 / mean_squared_error) if mean_squared_error > 0 else math.inf

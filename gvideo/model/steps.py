@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gvideo.bitstream.headers import Rules
 from gvideo.model.jit import exact_kernel
 
 #: Scales are counted in sixteenths of an octave from the smallest sigma, 2^(-21/16) = 0.403 px.
@@ -48,6 +49,10 @@ WIDENING = np.array(
 )
 
 
+#: What a header that says nothing of rules means.
+_USUAL = Rules()
+
+
 @dataclass(frozen=True, slots=True)
 class StepRules:
     """Constants of a sequence that shape all steps; offsets in sixteenths of an octave.
@@ -58,12 +63,12 @@ class StepRules:
     """
 
     distortion: int
-    position: int = 10
-    angle: int = 34
-    centre: int = 0
-    chroma: int = 29
-    residual: int = 0
-    trajectory: int = -2
+    position: int = _USUAL.position
+    angle: int = _USUAL.angle
+    centre: int = _USUAL.centre
+    chroma: int = _USUAL.chroma
+    residual: int = _USUAL.residual
+    trajectory: int = _USUAL.trajectory
 
     @property
     def allowed_error(self) -> float:

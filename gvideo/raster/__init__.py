@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 
 from gvideo.errors import OptionError
-from gvideo.raster.backends import CpuBackend, CudaBackend, ReferenceBackend
+from gvideo.raster.backends import LazyBackend, require_cuda
 from gvideo.raster.check import CheckedBackend, MismatchError
 from gvideo.raster.interface import Backend, SplatGradients, Viewport
 from gvideo.raster.threads import num_threads, set_num_threads
@@ -39,11 +39,12 @@ def get_backend(name: str = "auto", *, check: bool | None = None) -> Backend:
         check = os.environ.get("GVIDEO_CHECK", "0") not in ("", "0")
     backend: Backend
     if name in ("auto", "cpu"):
-        backend = CpuBackend()
+        backend = LazyBackend("cpu")
     elif name == "reference":
-        return ReferenceBackend()
+        return LazyBackend(name)
     elif name == "cuda":
-        backend = CudaBackend()
+        require_cuda()
+        backend = LazyBackend(name)
     else:
         raise OptionError(f"backend '{name}' is unknown; use 'auto', 'cpu', 'cuda' or 'reference'")
     return CheckedBackend(backend) if check else backend

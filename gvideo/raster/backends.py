@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
-from gvideo.raster.interface import SplatGradients, Viewport
+from collections.abc import Callable
+
+from gvideo.raster.interface import Rasteriser, SplatGradients, Viewport
 from gvideo.types import Float32, Float64, Int32, Splats
 
 
-class CudaBackend:
-    """Triton kernels (cuda.py). Raises OptionError where they cannot run."""
+def _cpu() -> Rasteriser:
+    from gvideo.raster import cpu
 
-    name = "cuda"
+    return cpu
 
-    def __init__(self) -> None:
-        from gvideo.raster import cuda
 
-        cuda.device()
+def _cuda() -> Rasteriser:
+    from gvideo.raster import cuda
+
+    return cuda
+
+
+def _reference() -> Rasteriser:
+    from gvideo.raster import reference
+
+    return reference
+
+
+def require_cuda() -> None:
+    """Raises OptionError where the Triton kernels cannot run."""
+    from gvideo.raster import cuda
+
+    cuda.device()
+
+
+#: cpu: numba kernels on plain threads; cuda: Triton kernels; reference: float64 NumPy, slow, and right by definition.
+RASTERISERS: dict[str, Callable[[], Rasteriser]] = {"cpu": _cpu, "cuda": _cuda, "reference": _reference}
+
+
+class LazyBackend:
+    """The rasteriser of a name in RASTERISERS, imported when it is first asked for something."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._load = RASTERISERS[name]
 
     def render(
         self, splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *, luma_only: bool = False
     ) -> Float32:
-        from gvideo.raster import cuda
-
-        return cuda.render(splats, basis, times, viewport, luma_only=luma_only)
+        return self._load().render(splats, basis, times, viewport, luma_only=luma_only)
 
     def loss_and_gradients(
         self,
@@ -32,58 +58,4 @@ class CudaBackend:
         frame_indices: Int32,
         channel_weights: Float32,
     ) -> tuple[Float64, SplatGradients]:
-        from gvideo.raster import cuda
-
-        return cuda.loss_and_gradients(splats, basis, times, targets, frame_indices, channel_weights)
-
-
-class CpuBackend:
-    """numba kernels on plain threads (cpu.py)."""
-
-    name = "cpu"
-
-    def render(
-        self, splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *, luma_only: bool = False
-    ) -> Float32:
-        from gvideo.raster import cpu
-
-        return cpu.render(splats, basis, times, viewport, luma_only=luma_only)
-
-    def loss_and_gradients(
-        self,
-        splats: Splats,
-        basis: Float32,
-        times: Float32,
-        targets: Float32,
-        frame_indices: Int32,
-        channel_weights: Float32,
-    ) -> tuple[Float64, SplatGradients]:
-        from gvideo.raster import cpu
-
-        return cpu.loss_and_gradients(splats, basis, times, targets, frame_indices, channel_weights)
-
-
-class ReferenceBackend:
-    """float64 NumPy (reference.py): slow, and right by definition."""
-
-    name = "reference"
-
-    def render(
-        self, splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *, luma_only: bool = False
-    ) -> Float32:
-        from gvideo.raster import reference
-
-        return reference.render(splats, basis, times, viewport, luma_only=luma_only)
-
-    def loss_and_gradients(
-        self,
-        splats: Splats,
-        basis: Float32,
-        times: Float32,
-        targets: Float32,
-        frame_indices: Int32,
-        channel_weights: Float32,
-    ) -> tuple[Float64, SplatGradients]:
-        from gvideo.raster import reference
-
-        return reference.loss_and_gradients(splats, basis, times, targets, frame_indices, channel_weights)
+        return self._load().loss_and_gradients(splats, basis, times, targets, frame_indices, channel_weights)

@@ -66,11 +66,8 @@ class SplatGradients:
     inverse_durations: Float32
 
 
-class Backend(Protocol):
-    """One implementation of the signal model. All of them agree within float32 rounding (see check.py)."""
-
-    @property
-    def name(self) -> str: ...
+class Rasteriser(Protocol):
+    """An implementation of the signal model, module or object. All agree within float32 rounding (see check.py)."""
 
     def render(
         self, splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *, luma_only: bool = False
@@ -93,6 +90,13 @@ class Backend(Protocol):
 
         targets f32 [T,3,H,W]; row f of basis and times is compared with targets[frame_indices[f]].
         """
+
+
+class Backend(Rasteriser, Protocol):
+    """A rasteriser with a name."""
+
+    @property
+    def name(self) -> str: ...
 
 
 def check_render_shapes(splats: Splats, basis: Float32, times: Float32) -> None:

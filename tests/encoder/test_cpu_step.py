@@ -8,6 +8,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
+from fits import random_parameters
 
 from gvideo.encoder import cpu_step, fit, objective
 from gvideo.encoder.objective import Target
@@ -16,28 +17,14 @@ from gvideo.encoder.quantised import Geometry, quantise_compiled, quantise_tenso
 from gvideo.model import motion
 from gvideo.model.steps import StepRules
 
-WIDTH, HEIGHT, FRAMES, CONTROL, TRAJECTORIES = 48, 36, 20, 4, 3
+WIDTH, HEIGHT, FRAMES, CONTROL, TRAJECTORIES = 48, 36, 20, 4, 4
 
 
 def parameters(seed: int, count: int) -> Parameters:
-    g = torch.Generator().manual_seed(seed)
-
-    def normal(*shape: int, spread: float = 1.0) -> torch.Tensor:
-        return torch.randn(shape, generator=g) * spread
-
-    values = {
-        "mean": torch.rand((count, 2), generator=g) * torch.tensor([WIDTH, HEIGHT]),
-        "residual": normal(count, CONTROL, 2, spread=0.5),
-        "log_scale": normal(count, 2, spread=0.8) + 1,
-        "angle": normal(count, spread=4.0),
-        "luma": normal(count, 1, spread=0.4),
-        "chroma": normal(count, 2, spread=0.1),
-        "centre": torch.rand(count, generator=g) * FRAMES,
-        "log_duration": normal(count, spread=1.5) + 1.5,
-        "theta": normal(TRAJECTORIES, CONTROL, 2, 3, spread=1.0),
-    }
-    values["theta"][0] = 0
-    return Parameters(values, torch.randint(0, TRAJECTORIES, (count,), generator=g))
+    """Random ones, trajectory 0 at rest."""
+    p = random_parameters(seed, count, CONTROL, WIDTH, HEIGHT, FRAMES)
+    p.values["theta"][0] = 0
+    return p
 
 
 @pytest.mark.parametrize("distortion", [20, 56, 100])
@@ -92,7 +79,7 @@ def test_gradients_of_the_error_are_those_of_autograd():
     target = Target(rng.normal(0, 0.2, (FRAMES, 3, HEIGHT, WIDTH)).astype(np.float32), basis, times)
     frames = np.array([2, 9, 17], np.int32)
     values = fit.unquantised(p)
-    error, gradients = objective.error_and_gradients(values, p.trajectory, target, frames)
+    error, gradients = objective.CpuObjective(target).error_and_gradients(values, p.trajectory, frames)
 
     v = {name: value.double().requires_grad_() for name, value in values.items()}
     unit = max(WIDTH, HEIGHT) / 4
