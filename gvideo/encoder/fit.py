@@ -1,8 +1,8 @@
 """Fitting one segment: grow in floats, then train against the quantiser with the bits on the bill (CODEC.md §7, §13).
 
-grow:   rounds of (propose where it hurts, Adam on everything), rates constant, cosine in the last round
+grow:   rounds of (drop the weakest, propose where it hurts, Adam on everything), rates constant, cosine in the last round
 train:  loss = squared error + 4 D bits, every value quantised as it will be decoded, rates falling to zero;
-        Gaussians whose amplitudes round to nothing leave
+        Gaussians whose amplitudes round to nothing leave, at prices that rise while there are many of them
 """
 
 from __future__ import annotations
@@ -22,7 +22,15 @@ from gvideo.encoder.objective import CpuObjective, Objective, Target
 from gvideo.encoder.pack import pack
 from gvideo.encoder.parameters import RATES, THETA_RATE, Parameters, Values, empty
 from gvideo.encoder.prices import Prices, measure
-from gvideo.encoder.quantised import MAX_LOG_SCALE, MIN_LOG_SCALE, Geometry, Quantised, quantise, unquantised
+from gvideo.encoder.quantised import (
+    MAX_LOG_SCALE,
+    MIN_LOG_SCALE,
+    Geometry,
+    Quantised,
+    lives,
+    quantise,
+    unquantised,
+)
 from gvideo.entropy.sequence import SequenceState
 from gvideo.model.steps import StepRules
 from gvideo.types import Float32, Float64, Int32
@@ -31,7 +39,9 @@ from gvideo.types import Float32, Float64, Int32
 @dataclass(frozen=True, slots=True)
 class FitSettings:
     """Everything that decides how long and how a segment is fitted. growth_rate, train_rate: factors on RATES and
-    TRAIN_RATES; short fits need faster ones."""
+    TRAIN_RATES; short fits need faster ones. least_strength: Gaussians of fewer amplitude steps leave while growing.
+    first_price, price_ramp: bits cost that share of their price when training begins, all of it from that share of its
+    steps on. fall: exponent of the cosine by which rates fall in training."""
 
     first_density: float = 0.002
     least_growth: float = 0.3
@@ -41,16 +51,20 @@ class FitSettings:
     round_steps: int = 45
     last_round: float = 3.0
     growth_rate: float = 1.0
-    train_steps: int = 750
+    least_strength: float = 0.2
+    train_steps: int = 2250
     train_rate: float = 1.0
+    fall: float = 1.5
     frames_per_step: int = 4
     first_life: float = 0.5
     later_life: float = 0.12
     motion_price: float = 0.1
     amplitude_price: float = 1.6
     residual_price: float = 1.6
-    price_share: float = 0.26
+    price_share: float = 0.2
     price_every: int = 250
+    first_price: float = 0.3
+    price_ramp: float = 0.4
     lagrangian: float = 4.0
     precision_bias: float = 0.0
     permanent_at: float = 1.0
@@ -134,6 +148,7 @@ class SegmentFit:
             if index:
                 share = s.least_growth * math.sqrt(max(gain, 1.0))
                 number = round(min(share, s.most_growth) * len(self.parameters))
+                self._drop_weak(rules)
             theta = self.parameters.values["theta"]
             generation = self.propose(residual, number, len(self.parameters) + number, max(life, 0.5), theta, self.rng)
             self.parameters.append(generation.values, generation.trajectory)
@@ -142,6 +157,15 @@ class SegmentFit:
                 report(1.0 if last else (index + 1) / s.max_rounds)
             if last:
                 break
+
+    def _drop_weak(self, rules: StepRules) -> None:
+        """Drops what training would round to nothing at once: it costs time, and others cannot take its place."""
+        v = self.parameters.values
+        times = torch.from_numpy(self.target.times).to(self.objective.device)
+        life = lives(v["centre"], (-v["log_duration"]).exp(), times)
+        colour = v["luma"].square().sum(1) + (v["chroma"] * (16 / rules.chroma)).square().sum(1)
+        step = 12 * rules.allowed_error / (math.pi * v["log_scale"].sum(1).exp() * life)
+        self.parameters.keep(colour >= self.settings.least_strength**2 * step)
 
     def _settle(self, sigma: float, steps: float, last: bool) -> None:
         """Adam on everything after a generation of that sigma; in the last round the rates fall to zero."""
@@ -189,7 +213,9 @@ class SegmentFit:
                     q = self._quantise(rules, geometry)
             if step % s.price_every == s.price_every - 1:
                 self._measure_prices(q, rules, geometry)
-            self._train_step(q, rules, s.train_rate * 0.5 * (1 + math.cos(math.pi * step / steps)))
+            rate = (0.5 * (1 + math.cos(math.pi * step / steps))) ** s.fall
+            dearness = min(1.0, s.first_price + (1 - s.first_price) * step / (s.price_ramp * steps))
+            self._train_step(q, rules, s.train_rate * rate, dearness)
             if report and step % 50 == 49:
                 report((step + 1) / steps)
         q = self._quantise(rules, geometry)
@@ -227,7 +253,8 @@ class SegmentFit:
         s = self.settings
         return quantise(self.parameters, rules, geometry, s.precision_bias, s.permanent_at)
 
-    def _train_step(self, q: Quantised, rules: StepRules, rate: float) -> None:
+    def _train_step(self, q: Quantised, rules: StepRules, rate: float, dearness: float) -> None:
+        """rate: on TRAIN_RATES. dearness: share of their price that bits cost."""
         s, p = self.settings, self.parameters
         frames = self._frames()
         values = values_of(q)
@@ -235,7 +262,7 @@ class SegmentFit:
         width, height = self.target.size
         self.losses.append(error / (len(frames) * width * height))
         factor = self.target.num_frames / len(frames)
-        price = s.lagrangian * rules.allowed_error / factor
+        price = dearness * s.lagrangian * rules.allowed_error / factor
         share = s.price_share * price
         prices = (
             s.amplitude_price * price, s.residual_price * price, self.prices.existence * share,

@@ -17,18 +17,22 @@ PRESETS: dict[str, FitSettings] = {
         round_steps=24,
         last_round=6.0,
         growth_rate=1.6,
+        least_strength=0.0,
         train_steps=200,
         train_rate=2.5,
+        fall=1.0,
+        price_share=0.26,
+        first_price=1.0,
     ),
     "medium": FitSettings(),
-    "slow": replace(FitSettings(), round_steps=150, train_steps=2500, max_rounds=18, last_round=4.0),
+    "slow": replace(FitSettings(), round_steps=90, train_steps=7500, max_rounds=18, last_round=4.0),
 }
 
 #: What the first pass of two fits with.
 FASTEST = "fast"
 
 #: `--crf` to distortion (eighths of an octave of 1/D), set so that the mean Y-PSNR equals x264's at the same number.
-CRF_ANCHOR, CRF_DISTORTION, CRF_SLOPE = 34.0, 92.0, 4.5
+CRF_ANCHOR, CRF_DISTORTION, CRF_SLOPE = 36.0, 76.0, 3.5
 MAX_CRF = 63.0
 #: What applies where nothing is asked for.
 DEFAULT_CRF = 34.0

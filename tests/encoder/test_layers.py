@@ -14,6 +14,7 @@ from gvideo import VideoDecoder, encode
 from gvideo.cli import main
 from gvideo.decoder.stream import Stream
 from gvideo.encoder.layers import layer_distortions
+from gvideo.encoder.settings import CRF_ANCHOR, CRF_DISTORTION, CRF_SLOPE
 from gvideo.media import VideoSource, planes_to_code_values
 
 NUM_LAYERS = 4
@@ -61,7 +62,7 @@ def test_the_base_is_as_good_as_a_stream_of_its_rate(layered, clip, tmp_path):
     stream = Stream(path)
     low = stream.decode_segment(0).header.distortion
     stream.close()
-    crf = 34 - (low - 92) / 4.5
+    crf = CRF_ANCHOR - (low - CRF_DISTORTION) / CRF_SLOPE
     alone = encode(clip, tmp_path / "alone.gsv", crf=crf, preset="fast", segment_seconds=0.16, workers=1)
     base = report.prefixes[0]
     assert base.num_bytes < 1.25 * alone.num_bytes * math.exp(0.42 * (base.luma_psnr_db - alone.luma_psnr_db))
