@@ -1,6 +1,6 @@
 """Fitting one segment: grow in floats, then train against the quantiser with the bits on the bill (CODEC.md §7, §13).
 
-grow:   rounds of (drop the weakest, propose where it hurts, Adam on everything), rates constant, cosine in the last round
+grow:   rounds of (drop the weakest, propose where it hurts, Adam on everything), cosine in the last round
 train:  loss = squared error + 4 D bits, every value quantised as it will be decoded, rates falling to zero;
         Gaussians whose amplitudes round to nothing leave, at prices that rise while there are many of them
 """

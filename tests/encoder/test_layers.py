@@ -13,7 +13,7 @@ from packaged import serve
 from gvideo import VideoDecoder, encode
 from gvideo.cli import main
 from gvideo.decoder.stream import Stream
-from gvideo.encoder.layers import layer_distortions
+from gvideo.encoder.layers import _FINER, layer_distortions
 from gvideo.encoder.settings import CRF_ANCHOR, CRF_DISTORTION, CRF_SLOPE
 from gvideo.media import VideoSource, planes_to_code_values
 
@@ -31,7 +31,7 @@ def clip(tmp_path_factory, synthetic) -> Path:
 def layered(clip):
     """(the stream, its report); two segments."""
     path = clip.with_name("layered.gsv")
-    return path, encode(clip, path, crf=24, preset="fast", segment_seconds=0.16, layers=NUM_LAYERS, workers=1)
+    return path, encode(clip, path, crf=18.5, preset="fast", segment_seconds=0.16, layers=NUM_LAYERS, workers=1)
 
 
 def psnr_of(path: Path, clip: Path, layers: int) -> float:
@@ -57,15 +57,17 @@ def test_every_prefix_is_the_picture_that_was_reported(layered, clip):
 
 
 def test_the_base_is_as_good_as_a_stream_of_its_rate(layered, clip, tmp_path):
-    """About: a decibel is worth 52 % of the bytes (docs/techniques.md)."""
+    """About: its bits are weighed like those of a stream at that D, and it may cost half as much again on a tiny clip
+    (a tenth on real ones, docs/rates.md). A decibel is worth 52 % of the bytes (docs/techniques.md)."""
     path, report = layered
     stream = Stream(path)
-    low = stream.decode_segment(0).header.distortion
+    weighed = stream.decode_segment(0).header.distortion - 8 * math.log2(_FINER)
     stream.close()
-    crf = CRF_ANCHOR - (low - CRF_DISTORTION) / CRF_SLOPE
+    crf = CRF_ANCHOR - (weighed - CRF_DISTORTION) / CRF_SLOPE
     alone = encode(clip, tmp_path / "alone.gsv", crf=crf, preset="fast", segment_seconds=0.16, workers=1)
     base = report.prefixes[0]
-    assert base.num_bytes < 1.25 * alone.num_bytes * math.exp(0.42 * (base.luma_psnr_db - alone.luma_psnr_db))
+    assert base.luma_psnr_db > alone.luma_psnr_db - 1
+    assert base.num_bytes < 1.5 * alone.num_bytes * math.exp(0.42 * (base.luma_psnr_db - alone.luma_psnr_db))
 
 
 def test_distortions_of_layers():
