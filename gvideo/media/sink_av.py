@@ -20,6 +20,8 @@ from gvideo.media.pixels import planar_name, write_planes
 from gvideo.media.sink import FrameSink
 from gvideo.types import Float32, VideoFormat
 
+#: No time of writing and no random identifiers: the same frames give the same file.
+_REPRODUCIBLE = {"fflags": "bitexact"}
 _DEPTHS = {".mkv": (8, 9, 10, 12, 14, 16), ".mp4": (8, 10)}
 
 
@@ -34,12 +36,12 @@ class LibavSink(FrameSink):
         self._durations: dict[int, int] = {}
         try:
             if suffix == ".mkv":
-                self._container = av.open(self._partial.file, "w", format="matroska")
+                self._container = av.open(self._partial.file, "w", format="matroska", options=_REPRODUCIBLE)
                 self._stream = self._container.add_stream("ffv1", options={"level": "3", "slicecrc": "1"})
             else:
                 # The film's own timescale too: an edit list's delay is counted in it, 1/1000 s unless told.
                 ticks = str(video_format.timescale)
-                options = {"video_track_timescale": ticks, "movie_timescale": ticks}
+                options = {"video_track_timescale": ticks, "movie_timescale": ticks, **_REPRODUCIBLE}
                 self._container = av.open(self._partial.file, "w", format="mp4", options=options)
                 # Without B-frames packets are in presentation order, so the last one's duration is the last frame's.
                 codec_options = {"crf": str(crf), "preset": "medium", "bf": "0"}
