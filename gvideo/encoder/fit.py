@@ -148,7 +148,8 @@ class SegmentFit:
             if index:
                 share = s.least_growth * math.sqrt(max(gain, 1.0))
                 number = round(min(share, s.most_growth) * len(self.parameters))
-                self._drop_weak(rules)
+                if s.least_strength > 0:
+                    self._drop_weak(rules)
             theta = self.parameters.values["theta"]
             generation = self.propose(residual, number, len(self.parameters) + number, max(life, 0.5), theta, self.rng)
             self.parameters.append(generation.values, generation.trajectory)

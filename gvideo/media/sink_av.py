@@ -20,7 +20,7 @@ from gvideo.media.pixels import planar_name, write_planes
 from gvideo.media.sink import FrameSink
 from gvideo.types import Float32, VideoFormat
 
-#: No time of writing and no random identifiers: the same frames give the same file.
+#: Matroska has random identifiers otherwise.
 _REPRODUCIBLE = {"fflags": "bitexact"}
 _DEPTHS = {".mkv": (8, 9, 10, 12, 14, 16), ".mp4": (8, 10)}
 
