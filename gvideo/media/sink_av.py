@@ -44,7 +44,7 @@ class LibavSink(FrameSink):
                 options = {"video_track_timescale": ticks, "movie_timescale": ticks, **_REPRODUCIBLE}
                 self._container = av.open(self._partial.file, "w", format="mp4", options=options)
                 # Without B-frames packets are in presentation order, so the last one's duration is the last frame's.
-                # x264's macroblock tree gave other bytes now and then on a busy machine (AVX-512); one file for one stream.
+                # The macroblock tree gives other bytes now and then on a busy machine (seen with AVX-512).
                 codec_options = {"crf": str(crf), "preset": "medium", "bf": "0", "x264-params": "mbtree=0"}
                 self._stream = self._container.add_stream("libx264", options=codec_options)
             self._describe(self._stream)
