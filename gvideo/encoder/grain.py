@@ -1,0 +1,178 @@
+"""Measures the noise that coded pictures lack, and puts it into the few numbers of a grain block (SYNTAX.md §8.4).
+
+    frame k   - coded picture ─┐  blocks of 16x16
+                               ├─ difference along the motion ──► variance, autocovariance ──► [level of luma, variance]
+    frame k+1 - coded picture ─┘
+
+What the codec has smoothed away is lost texture as well as noise. Texture moves with the picture, noise does not: the
+difference of two frames along the optical flow, in whole pixels so that nothing is filtered, holds twice the variance
+of the noise and little else. Motion between pixels leaves some texture, so of each level of luma only the blocks of
+least variance count. The sums of all segments are joined before the strengths are chosen, so few flat places suffice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gvideo.bitstream.headers import MAX_KERNEL, NUM_STRENGTHS, STRENGTH_STEPS, Grain
+from gvideo.decoder.render import SegmentRenderer
+from gvideo.encoder.flow import Flow
+from gvideo.media import CodeFrame
+from gvideo.types import Float32, Float64, Int64, VideoFormat
+
+#: Pixels of a block's side, and pairs of frames that are looked at in a segment.
+_BLOCK, _MAX_PAIRS = 16, 8
+#: Autocovariances along x and y up to lag NUM_LAGS - 1.
+NUM_LAGS = 5
+#: Blocks are counted by variance in half octaves, from 2^-26 (of luma in 0…1) on.
+NUM_BINS, _FIRST_BIN, _BINS_AN_OCTAVE = 40, -26, 2
+#: Share of a level's blocks, those of least variance, that are taken to hold nothing but noise.
+_NOISE_SHARE = 0.1
+#: A level with fewer blocks, or a smaller share of them, gets its strength from its neighbours.
+_MIN_BLOCKS, _MIN_SHARE = 24, 0.05
+#: No level is stronger than so many times the weakest: where all is texture, noise cannot be told from it.
+_LARGEST_RATIO = 1.6
+#: Weights of autocovariances, so that where they end leaves no ripples in the spectrum.
+_TAPER = np.array([1.0, 1.0, 1.0, 0.67, 0.33])
+
+
+@dataclass(frozen=True, slots=True)
+class GrainStatistics:
+    """Blocks by level of luma and by variance. counts i64 [8,NUM_BINS]; lags f64 [8,NUM_BINS,NUM_LAGS,NUM_LAGS], sums
+    of their autocovariances (luma in 0…1) at distances y, x; the first is their variance."""
+
+    counts: Int64
+    lags: Float64
+
+    def __add__(self, other: GrainStatistics) -> GrainStatistics:
+        return GrainStatistics(self.counts + other.counts, self.lags + other.lags)
+
+
+def no_statistics() -> GrainStatistics:
+    """Statistics of no blocks."""
+    return GrainStatistics(
+        np.zeros((NUM_STRENGTHS, NUM_BINS), np.int64), np.zeros((NUM_STRENGTHS, NUM_BINS, NUM_LAGS, NUM_LAGS))
+    )
+
+
+def measure_grain(
+    renderer: SegmentRenderer, frames: Sequence[CodeFrame], fmt: VideoFormat, flow: Flow
+) -> GrainStatistics:
+    """Statistics of a segment: of frames, what the renderer shows of them, and the flow between them."""
+    found = no_statistics()
+    pairs = len(frames) - 1
+    for k in np.unique(np.linspace(0, pairs - 1, min(pairs, _MAX_PAIRS)).round().astype(int)) if pairs else ():
+        source = np.stack([f.to_source_frame(fmt).planes[0] for f in frames[k : k + 2]])
+        coded = renderer.planes(renderer.times[k : k + 2])[:, 0]
+        found += pair_statistics(source, coded, flow.forward[k])
+    return found
+
+
+def pair_statistics(source: Float32, coded: Float32, flow: Float32) -> GrainStatistics:
+    """Statistics of two frames: luma in 0…1, f32 [2,H,W], flow f32 [H,W,2] px from the first to the second."""
+    found = no_statistics()
+    height, width = source.shape[1] // _BLOCK * _BLOCK, source.shape[2] // _BLOCK * _BLOCK
+    if not height or not width:
+        return found
+    to_x, to_y = (
+        np.round(_blocks(flow[:height, :width, axis]).mean((1, 2))).astype(np.int64).reshape(-1, 1, 1)
+        for axis in range(2)
+    )
+    y, x = (a.reshape(-1, 1, 1) for a in np.mgrid[0:height:_BLOCK, 0:width:_BLOCK])
+    rows, columns = np.arange(_BLOCK).reshape(1, -1, 1), np.arange(_BLOCK).reshape(1, 1, -1)
+    inside = (y + to_y >= 0) & (y + to_y + _BLOCK <= source.shape[1])
+    inside &= (x + to_x >= 0) & (x + to_x + _BLOCK <= source.shape[2])
+    y, x, to_y, to_x = (a[inside[:, 0, 0]] for a in (y, x, to_y, to_x))
+    here, there = (0, y + rows, x + columns), (1, y + to_y + rows, x + to_x + columns)
+    one, other = source[here], source[there]
+    # noise that is cut off at black or white, or frozen by an earlier codec, is none to measure
+    both = np.stack([one, other])
+    good = (both.min((0, 2, 3)) > 0) & (both.max((0, 2, 3)) < 1) & (one != other).any((1, 2))
+    difference = ((one - coded[here]) - (other - coded[there]))[good].astype(np.float64) / math.sqrt(2)
+    difference -= difference.mean((1, 2), keepdims=True)
+    lags = _autocovariances(difference)
+    level = np.minimum(coded[here][good].mean((1, 2)) * NUM_STRENGTHS, NUM_STRENGTHS - 1).astype(np.int64)
+    variance = np.maximum(lags[:, 0, 0], 2.0**_FIRST_BIN)
+    bins = np.minimum(((np.log2(variance) - _FIRST_BIN) * _BINS_AN_OCTAVE).astype(np.int64), NUM_BINS - 1)
+    np.add.at(found.counts, (np.maximum(level, 0), bins), 1)
+    np.add.at(found.lags, (np.maximum(level, 0), bins), lags)
+    return found
+
+
+def grain_of(statistics: Iterable[GrainStatistics], seed: int = 0) -> Grain | None:
+    """The grain block of a stream from the statistics of its segments; None if there is no noise to speak of."""
+    joined = sum(statistics, no_statistics())
+    deviations = np.full(NUM_STRENGTHS, np.nan)
+    spectra = np.zeros((NUM_STRENGTHS, NUM_LAGS, NUM_LAGS))
+    for level, counts in enumerate(joined.counts):
+        total = counts.sum()
+        if total < max(_MIN_BLOCKS, _MIN_SHARE * joined.counts.sum()):
+            continue
+        last = int(np.searchsorted(np.cumsum(counts), _NOISE_SHARE * total)) + 1
+        taken = counts[:last].sum()
+        lags = joined.lags[level, :last].sum(0) / taken
+        deviations[level] = math.sqrt(lags[0, 0] / _mean_of_lowest(taken / total, lags))
+        spectra[level] = lags / lags[0, 0]
+    known = np.flatnonzero(np.isfinite(deviations))
+    if not len(known):
+        return None
+    limit = _LARGEST_RATIO * deviations[known].min()
+    weights = joined.counts.sum(1) * (np.nan_to_num(deviations, nan=np.inf) <= limit)
+    limited = np.minimum(np.interp(np.arange(NUM_STRENGTHS), known, deviations[known]), limit)
+    strengths = tuple(min(round(float(d) * STRENGTH_STEPS), 255) for d in limited)
+    if not any(strengths):
+        return None
+    return Grain(seed & 255, strengths, _kernel(np.tensordot(weights / weights.sum(), spectra, 1)))
+
+
+def _blocks(plane: Float32) -> Float32:
+    """Blocks [n,16,16] of a plane whose sides they divide, row by row."""
+    height, width = plane.shape
+    parts = plane.reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK)
+    return parts.transpose(0, 2, 1, 3).reshape(-1, _BLOCK, _BLOCK)
+
+
+def _autocovariances(blocks: Float64) -> Float64:
+    """[n,NUM_LAGS,NUM_LAGS] at distances y, x of blocks [n,16,16] without mean; both diagonals together."""
+    found = np.zeros((len(blocks), NUM_LAGS, NUM_LAGS))
+    for dy in range(NUM_LAGS):
+        for dx in range(NUM_LAGS):
+            top, below = blocks[:, : _BLOCK - dy], blocks[:, dy:]
+            falling = (top[:, :, : _BLOCK - dx] * below[:, :, dx:]).mean((1, 2))
+            rising = (top[:, :, dx:] * below[:, :, : _BLOCK - dx]).mean((1, 2))
+            found[:, dy, dx] = (falling + rising) / 2
+    return found
+
+
+def _mean_of_lowest(share: float, lags: Float64) -> float:
+    """What the mean variance of that share of the blocks, those of least variance, is of the mean of all, if all hold
+    the same normal noise: a block's variance is nearly normal, and spreads the more the stronger neighbours agree."""
+    from scipy.special import ndtri
+
+    if share >= 1:
+        return 1.0
+    correlation = np.square(lags / lags[0, 0])
+    correlation[1:] *= 2
+    correlation[:, 1:] *= 2
+    spread = math.sqrt(2 * float(correlation.sum())) / _BLOCK
+    height = math.exp(-0.5 * float(ndtri(share)) ** 2) / math.sqrt(2 * math.pi)
+    return max(1 - spread * height / share, 0.5)
+
+
+def _kernel(correlations: Float64) -> tuple[int, ...]:
+    """The quarter of the symmetric filter whose response to white noise has the correlations [NUM_LAGS,NUM_LAGS]: its
+    transfer function is the root of their spectrum."""
+    size = 32
+    lags = np.zeros((size, size))
+    tapered = correlations * np.outer(_TAPER, _TAPER)
+    for dy in range(NUM_LAGS):
+        for dx in range(NUM_LAGS):
+            lags[[dy, dy, -dy, -dy], [dx, -dx, dx, -dx]] = tapered[dy, dx]
+    spectrum = np.maximum(np.fft.fft2(lags).real, 0)
+    quarter = np.fft.ifft2(np.sqrt(spectrum)).real[:3, :3]
+    scaled = np.round(quarter * (MAX_KERNEL / np.abs(quarter).max()))
+    return tuple(int(k) for k in scaled.ravel())
