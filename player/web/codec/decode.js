@@ -20,8 +20,9 @@ export class SegmentDecoder {
    * @param {Uint8Array} units the segment unit and any number of its layer units
    * @param {number} [maxLayers] layers to decode at most
    * @returns {object} sequence, header: their headers · gaussians Float32Array, base [3]: for the renderer ·
-   *   checksum: of the segment unit, for the grain · numGaussians, numLayers · ticks Float64Array [T+1], times Float64Array [T]: of the frames · problem: what
-   *   cost the upper layers, or null · milliseconds: the time that decoding took
+   *   checksum: of the segment unit, for the grain · numGaussians, numLayers · ticks Float64Array [T+1],
+   *   times Float64Array [T]: of the frames · problem: what cost the upper layers, or null · milliseconds: the time
+   *   that decoding took
    */
   decode(sequenceUnit, units, maxLayers = Infinity) {
     const started = performance.now();
