@@ -1,13 +1,15 @@
 """Measures the noise that coded pictures lack, and puts it into the few numbers of a grain block (SYNTAX.md §8.4).
 
-    frame k   - coded picture ─┐  blocks of 16x16
-                               ├─ difference along the motion ──► variance, autocovariance ──► [level of luma, variance]
-    frame k+1 - coded picture ─┘
+    source: frame k, k+1 ─┐  blocks of 16x16
+                          ├─ differences along the motion ──► autocovariances ──► summed by [level of luma, variance]
+    coded:  frame k, k+1 ─┘
 
 What the codec has smoothed away is lost texture as well as noise. Texture moves with the picture, noise does not: the
 difference of two frames along the optical flow, in whole pixels so that nothing is filtered, holds twice the variance
 of the noise and little else. Motion between pixels leaves some texture, so of each level of luma only the blocks of
-least variance count. The sums of all segments are joined before the strengths are chosen, so few flat places suffice.
+least variance count. What the coded picture's own difference holds there, noise that was coded and flicker, is there
+already: grain is the rest. The sums of all segments are joined before the strengths are chosen, so few flat places
+suffice.
 """
 
 from __future__ import annotations
@@ -42,21 +44,22 @@ _TAPER = np.array([1.0, 1.0, 1.0, 0.67, 0.33])
 
 @dataclass(frozen=True, slots=True)
 class GrainStatistics:
-    """Blocks by level of luma and by variance. counts i64 [8,NUM_BINS]; lags f64 [8,NUM_BINS,NUM_LAGS,NUM_LAGS], sums
-    of their autocovariances (luma in 0…1) at distances y, x; the first is their variance."""
+    """Blocks by level of luma and by variance in the source. counts i64 [8,NUM_BINS]; variances f64 [8,NUM_BINS]: their
+    sums in the source, luma in 0…1; lags f64 [8,NUM_BINS,NUM_LAGS,NUM_LAGS]: sums of the source's less the coded
+    picture's autocovariances at distances y, x."""
 
     counts: Int64
+    variances: Float64
     lags: Float64
 
     def __add__(self, other: GrainStatistics) -> GrainStatistics:
-        return GrainStatistics(self.counts + other.counts, self.lags + other.lags)
+        return GrainStatistics(self.counts + other.counts, self.variances + other.variances, self.lags + other.lags)
 
 
 def no_statistics() -> GrainStatistics:
     """Statistics of no blocks."""
-    return GrainStatistics(
-        np.zeros((NUM_STRENGTHS, NUM_BINS), np.int64), np.zeros((NUM_STRENGTHS, NUM_BINS, NUM_LAGS, NUM_LAGS))
-    )
+    shape = NUM_STRENGTHS, NUM_BINS
+    return GrainStatistics(np.zeros(shape, np.int64), np.zeros(shape), np.zeros((*shape, NUM_LAGS, NUM_LAGS)))
 
 
 def measure_grain(
@@ -92,21 +95,22 @@ def pair_statistics(source: Float32, coded: Float32, flow: Float32) -> GrainStat
     # noise that is cut off at black or white, or frozen by an earlier codec, is none to measure
     both = np.stack([one, other])
     good = (both.min((0, 2, 3)) > 0) & (both.max((0, 2, 3)) < 1) & (one != other).any((1, 2))
-    difference = ((one - coded[here]) - (other - coded[there]))[good].astype(np.float64) / math.sqrt(2)
-    difference -= difference.mean((1, 2), keepdims=True)
-    lags = _autocovariances(difference)
-    level = np.minimum(coded[here][good].mean((1, 2)) * NUM_STRENGTHS, NUM_STRENGTHS - 1).astype(np.int64)
+    lags = _autocovariances((one - other)[good])
     variance = np.maximum(lags[:, 0, 0], 2.0**_FIRST_BIN)
+    lags -= _autocovariances((coded[here] - coded[there])[good])
+    level = np.minimum(coded[here][good].mean((1, 2)) * NUM_STRENGTHS, NUM_STRENGTHS - 1).astype(np.int64)
     bins = np.minimum(((np.log2(variance) - _FIRST_BIN) * _BINS_AN_OCTAVE).astype(np.int64), NUM_BINS - 1)
-    np.add.at(found.counts, (np.maximum(level, 0), bins), 1)
-    np.add.at(found.lags, (np.maximum(level, 0), bins), lags)
+    place = np.maximum(level, 0), bins
+    np.add.at(found.counts, place, 1)
+    np.add.at(found.variances, place, variance)
+    np.add.at(found.lags, place, lags)
     return found
 
 
 def grain_of(statistics: Iterable[GrainStatistics], seed: int = 0) -> Grain | None:
     """The grain block of a stream from the statistics of its segments; None if there is no noise to speak of."""
     joined = sum(statistics, no_statistics())
-    deviations = np.full(NUM_STRENGTHS, np.nan)
+    found = np.full((2, NUM_STRENGTHS), np.nan)  # variances of the source's noise, and of what lacks of it
     spectra = np.zeros((NUM_STRENGTHS, NUM_LAGS, NUM_LAGS))
     for level, counts in enumerate(joined.counts):
         total = counts.sum()
@@ -115,16 +119,20 @@ def grain_of(statistics: Iterable[GrainStatistics], seed: int = 0) -> Grain | No
         last = int(np.searchsorted(np.cumsum(counts), _NOISE_SHARE * total)) + 1
         taken = counts[:last].sum()
         lags = joined.lags[level, :last].sum(0) / taken
-        deviations[level] = math.sqrt(lags[0, 0] / _mean_of_lowest(taken / total, lags))
-        spectra[level] = lags / lags[0, 0]
-    known = np.flatnonzero(np.isfinite(deviations))
+        low = joined.variances[level, :last].sum() / taken
+        spectra[level] = lags / max(lags[0, 0], 2.0**_FIRST_BIN)
+        noise = low / _mean_of_lowest(taken / total, spectra[level])
+        found[:, level] = noise, noise - low + lags[0, 0]
+    known = np.flatnonzero(np.isfinite(found[0]))
     if not len(known):
         return None
-    limit = _LARGEST_RATIO * deviations[known].min()
-    weights = joined.counts.sum(1) * (np.nan_to_num(deviations, nan=np.inf) <= limit)
-    limited = np.minimum(np.interp(np.arange(NUM_STRENGTHS), known, deviations[known]), limit)
-    strengths = tuple(min(round(float(d) * STRENGTH_STEPS), 255) for d in limited)
-    if not any(strengths):
+    limit = _LARGEST_RATIO**2 * found[0, known].min()
+    lacking = np.maximum(found[1, known] - np.maximum(found[0, known] - limit, 0), 0)
+    deviations = np.sqrt(np.interp(np.arange(NUM_STRENGTHS), known, lacking))
+    strengths = tuple(min(round(float(d) * STRENGTH_STEPS), 255) for d in deviations)
+    weights = np.zeros(NUM_STRENGTHS)
+    weights[known] = joined.counts[known].sum(1) * (found[0, known] <= limit) * (lacking > 0)
+    if not any(strengths) or not weights.any():
         return None
     return Grain(seed & 255, strengths, _kernel(np.tensordot(weights / weights.sum(), spectra, 1)))
 
@@ -136,8 +144,11 @@ def _blocks(plane: Float32) -> Float32:
     return parts.transpose(0, 2, 1, 3).reshape(-1, _BLOCK, _BLOCK)
 
 
-def _autocovariances(blocks: Float64) -> Float64:
-    """[n,NUM_LAGS,NUM_LAGS] at distances y, x of blocks [n,16,16] without mean; both diagonals together."""
+def _autocovariances(differences: Float32) -> Float64:
+    """[n,NUM_LAGS,NUM_LAGS] at distances y, x of either of two frames, from differences [n,16,16] of both, if they have
+    nothing in common but their means; both diagonals together."""
+    blocks = differences.astype(np.float64) / math.sqrt(2)
+    blocks -= blocks.mean((1, 2), keepdims=True)
     found = np.zeros((len(blocks), NUM_LAGS, NUM_LAGS))
     for dy in range(NUM_LAGS):
         for dx in range(NUM_LAGS):
@@ -148,17 +159,17 @@ def _autocovariances(blocks: Float64) -> Float64:
     return found
 
 
-def _mean_of_lowest(share: float, lags: Float64) -> float:
+def _mean_of_lowest(share: float, correlations: Float64) -> float:
     """What the mean variance of that share of the blocks, those of least variance, is of the mean of all, if all hold
     the same normal noise: a block's variance is nearly normal, and spreads the more the stronger neighbours agree."""
     from scipy.special import ndtri
 
     if share >= 1:
         return 1.0
-    correlation = np.square(lags / lags[0, 0])
-    correlation[1:] *= 2
-    correlation[:, 1:] *= 2
-    spread = math.sqrt(2 * float(correlation.sum())) / _BLOCK
+    squares = np.square(np.clip(correlations, -1, 1))
+    squares[1:] *= 2
+    squares[:, 1:] *= 2
+    spread = math.sqrt(2 * float(squares.sum())) / _BLOCK
     height = math.exp(-0.5 * float(ndtri(share)) ** 2) / math.sqrt(2 * math.pi)
     return max(1 - spread * height / share, 0.5)
 
