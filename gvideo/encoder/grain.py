@@ -7,9 +7,9 @@
 What the codec has smoothed away is lost texture as well as noise. Texture moves with the picture, noise does not: the
 difference of two frames along the optical flow, in whole pixels so that nothing is filtered, holds twice the variance
 of the noise and little else. Motion between pixels leaves some texture, so of each level of luma only the blocks of
-least variance count. What the coded picture's own difference holds there, noise that was coded and flicker, is there
-already: grain is the rest. The sums of all segments are joined before the strengths are chosen, so few flat places
-suffice.
+least variance count. What the coded picture's own difference holds there, coded noise and flicker, is there already:
+grain fills its power spectrum up to that of the source. The sums of all segments are joined before the strengths are
+chosen, so few flat places suffice.
 """
 
 from __future__ import annotations
@@ -40,26 +40,27 @@ _MIN_BLOCKS, _MIN_SHARE = 24, 0.05
 _LARGEST_RATIO = 1.6
 #: Weights of autocovariances, so that where they end leaves no ripples in the spectrum.
 _TAPER = np.array([1.0, 1.0, 1.0, 0.67, 0.33])
+#: Frequencies along x and y of a spectrum.
+_SPECTRUM = 32
 
 
 @dataclass(frozen=True, slots=True)
 class GrainStatistics:
-    """Blocks by level of luma and by variance in the source. counts i64 [8,NUM_BINS]; variances f64 [8,NUM_BINS]: their
-    sums in the source, luma in 0…1; lags f64 [8,NUM_BINS,NUM_LAGS,NUM_LAGS]: sums of the source's less the coded
-    picture's autocovariances at distances y, x."""
+    """Blocks by level of luma and by variance in the source. counts i64 [8,NUM_BINS]; source and coded, f32
+    [8,NUM_BINS,NUM_LAGS,NUM_LAGS]: sums of autocovariances (luma in 0…1) at distances y, x."""
 
     counts: Int64
-    variances: Float64
-    lags: Float64
+    source: Float32
+    coded: Float32
 
     def __add__(self, other: GrainStatistics) -> GrainStatistics:
-        return GrainStatistics(self.counts + other.counts, self.variances + other.variances, self.lags + other.lags)
+        return GrainStatistics(self.counts + other.counts, self.source + other.source, self.coded + other.coded)
 
 
 def no_statistics() -> GrainStatistics:
     """Statistics of no blocks."""
-    shape = NUM_STRENGTHS, NUM_BINS
-    return GrainStatistics(np.zeros(shape, np.int64), np.zeros(shape), np.zeros((*shape, NUM_LAGS, NUM_LAGS)))
+    lags = np.zeros((NUM_STRENGTHS, NUM_BINS, NUM_LAGS, NUM_LAGS), np.float32)
+    return GrainStatistics(np.zeros((NUM_STRENGTHS, NUM_BINS), np.int64), lags, lags.copy())
 
 
 def measure_grain(
@@ -96,45 +97,44 @@ def pair_statistics(source: Float32, coded: Float32, flow: Float32) -> GrainStat
     both = np.stack([one, other])
     good = (both.min((0, 2, 3)) > 0) & (both.max((0, 2, 3)) < 1) & (one != other).any((1, 2))
     lags = _autocovariances((one - other)[good])
-    variance = np.maximum(lags[:, 0, 0], 2.0**_FIRST_BIN)
-    lags -= _autocovariances((coded[here] - coded[there])[good])
-    level = np.minimum(coded[here][good].mean((1, 2)) * NUM_STRENGTHS, NUM_STRENGTHS - 1).astype(np.int64)
-    bins = np.minimum(((np.log2(variance) - _FIRST_BIN) * _BINS_AN_OCTAVE).astype(np.int64), NUM_BINS - 1)
-    place = np.maximum(level, 0), bins
+    level = np.clip(coded[here][good].mean((1, 2)) * NUM_STRENGTHS, 0, NUM_STRENGTHS - 1).astype(np.int64)
+    octaves = np.log2(np.maximum(lags[:, 0, 0], 2.0**_FIRST_BIN)) - _FIRST_BIN
+    place = level, np.minimum((octaves * _BINS_AN_OCTAVE).astype(np.int64), NUM_BINS - 1)
     np.add.at(found.counts, place, 1)
-    np.add.at(found.variances, place, variance)
-    np.add.at(found.lags, place, lags)
+    np.add.at(found.source, place, lags)
+    np.add.at(found.coded, place, _autocovariances((coded[here] - coded[there])[good]))
     return found
 
 
 def grain_of(statistics: Iterable[GrainStatistics], seed: int = 0) -> Grain | None:
     """The grain block of a stream from the statistics of its segments; None if there is no noise to speak of."""
     joined = sum(statistics, no_statistics())
-    found = np.full((2, NUM_STRENGTHS), np.nan)  # variances of the source's noise, and of what lacks of it
-    spectra = np.zeros((NUM_STRENGTHS, NUM_LAGS, NUM_LAGS))
+    lags = np.zeros((2, NUM_STRENGTHS, NUM_LAGS, NUM_LAGS))  # of the noise in the source, and in the coded picture
+    weights = np.zeros(NUM_STRENGTHS)
     for level, counts in enumerate(joined.counts):
-        total = counts.sum()
+        total = int(counts.sum())
         if total < max(_MIN_BLOCKS, _MIN_SHARE * joined.counts.sum()):
             continue
         last = int(np.searchsorted(np.cumsum(counts), _NOISE_SHARE * total)) + 1
-        taken = counts[:last].sum()
-        lags = joined.lags[level, :last].sum(0) / taken
-        low = joined.variances[level, :last].sum() / taken
-        spectra[level] = lags / max(lags[0, 0], 2.0**_FIRST_BIN)
-        noise = low / _mean_of_lowest(taken / total, spectra[level])
-        found[:, level] = noise, noise - low + lags[0, 0]
-    known = np.flatnonzero(np.isfinite(found[0]))
+        taken = int(counts[:last].sum())
+        for k, sums in enumerate((joined.source, joined.coded)):
+            lags[k, level] = sums[level, :last].sum(0, np.float64) / taken
+        lags[0, level] /= _mean_of_lowest(taken / total, lags[0, level])
+        weights[level] = total
+    known = np.flatnonzero(weights)
     if not len(known):
         return None
-    limit = _LARGEST_RATIO**2 * found[0, known].min()
-    lacking = np.maximum(found[1, known] - np.maximum(found[0, known] - limit, 0), 0)
-    deviations = np.sqrt(np.interp(np.arange(NUM_STRENGTHS), known, lacking))
+    variances = lags[0, known, 0, 0]
+    limit = _LARGEST_RATIO**2 * variances.min()
+    lags[0, known] *= np.minimum(1, limit / variances)[:, None, None]
+    weights[known] *= variances <= limit
+    lacking = np.maximum(_spectra(lags[0]) - _spectra(lags[1]), 0)
+    deviations = np.sqrt(np.interp(np.arange(NUM_STRENGTHS), known, lacking[known].mean((1, 2))))
     strengths = tuple(min(round(float(d) * STRENGTH_STEPS), 255) for d in deviations)
-    weights = np.zeros(NUM_STRENGTHS)
-    weights[known] = joined.counts[known].sum(1) * (found[0, known] <= limit) * (lacking > 0)
-    if not any(strengths) or not weights.any():
+    spectrum = np.tensordot(weights / weights.sum(), lacking, 1)
+    if not any(strengths) or not spectrum.any():
         return None
-    return Grain(seed & 255, strengths, _kernel(np.tensordot(weights / weights.sum(), spectra, 1)))
+    return Grain(seed & 255, strengths, _kernel(spectrum))
 
 
 def _blocks(plane: Float32) -> Float32:
@@ -159,14 +159,14 @@ def _autocovariances(differences: Float32) -> Float64:
     return found
 
 
-def _mean_of_lowest(share: float, correlations: Float64) -> float:
+def _mean_of_lowest(share: float, lags: Float64) -> float:
     """What the mean variance of that share of the blocks, those of least variance, is of the mean of all, if all hold
     the same normal noise: a block's variance is nearly normal, and spreads the more the stronger neighbours agree."""
     from scipy.special import ndtri
 
     if share >= 1:
         return 1.0
-    squares = np.square(np.clip(correlations, -1, 1))
+    squares = np.square(lags / max(float(lags[0, 0]), 2.0**_FIRST_BIN))
     squares[1:] *= 2
     squares[:, 1:] *= 2
     spread = math.sqrt(2 * float(squares.sum())) / _BLOCK
@@ -174,16 +174,19 @@ def _mean_of_lowest(share: float, correlations: Float64) -> float:
     return max(1 - spread * height / share, 0.5)
 
 
-def _kernel(correlations: Float64) -> tuple[int, ...]:
-    """The quarter of the symmetric filter whose response to white noise has the correlations [NUM_LAGS,NUM_LAGS]: its
-    transfer function is the root of their spectrum."""
-    size = 32
-    lags = np.zeros((size, size))
-    tapered = correlations * np.outer(_TAPER, _TAPER)
+def _spectra(lags: Float64) -> Float64:
+    """Power spectra [n,32,32], their mean the variance, of autocovariances [n,NUM_LAGS,NUM_LAGS]."""
+    around = np.zeros((len(lags), _SPECTRUM, _SPECTRUM))
+    tapered = lags * np.outer(_TAPER, _TAPER)
     for dy in range(NUM_LAGS):
         for dx in range(NUM_LAGS):
-            lags[[dy, dy, -dy, -dy], [dx, -dx, dx, -dx]] = tapered[dy, dx]
-    spectrum = np.maximum(np.fft.fft2(lags).real, 0)
+            around[:, [dy, dy, -dy, -dy], [dx, -dx, dx, -dx]] = tapered[:, dy, dx, None]
+    spectra: Float64 = np.fft.fft2(around).real
+    return spectra
+
+
+def _kernel(spectrum: Float64) -> tuple[int, ...]:
+    """The quarter of the symmetric filter that gives white noise a power spectrum: its response is the root of it."""
     quarter = np.fft.ifft2(np.sqrt(spectrum)).real[:3, :3]
     scaled = np.round(quarter * (MAX_KERNEL / np.abs(quarter).max()))
     return tuple(int(k) for k in scaled.ravel())
