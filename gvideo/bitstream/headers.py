@@ -32,6 +32,7 @@ MAX_GAUSSIANS = 1 << 20
 MIN_SEGMENT_BYTES = 16
 #: Of a grain block: strengths, coefficients of the kernel, and the largest of these (one byte each).
 NUM_STRENGTHS, NUM_KERNEL, MAX_KERNEL = 8, 9, 63
+GRAIN_BYTES = 1 + NUM_STRENGTHS + NUM_KERNEL
 #: Strengths are in so many parts of the luma's range.
 STRENGTH_STEPS = 4096
 #: The first frame's time and gaps between segments lie within ±this many ticks.

@@ -265,7 +265,7 @@ class _Run:
         saved, shared = len(headers.format_sequence(plain)) - len(headers.format_sequence(header)), []
         for key in keys:
             result = self._stored(key)
-            coded = replace(result, payloads=tuple(recode(result.payloads, plain, header, plan)))
+            coded = replace(result, payloads=tuple(recode(result.payloads, plain, header, plan)), grain=None)
             saved += _size(result) - _size(coded)
             shared.append(key + ".shared")
             self.spool.store(shared[-1], coded)
@@ -309,7 +309,8 @@ class _Run:
         """Bits of a stream of so many segments beside them; an index entry takes six bytes or so."""
         header = headers.format_sequence(sequence_header(self.video.format, self.frame_duration, self.start))
         index = 8 + 6 * num_segments if num_segments >= MIN_INDEXED_SEGMENTS else 0
-        return 8.0 * (len(units.SIGNATURE) + len(units.format_unit(units.SEQUENCE, header)) + index)
+        grain = headers.GRAIN_BYTES if self.settings.grain else 0
+        return 8.0 * (len(units.SIGNATURE) + len(units.format_unit(units.SEQUENCE, header)) + grain + index)
 
     def _front(self, header: SequenceHeader, keys: list[str]) -> bytes:
         """What stands in front of the segments."""

@@ -103,9 +103,9 @@ def test_a_stream_with_grain_is_the_stream_without_and_looks_like_its_source(tmp
     assert grain is not None
     # nothing but the header differs
     plain, drawn = ((tmp_path / f"{k}.gsv").read_bytes() for k in (0, 1))
-    assert len(drawn) == len(plain) + 1 + headers.NUM_STRENGTHS + headers.NUM_KERNEL
+    assert len(drawn) == len(plain) + headers.GRAIN_BYTES
     first = with_grain.stream.segments[0].offset
-    assert drawn[first:] == plain[first - 18 :]
+    assert drawn[first:] == plain[first - headers.GRAIN_BYTES :]
     assert reports[0].luma_psnr_db == reports[1].luma_psnr_db
     # the noise of the source is there again
     with VideoSource(tmp_path / "clip.mkv") as video:
