@@ -124,7 +124,7 @@ def grain_of(statistics: Iterable[GrainStatistics], seed: int = 0) -> Grain | No
     known = np.flatnonzero(weights)
     if not len(known):
         return None
-    variances = lags[0, known, 0, 0]
+    variances = np.maximum(lags[0, known, 0, 0], 2.0**_FIRST_BIN)
     limit = _LARGEST_RATIO**2 * variances.min()
     lags[0, known] *= np.minimum(1, limit / variances)[:, None, None]
     weights[known] *= variances <= limit

@@ -11,6 +11,7 @@ import pytest
 from gvideo import VideoDecoder, encode
 from gvideo.bitstream import headers
 from gvideo.bitstream.headers import STRENGTH_STEPS
+from gvideo.commands.prefixes import prefix_psnr
 from gvideo.encoder.flow import Flow
 from gvideo.encoder.grain import GrainStatistics, grain_of, no_statistics, pair_statistics
 from gvideo.media import VideoSource, open_sink
@@ -77,6 +78,9 @@ def test_nothing_to_measure():
     assert grain_of([measured(np.clip(still, 0, 1), ramp(3))]) is None  # frames that are held
     black = np.maximum(np.random.default_rng(0).normal(0, 0.02, (3, SIZE[1], SIZE[0])), 0)
     assert grain_of([measured(black, np.zeros_like(black))]) is None  # noise that is cut off
+    fade = np.linspace(0.3, 0.4, 3)[:, None, None] + np.zeros((1, SIZE[1], SIZE[0]))
+    assert grain_of([measured(fade, fade)]) is None
+    assert grain_of([measured(fade, fade[:1].repeat(3, 0))]) is None
     tiny = np.full((2, 12, 12), 0.5, np.float32)
     assert pair_statistics(tiny, tiny, np.zeros((12, 12, 2), np.float32)).counts.sum() == 0
 
@@ -106,7 +110,10 @@ def test_a_stream_with_grain_is_the_stream_without_and_looks_like_its_source(tmp
     assert len(drawn) == len(plain) + headers.GRAIN_BYTES
     first = with_grain.stream.segments[0].offset
     assert drawn[first:] == plain[first - headers.GRAIN_BYTES :]
+    # and no figure is measured with it
     assert reports[0].luma_psnr_db == reports[1].luma_psnr_db
+    found = prefix_psnr(str(tmp_path / "1.gsv"), str(tmp_path / "clip.mkv"), 1)
+    assert found == pytest.approx([reports[0].luma_psnr_db], abs=0.01)
     # the noise of the source is there again
     with VideoSource(tmp_path / "clip.mkv") as video:
         source = np.stack([f.to_source_frame(video.format).planes[0] for f in video.code_frames()])
