@@ -160,7 +160,7 @@ class FileReel(Reel):
         self._shown = (
             self._decoder
             if level is None
-            else VideoDecoder(self._decoder.stream, layers=level + 1, dimension_order="NHWC")
+            else VideoDecoder(self._decoder.stream, layers=level + 1, dimension_order="NHWC", grain=self._decoder.grain)
         )
 
     def bitrate(self, number: int, level: int) -> float:

@@ -54,8 +54,9 @@ class StreamReel(Reel):
         rule: Rule | None = None,
         target_seconds: float = 20.0,
         max_level: int | None = None,
+        grain: bool = True,
     ) -> None:
-        self.name, self._fetcher = name, fetcher
+        self.name, self._fetcher, self._grain = name, fetcher, grain
         self._keep = "" if presentation.is_live else digest
         self._presentation, self._rungs = presentation, choose_rungs(presentation)
         self.num_levels, self.notes = self._rungs.num_levels, presentation.notes
@@ -192,7 +193,7 @@ class StreamReel(Reel):
         ticks = stream.frame_ticks(0)
         times = start + (ticks - ticks[0]) / scale
         self._correct(number, float(times[0]), float(times[-1]))
-        decoder = VideoDecoder(stream, dimension_order="NHWC")
+        decoder = VideoDecoder(stream, dimension_order="NHWC", grain=self._grain)
         shown = len(units) - 1 if self._rungs.layered else level
         return Piece(decoder, 0, times, float(times[0] - ticks[0] / scale), shown)
 
@@ -288,8 +289,10 @@ def open_reel(
     rule: Rule | None = None,
     target_seconds: float = 20.0,
     layers: int | None = None,
+    grain: bool = True,
 ) -> Reel:
     """What to play of any source. rule: for URLs; what lies on the disk is always played at its best. layers: at most.
+    grain: draw that of streams that have some.
 
     Raises MediaError and BitstreamError, which name the source.
     """
@@ -307,10 +310,11 @@ def open_reel(
         else:
             return StreamReel(
                 source, presentation, fetcher, digest=digest, rule=rule if "://" in source else None,
-                target_seconds=target_seconds, max_level=None if layers is None else layers - 1,
+                target_seconds=target_seconds, max_level=None if layers is None else layers - 1, grain=grain,
             )  # fmt: skip
     try:
-        return FileReel(VideoDecoder(open_stream(source, fetcher=fetcher), layers=layers, dimension_order="NHWC"))
+        stream = open_stream(source, fetcher=fetcher)
+        return FileReel(VideoDecoder(stream, layers=layers, dimension_order="NHWC", grain=grain))
     except GVideoError:
         fetcher.close()
         raise

@@ -30,6 +30,11 @@ MAX_GAUSSIANS_A_BYTE = 2
 MAX_GAUSSIANS = 1 << 20
 #: The smallest segment unit: type, length, a header of 8 bytes, a layer header of 2, checksum.
 MIN_SEGMENT_BYTES = 16
+#: Of a grain block: strengths, coefficients of the kernel, and the largest of these (one byte each).
+NUM_STRENGTHS, NUM_KERNEL, MAX_KERNEL = 8, 9, 63
+GRAIN_BYTES = 1 + NUM_STRENGTHS + NUM_KERNEL
+#: Strengths are in so many parts of the luma's range.
+STRENGTH_STEPS = 4096
 #: The first frame's time and gaps between segments lie within ±this many ticks.
 MAX_TIME = 1 << 60
 
@@ -44,6 +49,17 @@ class Rules:
     chroma: int = 29
     residual: int = 0
     trajectory: int = -2
+
+
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """Noise to draw over the luma (model/grain.py). seed: 0…255. strengths: standard deviations at NUM_STRENGTHS
+    levels of luma, 0…255 in 1/4096 of its range. kernel: by rows the quarter [0…2]² of a symmetric filter of 5x5 that
+    shapes white noise, ±MAX_KERNEL; only ratios count."""
+
+    seed: int
+    strengths: tuple[int, ...]
+    kernel: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +83,7 @@ class SequenceHeader:
     rules: Rules = Rules()
     codebooks: bytes = b""
     priors: bytes = b""
+    grain: Grain | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +133,10 @@ class IndexEntry:
 
 
 _FLAG_COLOUR, _FLAG_ASPECT, _FLAG_RULES, _FLAG_CODEBOOKS, _FLAG_PRIORS, _FLAG_FULL_RANGE = 1, 2, 4, 8, 16, 32
+_FLAG_GRAIN = 64
 _FLAG_DURATIONS, _FLAG_GAP, _FLAG_MARGINS, _FLAG_DISTORTIONS = 1, 2, 4, 8
 _DEFAULT_COLOUR = (1, 1, 1)
+_NO_GRAIN = Grain(0, (0,) * NUM_STRENGTHS, (0,) * NUM_KERNEL)
 
 
 def visit_sequence(f: Fields, h: SequenceHeader | None = None) -> SequenceHeader:
@@ -147,9 +166,10 @@ def visit_sequence(f: Fields, h: SequenceHeader | None = None) -> SequenceHeader
         | _FLAG_CODEBOOKS * bool(h.codebooks)
         | _FLAG_PRIORS * bool(h.priors)
         | _FLAG_FULL_RANGE * h.full_range
+        | _FLAG_GRAIN * (h.grain is not None)
     )
     flags = f.u8("sequence.flags", flags)
-    if flags >> 6:
+    if flags >> 7:
         raise InvalidError(f"sequence.flags: {flags:#x} has bits that this version does not define")
     if flags & _FLAG_COLOUR:
         names = ("primaries", "transfer", "matrix")
@@ -166,9 +186,10 @@ def visit_sequence(f: Fields, h: SequenceHeader | None = None) -> SequenceHeader
     rules = _visit_rules(f, h.rules) if flags & _FLAG_RULES else Rules()
     codebooks = f.block("sequence.codebooks", h.codebooks) if flags & _FLAG_CODEBOOKS else b""
     priors = f.block("sequence.priors", h.priors) if flags & _FLAG_PRIORS else b""
+    grain = _visit_grain(f, h.grain or _NO_GRAIN) if flags & _FLAG_GRAIN else None
     return SequenceHeader(
         width, height, timescale, duration, start, CHROMA_FORMATS[sampling & 3], bit_depth, *colour,
-        bool(flags & _FLAG_FULL_RANGE), aspect, ROTATIONS[sampling >> 6], rules, codebooks, priors,
+        bool(flags & _FLAG_FULL_RANGE), aspect, ROTATIONS[sampling >> 6], rules, codebooks, priors, grain,
     )  # fmt: skip
 
 
@@ -180,6 +201,14 @@ def _visit_rules(f: Fields, r: Rules) -> Rules:
         _positive("rules.chroma", f.varint("rules.chroma", r.chroma, 256)),
         f.signed("rules.residual", r.residual, 8),
         f.signed("rules.trajectory", r.trajectory, 8),
+    )
+
+
+def _visit_grain(f: Fields, g: Grain) -> Grain:
+    return Grain(
+        f.u8("grain.seed", g.seed),
+        tuple(f.u8("grain.strength", s) for s in g.strengths),
+        tuple(f.signed("grain.kernel", k, MAX_KERNEL) for k in g.kernel),
     )
 
 

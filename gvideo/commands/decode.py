@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", metavar="WxH", help="render at this size, smaller or larger than the source")
     parser.add_argument("--fps", metavar="R", help="render at this rate, between frames too (25, 24000/1001)")
     parser.add_argument("--layers", type=int, metavar="K", help="only the first K layers of each segment")
+    parser.add_argument("--no-grain", action="store_true", help="leave out the grain that the stream describes")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to draw (default cpu)")
 
 
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise OptionError(f"--layers {arguments.layers}: at least 1 wanted")
     decode_to(
         arguments.source, arguments.output, frames=frames, rate=rate, size=size, layers=arguments.layers,
-        asked=arguments.frames, device=arguments.device,
+        asked=arguments.frames, device=arguments.device, grain=not arguments.no_grain,
     )  # fmt: skip
 
 
@@ -67,6 +68,7 @@ def decode_to(
     layers: int | None = None,
     asked: str | None = None,
     device: str = "cpu",
+    grain: bool = True,
 ) -> None:
     """Writes a stream's frames to what a name's ending says. asked: how the frames were asked for, for messages."""
     check_destination(output, source)
@@ -74,7 +76,7 @@ def decode_to(
     from gvideo.decoder.video_decoder import VideoDecoder
     from gvideo.media import open_sink
 
-    with VideoDecoder(source, layers=layers, size=size, device=device) as decoder:
+    with VideoDecoder(source, layers=layers, size=size, device=device, grain=grain) as decoder:
         numbers = range(*frames.indices(len(decoder)))
         if not numbers:
             raise OptionError(f"--frames {asked}: holds none of the stream's {len(decoder)} frames")

@@ -35,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layers", type=int, default=1, metavar="N", help="layers of every segment, 4 to 8 for streaming (default 1)"
     )
+    parser.add_argument(
+        "--grain", action="store_true", help="describe the noise that the codec removes, for players to draw anew"
+    )
     parser.add_argument("--size", metavar="WxH", help="resize to this before encoding")
     parser.add_argument("--frames", metavar="A:B", help="frames A to B-1 of the source, counted from 0")
     parser.add_argument(
@@ -89,7 +92,8 @@ def run(arguments: argparse.Namespace) -> None:
                 arguments.source, target, crf=arguments.crf, bitrate=bitrate, maxrate=maxrate, bufsize=bufsize,
                 size=size, first=first, last=last, segment_seconds=arguments.segment, preset=arguments.preset,
                 device=arguments.device,
-                workers=arguments.workers, seed=arguments.seed, layers=arguments.layers, progress=show,
+                workers=arguments.workers, seed=arguments.seed, layers=arguments.layers, grain=arguments.grain,
+                progress=show,
             )  # fmt: skip
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"; the same command resumes from {target}.resume") from None

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from gvideo.bitstream.headers import STRENGTH_STEPS, Grain
 from gvideo.commands.prefixes import prefix_bytes, prefix_psnr
 from gvideo.commands.progress import format_bitrate, format_bytes
 
@@ -105,6 +106,7 @@ def as_text(stream: Stream, found: Survey) -> str:
         f"time: starts at {h.start / h.timescale:.3f} s, {h.timescale / h.frame_duration:.6g} frames/s "
         f"({h.frame_duration} ticks of 1/{h.timescale} s a frame)",
         "rules: " + ", ".join(f"{name} {value}" for name, value in asdict(h.rules).items()),
+        *([grain_text(h.grain)] if h.grain else ()),
         "",
         format_table(
             ("segment", "frames", "from s", "to s", "bytes", "Gaussians", "trajectories", "control", "layers"),
@@ -121,6 +123,13 @@ def as_text(stream: Stream, found: Survey) -> str:
     table.append(("total", f"{total / 8:.1f}", "100.0", f"{total / each:.2f}"))
     lines.append(format_table(("bits go to", "bytes", "%", "bits/Gaussian"), table))
     return "\n".join(lines)
+
+
+def grain_text(grain: Grain) -> str:
+    """A grain block as a line: strengths as standard deviations of 8-bit codes, full range."""
+    codes = ", ".join(f"{255 * s / STRENGTH_STEPS:.2f}" for s in grain.strengths)
+    kernel = "; ".join(" ".join(map(str, grain.kernel[k : k + 3])) for k in (0, 3, 6))
+    return f"grain: {codes} of 255 from dark to bright, kernel {kernel}, seed {grain.seed}"
 
 
 def prefix_rows(sizes: Sequence[int], psnr: Sequence[float] | None, seconds: float) -> list[str]:

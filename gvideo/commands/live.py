@@ -27,7 +27,19 @@ def add_live_options(parser: argparse.ArgumentParser) -> None:
 
 def encode_live_folder(arguments: argparse.Namespace) -> None:
     """Encodes one input after the other; the manifests follow every segment."""
-    for name in ("ladder", "audio", "subtitles", "fallback", "single_file", "thumbnails", "title", "json", "frames"):
+    offline = (
+        "ladder",
+        "audio",
+        "subtitles",
+        "fallback",
+        "single_file",
+        "thumbnails",
+        "title",
+        "json",
+        "frames",
+        "grain",
+    )
+    for name in offline:
         if getattr(arguments, name):
             raise OptionError(f"--{name.replace('_', '-')}: not with --live")
     if arguments.window is not None and not arguments.window > 0:

@@ -1,4 +1,7 @@
-"""Pictures of a stream for the packager: frames of the H.264 fallback, poster and thumbnails."""
+"""Pictures of a stream for the packager: frames of the H.264 fallback, poster and thumbnails.
+
+All of them without grain: another codec would spend its bits on it.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ def _stream_frames(
 ) -> Iterator[FallbackFrame]:
     from packager.avc import FallbackFrame
 
-    with VideoDecoder(path, size=(video_format.width, video_format.height)) as decoder:
+    with VideoDecoder(path, size=(video_format.width, video_format.height), grain=False) as decoder:
         batch = decoder.batch_size
         for first in range(0, len(pts), batch):
             numbers = range(first, min(first + batch, len(pts)))
@@ -94,7 +97,7 @@ def pictures_of(rung: GsvFile) -> Pictures:
     def render(moment: Fraction, size: tuple[int, int]) -> UInt8:
         coded = size[::-1] if rotation in (90, 270) else size
         if coded not in decoders:
-            decoders[coded] = VideoDecoder(rung.path, size=coded)
+            decoders[coded] = VideoDecoder(rung.path, size=coded, grain=False)
         decoder = decoders[coded]
         ticks = (moment + Fraction(rung.start, decoder.timescale)) * decoder.timescale
         number = int(np.searchsorted(decoder.pts, int(ticks), side="right")) - 1

@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "lines `seconds kbit/s`",
     )
     parser.add_argument("--layers", type=int, metavar="K", help="only the first K layers of each segment")
+    parser.add_argument("--no-grain", action="store_true", help="leave out the grain that the stream describes")
     parser.add_argument("--size", metavar="WxH", help="size of the window, or of the pictures")
     parser.add_argument(
         "--rule", default="ewma", help="chooses levels of URLs: throughput, ewma, bola, mpc, best (default: ewma)"
@@ -80,8 +81,9 @@ def _open(arguments: argparse.Namespace) -> Reel:
     if arguments.rule not in known:
         raise OptionError(f"--rule {arguments.rule}: one of {', '.join(known)} wanted")
     return open_reel(
-        arguments.source, rule=known[arguments.rule](), target_seconds=arguments.buffer, layers=arguments.layers
-    )
+        arguments.source, rule=known[arguments.rule](), target_seconds=arguments.buffer, layers=arguments.layers,
+        grain=not arguments.no_grain,
+    )  # fmt: skip
 
 
 def _window(arguments: argparse.Namespace, size: tuple[int, int] | None) -> None:
@@ -146,7 +148,7 @@ def _dump(arguments: argparse.Namespace, size: tuple[int, int] | None) -> None:
         if is_new:
             _make_folder(path)
     try:
-        decode_to(arguments.source, target, size=size, layers=arguments.layers)
+        decode_to(arguments.source, target, size=size, layers=arguments.layers, grain=not arguments.no_grain)
     except BaseException:
         if is_new:
             with contextlib.suppress(OSError):  # something of others' is in it

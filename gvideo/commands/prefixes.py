@@ -33,7 +33,7 @@ def prefix_psnr(name: str, source: str, num_layers: int) -> list[float]:
     from gvideo.decoder.video_decoder import VideoDecoder
     from gvideo.media import VideoSource, luma_error, psnr_db
 
-    decoders = [VideoDecoder(name, layers=k + 1) for k in range(num_layers)]
+    decoders = [VideoDecoder(name, layers=k + 1, grain=False) for k in range(num_layers)]
     try:
         first = decoders[0]
         fmt = first.metadata.format

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from gvideo.bitstream import units
 from gvideo.bitstream.headers import IndexEntry, SegmentHeader, SequenceHeader
 from gvideo.errors import BitstreamError, InvalidError
 from gvideo.types import ColourDescription, Float64, Int64, VideoFormat
 
 if TYPE_CHECKING:
     from gvideo.entropy.sequence import SequenceState
+    from gvideo.model.grain import SegmentGrain
     from gvideo.model.steps import StepRules
     from gvideo.model.symbols import SegmentSymbols
 
@@ -53,13 +55,14 @@ class SegmentPlace:
 
 @dataclass(frozen=True, slots=True)
 class DecodedSegment:
-    """A segment as symbols, with bits per attribute (entropy/contexts.ATTRIBUTES) and bytes per layer."""
+    """A segment as symbols, with bits per attribute (entropy/contexts.ATTRIBUTES), bytes per layer, and its grain."""
 
     header: SegmentHeader
     symbols: SegmentSymbols
     rules: StepRules
     cost: Float64
     layer_bytes: tuple[int, ...]
+    grain: SegmentGrain | None = None
 
 
 class CodedStream(ABC):
@@ -118,6 +121,7 @@ class CodedStream(ABC):
         """A segment's symbols from its first num_layers layers (all: None)."""
         from gvideo.entropy.segment import decode_segment
         from gvideo.entropy.sequence import SequenceState
+        from gvideo.model.grain import SegmentGrain
 
         payloads = self.payloads(number, num_layers)
         with self._named(f"segment {number}: "):
@@ -127,7 +131,8 @@ class CodedStream(ABC):
             header, symbols, rules, cost = decode_segment(payloads, self._states[h], h.width, h.height)
             if header.num_frames != self.segments[number].num_frames:
                 raise InvalidError(f"index: {self.segments[number].num_frames} frames, there are {header.num_frames}")
-        return DecodedSegment(header, symbols, rules, cost, tuple(len(p) for p in payloads))
+            grain = SegmentGrain(h.grain, units.checksum(units.SEGMENT, payloads[0])) if h.grain else None
+        return DecodedSegment(header, symbols, rules, cost, tuple(len(p) for p in payloads), grain)
 
     def close(self) -> None:
         """Closes what was opened here."""

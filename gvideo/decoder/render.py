@@ -6,6 +6,7 @@ import numpy as np
 
 from gvideo import raster
 from gvideo.model import motion, quantize
+from gvideo.model.grain import SegmentGrain
 from gvideo.model.steps import StepRules
 from gvideo.model.symbols import SegmentSymbols
 from gvideo.types import Float32, Float64, Int64
@@ -24,12 +25,20 @@ def frame_times(ticks: Int64) -> Float64:
 
 
 class SegmentRenderer:
-    """A dequantised segment. width, height: the size it was coded at. backend: of raster.get_backend()."""
+    """A dequantised segment. width, height: the size it was coded at. backend: of raster.get_backend(). grain: to draw
+    over the luma."""
 
     def __init__(
-        self, symbols: SegmentSymbols, rules: StepRules, width: int, height: int, ticks: Int64, backend: str = "auto"
+        self,
+        symbols: SegmentSymbols,
+        rules: StepRules,
+        width: int,
+        height: int,
+        ticks: Int64,
+        backend: str = "auto",
+        grain: SegmentGrain | None = None,
     ) -> None:
-        self.backend = backend
+        self.backend, self.grain = backend, grain
         self.width, self.height, self.ticks = width, height, ticks
         self.num_frames = len(ticks) - 1
         self.times = frame_times(ticks)
@@ -48,6 +57,10 @@ class SegmentRenderer:
         backend = raster.get_backend(self.backend)
         planes = backend.render(self.splats, basis, np.asarray(times, np.float32), viewport)
         planes += self.base[:, None, None]
+        if self.grain is not None:
+            from gvideo.decoder.grain import draw, frames_at
+
+            draw(planes, self.grain, frames_at(self.times, times), viewport)
         return planes
 
     def times_at(self, ticks: Float64) -> Float64:

@@ -45,7 +45,8 @@ class VideoDecoder:
     stream that is open already. layers: decode only so many layers of each segment (None: all).
     size: (width, height) of the frames, any; by default the coded size. dimension_order: "NCHW" or "NHWC".
     output: "numpy", or "torch" for tensors; torch must be installed then. device: where frames are drawn, "cpu" or
-    "cuda"; they come back to the host's memory.
+    "cuda"; they come back to the host's memory. grain: draw the grain of a stream that has some, as players do; measure
+    without it, as it is noise of the source's kind and not the source's noise.
     Frames are R'G'B' as coded; `metadata.format.rotation` says how to turn them for display.
 
     Several threads may use one decoder. It can be pickled (a path is opened again, bytes travel along) and used after
@@ -63,6 +64,7 @@ class VideoDecoder:
         dimension_order: str = "NCHW",
         output: str = "numpy",
         device: str = "cpu",
+        grain: bool = True,
     ) -> None:
         if output not in OUTPUTS:
             raise ValueError(f"output is {output!r}, {' or '.join(OUTPUTS)} wanted")
@@ -76,7 +78,7 @@ class VideoDecoder:
             raster.get_backend(device)
         self._device = device
         self.stream = source if isinstance(source, CodedStream) else open_stream(source)
-        self._layers = layers
+        self._layers, self.grain = layers, grain
         self._size = None if size is None else self._checked_size(size)
         self._channels_last = dimension_order == "NHWC"
         self._converted = converter(output)
@@ -201,7 +203,8 @@ class VideoDecoder:
         return self._batch(list(range(first, max(last, first + 1))))
 
     def planes_at(self, indices: Sequence[int] | Int64) -> Float32:
-        """Y'CbCr planes f32 [F,3,H,W] (range removed, not clipped) of frames by number: what evaluation measures."""
+        """Y'CbCr planes f32 [F,3,H,W] (range removed, not clipped) of frames by number: what evaluation measures, with
+        grain=False."""
         numbers = [self._number(_integer(i)) for i in indices]
         planes = np.empty((len(numbers), 3, *self._shape()), np.float32)
         for segment, offsets, places in self._by_segment(numbers):
@@ -307,7 +310,8 @@ class VideoDecoder:
             decoded = self.stream.decode_segment(segment, self._layers)
             ticks = self.stream.frame_ticks(segment)
             h = self.stream.header
-            renderer = SegmentRenderer(decoded.symbols, decoded.rules, h.width, h.height, ticks, self._device)
+            grain = decoded.grain if self.grain else None
+            renderer = SegmentRenderer(decoded.symbols, decoded.rules, h.width, h.height, ticks, self._device, grain)
             self._renderers[segment] = renderer
             if len(self._renderers) > _CACHED_SEGMENTS:
                 self._renderers.popitem(last=False)

@@ -14,6 +14,7 @@ from gvideo.bitstream.headers import SegmentHeader
 from gvideo.decoder.render import SegmentRenderer, frame_times
 from gvideo.encoder import pack, trajectories
 from gvideo.encoder.flow import Flow
+from gvideo.encoder.grain import GrainStatistics, measure_grain
 from gvideo.encoder.layers import fit_layers
 from gvideo.encoder.objective import Target
 from gvideo.encoder.quantised import Geometry
@@ -50,7 +51,10 @@ class SegmentJob:
     def key(self) -> str:
         """A name for the result: a hash of everything it depends on; the crf is in the rules' distortion."""
         s = self.settings
-        told = (ENCODER_VERSION, self.format, s.preset, s.seed, s.layers, self.frame_duration, self.rules, self.device)
+        told: tuple[object, ...] = (
+            ENCODER_VERSION, self.format, s.preset, s.seed, s.layers, self.frame_duration, self.rules, self.device,
+        )  # fmt: skip
+        told += ("grain",) if s.grain else ()
         digest = hashlib.sha256(repr(told).encode())
         for frame in self.frames:
             digest.update(repr((frame.pts, frame.duration)).encode())
@@ -62,7 +66,7 @@ class SegmentJob:
 @dataclass(frozen=True, slots=True)
 class SegmentResult:
     """Payloads (base, then layers), frames, ticks, and the summed squared error of 8-bit-scaled luma codes for every
-    prefix of layers. losses: SegmentFit.losses."""
+    prefix of layers. losses: SegmentFit.losses. grain: what was measured of the noise, if it was asked for."""
 
     payloads: tuple[bytes, ...]
     num_frames: int
@@ -70,6 +74,7 @@ class SegmentResult:
     luma_errors: tuple[float, ...]
     num_gaussians: int
     losses: tuple[float, ...]
+    grain: GrainStatistics | None = None
 
     @property
     def luma_error(self) -> float:
@@ -121,9 +126,13 @@ def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResu
     errors = []
     for end in symbols.layer_ends:
         part = replace(symbols, table=symbols.table[:end], residual=symbols.residual[:end])
-        errors.append(_luma_error(SegmentRenderer(part, base_rules, fmt.width, fmt.height, ticks), job.frames, fmt))
+        renderer = SegmentRenderer(part, base_rules, fmt.width, fmt.height, ticks)
+        errors.append(_luma_error(renderer, job.frames, fmt))
+    grain = measure_grain(renderer, job.frames, fmt, flow) if settings.grain else None
     duration = int(ticks[-1] - ticks[0])
-    return SegmentResult(tuple(payloads), num_frames, duration, tuple(errors), len(symbols.table), fitted.losses)
+    return SegmentResult(
+        tuple(payloads), num_frames, duration, tuple(errors), len(symbols.table), fitted.losses, grain,
+    )  # fmt: skip
 
 
 def _base(planes: Float32) -> tuple[tuple[int, int, int], np.ndarray]:

@@ -43,13 +43,14 @@ MAX_LAYERS = 8
 @dataclass(frozen=True, slots=True)
 class EncodeSettings:
     """Everything that decides a stream's bytes, given its frames. segment_seconds: longest segment. layers: of every
-    segment, each prefix of them a picture."""
+    segment, each prefix of them a picture. grain: noise that the pictures lack is measured and described."""
 
     crf: float = DEFAULT_CRF
     preset: str = "medium"
     segment_seconds: float = 2.0
     seed: int = 0
     layers: int = 1
+    grain: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.crf <= MAX_CRF:

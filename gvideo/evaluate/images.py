@@ -112,7 +112,7 @@ def _gvideo(preset: str) -> Callable[[Path, Path, float], None]:
 
 
 def _read_gvideo(path: Path) -> UInt8:
-    decoder = VideoDecoder(path, dimension_order="NHWC")
+    decoder = VideoDecoder(path, dimension_order="NHWC", grain=False)
     picture = decoder.get_frame_at(0).data
     decoder.close()
     return picture

@@ -64,7 +64,7 @@ def warm_up() -> None:
                 sink.write(planes, number, 1)
         stream = Path(folder) / "warm.gsv"
         encode_file(clip, stream, preset="fast", workers=1, device="cpu")
-        VideoDecoder(stream).planes_at([0])
+        VideoDecoder(stream, grain=False).planes_at([0])
 
 
 def encode(
@@ -87,7 +87,7 @@ def encode(
 def decode(stream: Path, destination: Path, reference: Reference) -> float:
     """Decodes a .gsv file into a y4m file; returns seconds of wall clock, entropy decoding included."""
     started = time.perf_counter()
-    decoder = VideoDecoder(stream)
+    decoder = VideoDecoder(stream, grain=False)
     stored = replace(reference.format, timescale=reference.rate.numerator)
     try:
         with open_sink(destination, stored, frame_rate=reference.rate) as sink:
@@ -104,7 +104,7 @@ def decode(stream: Path, destination: Path, reference: Reference) -> float:
 
 def segment_starts(stream: Path) -> list[int]:
     """First frame of every segment."""
-    decoder = VideoDecoder(stream)
+    decoder = VideoDecoder(stream, grain=False)
     starts = [s.first_frame for s in decoder.stream.segments]
     decoder.close()
     return starts
@@ -113,7 +113,7 @@ def segment_starts(stream: Path) -> list[int]:
 def byte_shares(stream: Path) -> dict[str, float]:
     """Bytes by what they say: every attribute of the symbols as the entropy coder priced it, and the rest (headers,
     checksums, rounding up to bytes). They sum to the file's size."""
-    decoder = VideoDecoder(stream)
+    decoder = VideoDecoder(stream, grain=False)
     shares = dict.fromkeys(ATTRIBUTES, 0.0)
     for number in range(len(decoder.stream.segments)):
         cost = decoder.stream.decode_segment(number).cost
@@ -126,7 +126,7 @@ def byte_shares(stream: Path) -> dict[str, float]:
 
 def num_gaussians(stream: Path) -> int:
     """Gaussians of all segments."""
-    decoder = VideoDecoder(stream)
+    decoder = VideoDecoder(stream, grain=False)
     total = sum(len(decoder.stream.decode_segment(n).symbols.table) for n in range(len(decoder.stream.segments)))
     decoder.close()
     return total

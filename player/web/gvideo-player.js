@@ -296,6 +296,15 @@ export class GVideoPlayer extends EventTarget {
     this.#screen.resolution = resolution;
   }
 
+  /** Whether the grain of a stream that has some is drawn. */
+  get grain() {
+    return this.#screen.grain;
+  }
+
+  set grain(grain) {
+    this.#screen.grain = grain;
+  }
+
   /** Text of the chosen caption track now, or "". */
   get caption() {
     return this.captionTrack?.textAt(this.currentTime) ?? "";

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gvideo.bitstream import headers, units
 from gvideo.bitstream.fields import MAX_VARINT_BYTES, Reader, Writer
 from gvideo.bitstream.headers import (
+    Grain,
     Index,
     IndexEntry,
     LayerHeader,
@@ -109,6 +110,12 @@ RULES = st.builds(
     st.integers(1, 256),
     *(st.integers(-8, 8),) * 2,
 )
+GRAINS = st.builds(
+    Grain,
+    st.integers(0, 255),
+    st.tuples(*(st.integers(0, 255),) * headers.NUM_STRENGTHS),
+    st.tuples(*(st.integers(-headers.MAX_KERNEL, headers.MAX_KERNEL),) * headers.NUM_KERNEL),
+)
 SEQUENCES = st.builds(
     SequenceHeader,
     width=st.integers(1, 16384),
@@ -127,6 +134,7 @@ SEQUENCES = st.builds(
     rules=st.one_of(st.just(Rules()), RULES),
     codebooks=st.binary(max_size=40),
     priors=st.binary(max_size=40),
+    grain=st.one_of(st.none(), GRAINS),
 )
 
 
@@ -239,3 +247,19 @@ def test_distortions_of_layers_need_layers():
     data[3] &= ~(7 << 2)  # one layer
     with pytest.raises(InvalidError, match=r"segment\.base"):
         headers.visit_segment(Reader(bytes(data)))
+
+
+def test_grain_is_eighteen_bytes_behind_everything_else():
+    plain = SequenceHeader(48, 32, 1000, 40, priors=b"p")
+    grain = Grain(9, tuple(range(10, 18)), (63, 2, -3, 4, -5, 6, 7, 8, -63))
+    data = headers.format_sequence(dataclasses.replace(plain, grain=grain))
+    before = headers.format_sequence(plain)
+    assert len(data) == len(before) + 18
+    changed = [(a, b) for a, b in zip(before, data, strict=False) if a != b]
+    assert changed == [(16, 16 | 64)]  # the flag
+    with pytest.raises(InvalidError, match=r"grain\.kernel: 64 is outside"):
+        visit_sequence(Reader(data[:-1] + b"\x80\x01"))
+    with pytest.raises(TruncatedError, match=r"grain\.kernel"):
+        visit_sequence(Reader(data[:-1]))
+    with pytest.raises(InvalidError, match=r"sequence\.flags: 0xd0 has bits"):
+        visit_sequence(Reader(data.replace(bytes([16 | 64]), bytes([16 | 64 | 128]), 1)))

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pytest
 from streams import make_stream
 
 from gvideo import VideoDecoder
-from gvideo.bitstream.headers import SequenceHeader
+from gvideo.bitstream.headers import Grain, SequenceHeader
 from gvideo.cli import COMMANDS, main
 from gvideo.media import VideoSource
 from gvideo.media.timing import frame_rate_of
@@ -164,6 +165,26 @@ def test_info(stream, capsys):
     assert "segment.num_frames" in capsys.readouterr().out
     assert run("info", stream, "--trace", "--json") == 0
     assert {"offset": 6, "name": "sequence.version", "value": 1} in json.loads(capsys.readouterr().out)
+
+
+def test_grain_is_shown_drawn_and_left_out(stream, tmp_path, capsys):
+    grain = Grain(2, (160,) * 8, (63, 1, 0, 2, 0, 0, 0, 0, -4))
+    grained = tmp_path / "grained.gsv"
+    grained.write_bytes(make_stream(num_segments=3, num_layers=2, sequence=replace(MADE.sequence, grain=grain)).data)
+    assert run("info", grained) == 0
+    assert "grain: 9.96, 9.96" in capsys.readouterr().out
+    assert run("info", grained, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["sequence"]["grain"]["strengths"] == [160] * 8
+    assert run("info", grained, "--trace") == 0
+    assert capsys.readouterr().out.count("grain.kernel") == 9
+    assert run("decode", stream, "-o", tmp_path / "plain.npy") == 0
+    assert run("decode", grained, "-o", tmp_path / "with.npy") == 0
+    assert run("decode", grained, "-o", tmp_path / "without.npy", "--no-grain") == 0
+    assert run("play", grained, "--dump", tmp_path / "played.npy", "--no-grain") == 0
+    plain, drawn, left, played = (np.load(tmp_path / f"{n}.npy") for n in ("plain", "with", "without", "played"))
+    np.testing.assert_array_equal(left, plain)
+    np.testing.assert_array_equal(played, plain)
+    assert np.abs(drawn.astype(int) - plain).mean() > 3
 
 
 def test_info_into_a_closed_pipe(stream):

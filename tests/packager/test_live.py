@@ -210,6 +210,7 @@ def test_a_pipe_becomes_a_live_folder(tmp_path, monkeypatch, capsys):
     ("options", "words"),
     [
         (["--live", "--ladder", "32x32"], "--ladder: not with --live"),
+        (["--live", "--grain"], "--grain: not with --live"),
         (["--live", "--window", "0"], "--window 0"),
         (["--live", "--idle", "0"], "--idle 0"),
         (["--window", "3"], "only with --live"),

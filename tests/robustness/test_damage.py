@@ -22,6 +22,8 @@ from gvideo.errors import BitstreamError, InvalidError, TruncatedError, Unsuppor
 STREAM = make_stream(num_segments=2, num_layers=2, count=12)
 INDEXED = make_stream(num_segments=2, count=8, index=True, durations=(40, 41, 39, 40, 40, 40), extra_units=True)
 SHARED = make_stream(count=12, sequence=shared_header(1))
+GRAIN = headers.Grain(3, (255, 0, 255, 9, 40, 80, 255, 1), (63, -63, 9, 40, 0, -1, 63, 63, 5))
+GRAINED = make_stream(count=12, sequence=SequenceHeader(48, 32, 1000, 40, grain=GRAIN))
 FRAME = (48, 32)
 
 
@@ -97,6 +99,18 @@ def repaired_flips(data: bytes, count: int, seed: int) -> int:
 @pytest.mark.parametrize("made", [STREAM, INDEXED, SHARED], ids=["plain", "indexed", "shared"])
 def test_flipped_bits_under_right_checksums(made):
     assert repaired_flips(made.data, 4500, 2) > 100
+
+
+def test_flipped_bits_of_grain():
+    """Each setting makes tiles of its own, so there are fewer trials."""
+    rng = np.random.default_rng(4)
+    (kind, payload), *rest = split_units(GRAINED.data)
+    place = len(payload) - 18
+    good = 0
+    for _ in range(60):
+        damaged = payload[:place] + flipped(payload[place:], rng)
+        good += decode(join_units([(kind, damaged), *rest]))
+    assert 20 < good < 60
 
 
 BOUNDS_SCRIPT = """

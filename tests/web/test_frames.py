@@ -11,6 +11,7 @@ import pytest
 from streams import join_units, make_stream, split_units
 
 import gvideo
+from gvideo.bitstream.headers import Grain, SequenceHeader
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -38,6 +39,33 @@ def test_layers_of_different_distortions(layers: int, media: Path, open_player: 
     (media / "steps.gsv").write_bytes(join_units(units))
     with gvideo.VideoDecoder(made.data, layers=layers) as decoder:
         check(open_player("/media/steps.gsv"), decoder, [0, 7])
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_grain(rotation: int, media: Path, open_player: Callable[..., Any]) -> None:
+    grain = Grain(7, (20, 80, 160, 255, 160, 80, 40, 20), (63, 30, 4, -20, 9, 0, 0, 5, -6))
+    sequence = SequenceHeader(300, 280, 1000, 40, rotation=rotation, grain=grain)
+    durations = (40, 20, 7, 90, 1, 40)
+    made = make_stream(width=300, height=280, sequence=sequence, num_layers=2, durations=durations, count=60)
+    (media / "grain.gsv").write_bytes(made.data)
+    page = open_player("/media/grain.gsv")
+    for drawn in (True, False):
+        page.evaluate(f"player.grain = {str(drawn).lower()};")
+        with gvideo.VideoDecoder(made.data, grain=drawn) as decoder:
+            for number in (9, 0, 4):
+                page.evaluate(f"await player.seekFrame({number});")
+                page.assert_shows(np.rot90(decoder[number], -rotation // 90, (1, 2)))
+
+
+def test_grain_of_a_part_at_another_size(media: Path, open_player: Callable[..., Any]) -> None:
+    grain = Grain(7, (200,) * 8, (63, 30, 4, -20, 9, 0, 0, 5, -6))
+    made = make_stream(width=300, height=280, sequence=SequenceHeader(300, 280, 1000, 40, grain=grain), count=60)
+    (media / "grain.gsv").write_bytes(made.data)
+    page = open_player("/media/grain.gsv")
+    page.evaluate("player.view = {x: 0.3, y: 0.25, width: 0.4, height: 0.4}; await player.seekFrame(3);")
+    with gvideo.VideoDecoder(made.data) as decoder:
+        region = (90.0, 70.0, 120.0, 112.0)
+        page.assert_shows(decoder.get_pictures_at_ticks(decoder.pts[3:4].astype(float), (300, 280), region)[0])
 
 
 def test_fifty_random_frames_of_many_segments(media: Path, open_player: Callable[..., Any]) -> None:

@@ -14,6 +14,8 @@ import pytest
 from streams import join_units, make_stream, shared_header, split_units
 
 from gvideo.bitstream import units
+from gvideo.bitstream.headers import MAX_KERNEL, Grain
+from gvideo.model.grain import frame_offsets, tiles
 from gvideo.model.symbols import SegmentSymbols
 
 HERE = Path(__file__).parent
@@ -64,6 +66,22 @@ def test_layers_codebooks_priors_and_every_kind_of_segment(tmp_path: Path) -> No
     for path, stream in zip(paths, made, strict=True):
         path.write_bytes(stream.data)
     assert decoded_in_node(*paths) == [[hash_of(s) for s in stream.symbols] for stream in made]
+
+
+@pytest.mark.parametrize("seed", [0, 200])
+def test_grain_is_the_same(seed: int) -> None:
+    kernel = [int(k) for k in np.random.default_rng(seed).integers(-MAX_KERNEL, MAX_KERNEL + 1, 9)]
+    frames = [(0, 0), (0xFFFFFFFF, 4095), (123456789, 7), (1 << 31, 100)]
+    script = f"""
+        import {{ grainPlaces, grainTiles }} from {json.dumps((PRIORS.parent / "grain.js").as_uri())};
+        const tiles = grainTiles({{ seed: {seed}, kernel: {kernel} }}).map((tile) => [...tile]);
+        console.log(JSON.stringify([tiles, {json.dumps(frames)}.map(([crc, frame]) => grainPlaces(crc, frame))]));
+    """
+    command = ["node", "--input-type=module", "--eval", script]
+    found, places = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout)
+    for tile, mine in zip(tiles(Grain(seed, (0,) * 8, tuple(kernel))), found, strict=True):
+        np.testing.assert_array_equal(tile.ravel(), mine)
+    assert places == [[list(place) for place in frame_offsets(*frame)] for frame in frames]
 
 
 def test_damage_is_an_error_that_names_the_field(tmp_path: Path) -> None:

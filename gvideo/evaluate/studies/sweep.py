@@ -185,7 +185,7 @@ def _encode_run(clip: str, size: tuple[int, ...], frames: int, seed: int, settin
         report = encode(
             reference.path, stream, crf=crf, preset="study", segment_seconds=seconds, seed=seed, workers=1, device="cpu"
         )
-        large = VideoDecoder(stream, size=(2 * size[0], 2 * size[1]))
+        large = VideoDecoder(stream, size=(2 * size[0], 2 * size[1]), grain=False)
         luma = truth.planes().y
         error = 0.0
         for k in range(truth.num_frames):

@@ -3,6 +3,7 @@
 import { baseColour, dequantise, frameTimes } from "./dequantise.js";
 import { frameTicks } from "./headers.js";
 import { decodeSegment, openSequence, splitSegment } from "./segment.js";
+import { SEGMENT, checksum } from "./units.js";
 
 /** Decodes segments against start states; remembers the sequence it decoded last. */
 export class SegmentDecoder {
@@ -19,8 +20,9 @@ export class SegmentDecoder {
    * @param {Uint8Array} units the segment unit and any number of its layer units
    * @param {number} [maxLayers] layers to decode at most
    * @returns {object} sequence, header: their headers · gaussians Float32Array, base [3]: for the renderer ·
-   *   numGaussians, numLayers · ticks Float64Array [T+1], times Float64Array [T]: of the frames · problem: what
-   *   cost the upper layers, or null · milliseconds: the time that decoding took
+   *   checksum: of the segment unit, for the grain · numGaussians, numLayers · ticks Float64Array [T+1],
+   *   times Float64Array [T]: of the frames · problem: what cost the upper layers, or null · milliseconds: the time
+   *   that decoding took
    */
   decode(sequenceUnit, units, maxLayers = Infinity) {
     const started = performance.now();
@@ -35,6 +37,7 @@ export class SegmentDecoder {
       numGaussians: symbols.layerEnds.at(-1),
       numLayers: symbols.layerEnds.length,
       base: baseColour(symbols.header.base),
+      checksum: checksum(SEGMENT, payloads[0]),
       ticks,
       times: frameTimes(ticks),
       problem,

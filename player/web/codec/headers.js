@@ -9,7 +9,7 @@ const MAX_FRAMES = 4096;
 const MAX_GAUSSIANS = 2 ** 20;
 const MATRICES = [1, 4, 5, 6, 7, 8, 9, 10];
 const CHROMA_FORMATS = ["400", "420", "422", "444"];
-const FLAG = { colour: 1, aspect: 2, rules: 4, codebooks: 8, priors: 16, fullRange: 32 };
+const FLAG = { colour: 1, aspect: 2, rules: 4, codebooks: 8, priors: 16, fullRange: 32, grain: 64 };
 
 export function parseSequence(payload) {
   const f = new Reader(payload);
@@ -30,7 +30,7 @@ export function parseSequence(payload) {
   h.rotation = 90 * (sampling >> 6);
   if (h.bitDepth > 16) throw new BitstreamError(`sequence.sampling: ${h.bitDepth} bits, at most 16`);
   const flags = f.u8("sequence.flags");
-  if (flags >> 6) throw new BitstreamError(`sequence.flags: ${flags} has bits that this version does not define`);
+  if (flags >> 7) throw new BitstreamError(`sequence.flags: ${flags} has bits that this version does not define`);
   h.fullRange = (flags & FLAG.fullRange) !== 0;
   const colour =
     flags & FLAG.colour ? ["primaries", "transfer", "matrix"].map((n) => f.u8(`sequence.${n}`)) : [1, 1, 1];
@@ -46,6 +46,7 @@ export function parseSequence(payload) {
       : { position: 10, angle: 34, centre: 0, chroma: 29, residual: 0, trajectory: -2 };
   h.codebooks = flags & FLAG.codebooks ? f.block("sequence.codebooks") : null;
   h.priors = flags & FLAG.priors ? f.block("sequence.priors") : null;
+  h.grain = flags & FLAG.grain ? parseGrain(f) : null;
   f.expectEnd("sequence");
   return h;
 }
@@ -66,6 +67,12 @@ function parseRules(f) {
     residual: f.signed("rules.residual", 8),
     trajectory: f.signed("rules.trajectory", 8),
   };
+}
+
+function parseGrain(f) {
+  const seed = f.u8("grain.seed");
+  const strengths = Array.from({ length: 8 }, () => f.u8("grain.strength"));
+  return { seed, strengths, kernel: Array.from({ length: 9 }, () => f.signed("grain.kernel", 63)) };
 }
 
 /** Entries {numBytes, numFrames, duration, gap} of an index payload. */

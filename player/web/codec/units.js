@@ -21,7 +21,8 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value;
 });
 
-function checksum(kind, payload) {
+/** CRC-32 of a unit's type and payload. */
+export function checksum(kind, payload) {
   let crc = (0xffffffff >>> 8) ^ CRC_TABLE[(0xffffffff ^ kind) & 0xff];
   for (const byte of payload) crc = (crc >>> 8) ^ CRC_TABLE[(crc ^ byte) & 0xff];
   return ~crc >>> 0;

@@ -25,7 +25,7 @@ export class Preview {
     const decoded = await this.#get(segment).catch(() => null);
     if (!decoded || turn !== this.#wanted) return false;
     this.#renderer ??= new Renderer(this.canvas);
-    this.#renderer.draw(decoded, decoded.times[frameAt(decoded, seconds - segment.start)], WHOLE);
+    this.#renderer.draw(decoded, decoded.times[frameAt(decoded, seconds - segment.start)], WHOLE, this.canvas, false);
     return true;
   }
 

@@ -6,6 +6,7 @@
 
 import { floatsPerGaussian } from "../codec/dequantise.js";
 import { BrowserError } from "../codec/errors.js";
+import { SIDES, STRENGTH_STEPS, UNIT, frameAtModelTime, grainPlaces, grainTiles } from "../codec/grain.js";
 import { splineWeights } from "../codec/motion.js";
 import { rgbMatrix } from "./colour.js";
 import { COLOUR_FRAGMENT, COVER_VERTEX, DATA_WIDTH, SPLAT_FRAGMENT, SPLAT_VERTEX } from "./shaders.js";
@@ -20,6 +21,8 @@ export class Renderer {
   #target = null;
   /** Segment -> {texture}, the least recently drawn first. */
   #textures = new Map();
+  /** Tiles of grain on the graphics card: {name, texture}, or null. */
+  #tiles = null;
 
   /** @param {HTMLCanvasElement | OffscreenCanvas} canvas
    * @throws BrowserError if WebGL2 or blending into float targets is missing */
@@ -60,6 +63,7 @@ export class Renderer {
     this.#colour = makeProgram(gl, COVER_VERTEX, COLOUR_FRAGMENT);
     this.#target = null;
     this.#textures.clear();
+    this.#tiles = null;
     gl.bindVertexArray(gl.createVertexArray());
     gl.disable(gl.DITHER);
   }
@@ -78,14 +82,16 @@ export class Renderer {
    * @param {{x: number, y: number, width: number, height: number}} view the part of the picture as it is displayed, in
    *   [0, 1]; x, y its corner
    * @param {{width: number, height: number}} size output px, by default the canvas's
+   * @param {boolean} grain whether to draw the grain of a stream that has some
    */
-  draw(segment, time, view = WHOLE, size = this.canvas) {
+  draw(segment, time, view = WHOLE, size = this.canvas, grain = true) {
     const gl = this.#gl;
     if (gl.isContextLost()) return;
     const { width, height } = size;
     const turns = segment.sequence.rotation / 90;
     const coded = turns % 2 === 0 ? { width, height } : { width: height, height: width };
-    this.#sum(segment, time, unturned(view, turns), coded);
+    const part = unturned(view, turns);
+    this.#sum(segment, time, part, coded);
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
     gl.viewport(0, 0, width, height);
     gl.disable(gl.BLEND);
@@ -97,7 +103,49 @@ export class Renderer {
     gl.uniformMatrix3fv(at("rgb"), false, rgbMatrix(segment.sequence.matrix));
     gl.uniform2i(at("size"), width, height);
     gl.uniform1i(at("turns"), turns);
+    this.#setGrain(grain ? segment.sequence.grain : null, segment, time, part, coded);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
+  }
+
+  #setGrain(grain, segment, time, view, { width, height }) {
+    const gl = this.#gl;
+    const { at } = this.#colour;
+    gl.uniform1i(at("hasGrain"), grain ? 1 : 0);
+    gl.uniform1i(at("tiles"), 1); // integers and floats must not share a unit, also where nothing is read
+    gl.activeTexture(gl.TEXTURE1);
+    gl.bindTexture(gl.TEXTURE_2D, this.#tilesOf(grain));
+    gl.activeTexture(gl.TEXTURE0);
+    if (!grain) return;
+    const { sequence, times, checksum } = segment;
+    const pitch = [(view.width * sequence.width) / width, (view.height * sequence.height) / height];
+    const origin = [view.x * sequence.width, view.y * sequence.height];
+    const whole = origin.map(Math.floor);
+    // the shader gets small numbers, and none so small that a remainder would be negative
+    const places = grainPlaces(checksum, frameAtModelTime(times, time)).flatMap((place, n) =>
+      place.map((shift, axis) => SIDES[n] + ((shift + whole[axis]) % SIDES[n])),
+    );
+    gl.uniform4iv(at("places"), places);
+    gl.uniform2fv(at("pitch"), pitch);
+    gl.uniform2fv(at("origin"), [origin[0] - whole[0], origin[1] - whole[1]]);
+    // where an output pixel covers more than two of the source, their mean is weaker
+    const gain = Math.sqrt(Math.min(1, 2 / pitch[0]) * Math.min(1, 2 / pitch[1])) / (UNIT * STRENGTH_STEPS);
+    gl.uniform1fv(at("strengths"), Float32Array.from(grain.strengths, (strength) => strength * gain));
+  }
+
+  /** A texture of integers: both tiles of a grain, one beside the other, or a single zero. */
+  #tilesOf(grain) {
+    const gl = this.#gl;
+    const name = grain ? `${grain.seed} ${grain.kernel}` : "";
+    if (this.#tiles?.name === name) return this.#tiles.texture;
+    if (this.#tiles) gl.deleteTexture(this.#tiles.texture);
+    const texture = makeTexture(gl, gl.R16I, grain ? SIDES[0] + SIDES[1] : 1, grain ? SIDES[0] : 1);
+    gl.pixelStorei(gl.UNPACK_ALIGNMENT, 2);
+    for (const [n, tile] of (grain ? grainTiles(grain) : []).entries()) {
+      gl.texSubImage2D(gl.TEXTURE_2D, 0, n * SIDES[0], 0, SIDES[n], SIDES[n], gl.RED_INTEGER, gl.SHORT, tile);
+    }
+    gl.pixelStorei(gl.UNPACK_ALIGNMENT, 4);
+    this.#tiles = { name, texture };
+    return texture;
   }
 
   /** The canvas's pixels after `draw`, in the same task: Uint8ClampedArray [height, width, 4], top row first. */

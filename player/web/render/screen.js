@@ -12,6 +12,8 @@ export class Screen {
   /** Pictures a second that came to the screen, and the milliseconds that the last one took to hand over. */
   rate = 0;
   drawMs = 0;
+  /** Whether the grain of a stream that has some is drawn. */
+  grain = true;
   #drawn = null;
   #view = WHOLE;
   #resolution;
@@ -54,10 +56,10 @@ export class Screen {
   /** Draws a decoded segment at a model time, unless just that is on the canvas. True if it was drawn. */
   draw(decoded, modelTime) {
     this.#resize(decoded.sequence);
-    const drawn = [decoded, modelTime, this.#view, this.canvas.width, this.canvas.height];
+    const drawn = [decoded, modelTime, this.#view, this.canvas.width, this.canvas.height, this.grain];
     if (this.#drawn?.every((value, i) => value === drawn[i])) return false;
     const started = performance.now();
-    this.renderer.draw(decoded, modelTime, this.#view);
+    this.renderer.draw(decoded, modelTime, this.#view, this.canvas, this.grain);
     this.drawMs = performance.now() - started;
     this.#shown++;
     this.#drawn = drawn;

@@ -87,7 +87,10 @@ void main() {
 }
 `;
 
-/** Row 0 of the sums is the picture's top row; the canvas counts from below. Turns by quarters on the way. */
+/** Grain comes from the texture of both tiles, the second right of the first: at the coded size one value of each, else
+ * interpolated between four.
+ *
+ * Row 0 of the sums is the picture's top row; the canvas counts from below. Turns by quarters on the way. */
 export const COLOUR_FRAGMENT = `#version 300 es
 precision highp float;
 precision highp sampler2D;
@@ -96,7 +99,34 @@ uniform vec3 base;
 uniform mat3 rgb;
 uniform ivec2 size;         // of the target
 uniform int turns;          // quarter turns clockwise
+uniform highp isampler2D tiles;
+uniform bool hasGrain;
+uniform ivec4 places;       // x, y of the picture's corner within each tile
+uniform vec2 pitch;         // source px per output px
+uniform vec2 origin;        // source px of the output's corner
+uniform float strengths[8]; // at levels of luma, of a grain of 1
 out vec4 colour;
+
+float grainAt(ivec2 p) {
+  ivec2 a = (p + places.xy) & 255;
+  ivec2 b = (p + places.zw) % 243;
+  return float(texelFetch(tiles, a, 0).x + texelFetch(tiles, ivec2(b.x + 256, b.y), 0).x);
+}
+
+float grainOf(vec2 pixel, float luma) {
+  vec2 position = (pixel + 0.5) * pitch - 0.5 + origin;
+  vec2 corner = floor(position);
+  vec2 w = position - corner;
+  ivec2 p = ivec2(corner);
+  float grain = grainAt(p);
+  if (w != vec2(0.0)) {
+    grain = mix(grain, grainAt(p + ivec2(1, 0)), w.x);
+    grain = mix(grain, mix(grainAt(p + ivec2(0, 1)), grainAt(p + ivec2(1, 1)), w.x), w.y);
+  }
+  float place = clamp(8.0 * luma - 0.5, 0.0, 7.0);
+  int low = min(int(place), 6);
+  return grain * mix(strengths[low], strengths[low + 1], place - float(low));
+}
 
 void main() {
   ivec2 p = ivec2(gl_FragCoord.xy);
@@ -106,6 +136,7 @@ void main() {
   if (turns == 2) q = ivec2(size.x - 1 - p.x, size.y - 1 - p.y);
   if (turns == 3) q = ivec2(size.y - 1 - p.y, p.x);
   vec3 ycc = texelFetch(sums, q, 0).xyz + base;
+  if (hasGrain) ycc.x += grainOf(vec2(q), ycc.x);
   colour = vec4(rgb * ycc, 1.0);
 }
 `;

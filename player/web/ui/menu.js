@@ -60,6 +60,13 @@ export class SettingsMenu {
         (value) => (player.resolution = value),
       ),
     ];
+    if (player.sequence.grain) {
+      const choices = [
+        [true, "Drawn", ""],
+        [false, "Left out", ""],
+      ];
+      parts.push(this.#group("Grain", choices, player.grain, (value) => (player.grain = value)));
+    }
     if (player.captionTracks.length > 0) {
       const tracks = player.captionTracks.map((track) => [track, track.name, ""]);
       parts.push(
