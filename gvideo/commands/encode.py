@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gvideo.encoder.encode import EncodeProgress, EncodeReport
 
 PRESETS = ("fast", "medium", "slow")
+TUNES = ("psnr", "ssim", "vmaf")
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--segment", type=float, default=2.0, metavar="SECONDS", help="longest segment (default 2); shorter at cuts"
     )
     parser.add_argument("--preset", choices=PRESETS, default="medium", help="time spent (default medium)")
+    parser.add_argument("--tune", choices=TUNES, default="psnr", help="the measure to serve (default psnr)")
     parser.add_argument("--device", choices=DEVICES, default="auto", help="where to fit (default auto)")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the random choices (default 0)")
@@ -93,6 +95,7 @@ def run(arguments: argparse.Namespace) -> None:
                 size=size, first=first, last=last, segment_seconds=arguments.segment, preset=arguments.preset,
                 device=arguments.device,
                 workers=arguments.workers, seed=arguments.seed, layers=arguments.layers, grain=arguments.grain,
+                tune=arguments.tune,
                 progress=show,
             )  # fmt: skip
         except KeyboardInterrupt:

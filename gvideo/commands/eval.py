@@ -35,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--segment", type=float, default=2.0, metavar="S", help="longest segment, s (default: 2)")
     parser.add_argument("--preset", default="medium", help="gvideo's preset (default: medium)")
+    parser.add_argument(
+        "--tune", default="psnr", help="the measure that gvideo serves: psnr, ssim or vmaf (default: psnr)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of gvideo's fit (default: 0)")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="of every codec")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write report.html, TSV and JSON there")
@@ -63,10 +66,12 @@ def _evaluate(args: argparse.Namespace) -> Evaluation:
         raise OptionError(f"--threads {args.threads}: at least 1 wanted")
     crfs = _numbers(args.crf)
     for crf in crfs:
-        EncodeSettings(crf, args.preset, args.segment, args.seed)  # says what is wrong before anything is encoded
+        EncodeSettings(
+            crf, args.preset, args.segment, args.seed, tune=args.tune
+        )  # says what is wrong before anything is encoded
     settings = EvalSettings(
         crfs=crfs, anchors=parse_anchors(args.anchors), size=parse_size(args.size), num_frames=args.frames,
-        segment_seconds=args.segment, preset=args.preset, threads=args.threads, seed=args.seed,
+        segment_seconds=args.segment, preset=args.preset, threads=args.threads, seed=args.seed, tune=args.tune,
     )  # fmt: skip
     root = args.cache or default_root()
     line = ProgressLine()

@@ -125,7 +125,8 @@ def _encode_all(arguments: argparse.Namespace, rungs: list[Rung], folder: Path) 
                     size=rung.size, first=first, last=last,
                     segment_seconds=arguments.segment, preset=arguments.preset, device=arguments.device,
                     workers=arguments.workers, seed=arguments.seed, layers=arguments.layers,
-                    segment_frames=frames, grain=arguments.grain, progress=show,
+                    segment_frames=frames, grain=arguments.grain, tune=arguments.tune,
+                    progress=show,
                 )  # fmt: skip
             frames = frames or [s.num_frames for s in GsvFile(stream).segments]
             streams.append(stream)
@@ -138,6 +139,7 @@ def _key(arguments: argparse.Namespace, rung: Rung, first: Rung) -> str:
     state = [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else []
     options = [arguments.frames, arguments.segment, arguments.preset, arguments.seed, arguments.layers]
     options += ["grain"] if arguments.grain else []
+    options += [arguments.tune] if arguments.tune != "psnr" else []
     rates = [rung.crf, rung.bitrate, arguments.maxrate, arguments.bufsize]
     found = [str(path.resolve()), state, options, rung.size, rates, first.size]
     return hashlib.sha256(json.dumps(found).encode()).hexdigest()[:16]

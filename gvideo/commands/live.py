@@ -58,7 +58,9 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
     from packager.sink import open_sink
 
     crf = DEFAULT_CRF if arguments.crf is None else arguments.crf
-    settings = EncodeSettings(crf, arguments.preset, arguments.segment, arguments.seed, arguments.layers)
+    settings = EncodeSettings(
+        crf, arguments.preset, arguments.segment, arguments.seed, arguments.layers, tune=arguments.tune
+    )
     target = RateTarget.of(rates["bitrate"], rates["maxrate"], rates["bufsize"], arguments.segment, arguments.crf)
     size, cores = parse_size(arguments.size), os.cpu_count() or 1
     window = None if arguments.window is None else Fraction(arguments.window)

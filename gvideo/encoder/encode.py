@@ -106,6 +106,7 @@ def encode(
     layers: int = 1,
     segment_frames: Sequence[int] | None = None,
     grain: bool = False,
+    tune: str = "psnr",
     progress: Callable[[EncodeProgress], None] | None = None,
 ) -> EncodeReport:
     """Encodes a video file to a .gsv stream.
@@ -117,11 +118,12 @@ def encode(
     "cuda" or "auto". workers: processes (default: one a core, or four a GPU). layers: of every segment, each prefix of
     them a picture. segment_frames: frames of every segment, instead of cuts found in the picture, so that the rungs of
     a ladder are cut alike. grain: measure the noise that the pictures lack and describe it for decoders to draw, in 18
-    bytes; it takes no part in the PSNR that is reported. The bytes depend on everything but the workers; devices round
+    bytes; it takes no part in the PSNR that is reported. tune: "psnr", "ssim" or "vmaf", the measure to serve; the
+    others cost PSNR. The bytes depend on everything but the workers; devices round
     differently.
     Raises MediaError for files, OptionError for options; KeyboardInterrupt leaves what is needed to resume.
     """
-    settings = EncodeSettings(DEFAULT_CRF if crf is None else crf, preset, segment_seconds, seed, layers, grain)
+    settings = EncodeSettings(DEFAULT_CRF if crf is None else crf, preset, segment_seconds, seed, layers, grain, tune)
     rate = RateTarget.of(bitrate, maxrate, bufsize, segment_seconds, crf)
     where = choose_device(device)
     target = Path(destination)

@@ -49,7 +49,7 @@ def propose(
     _, _, height, width = residual.shape
     sigma = math.sqrt(width * height / max(total, 1)) * START_SIGMA
     kernel = int(sigma) // 2 * 2 + 1
-    energy = _energy(residual[:, 0], kernel, max(1, int(life / 2) // 2 * 2 + 1))
+    energy = _energy(residual[:, 0], target.weights, kernel, max(1, int(life / 2) // 2 * 2 + 1))
     places = _sample(energy, count, rng)
     frames, rest = np.divmod(places, width * height)
     y, x = np.divmod(rest, width)
@@ -76,9 +76,10 @@ def propose(
     return Generation(tensors, torch.from_numpy(chosen), sigma)
 
 
-def _energy(luma: Float32, space: int, time: int) -> Float32:
-    """Squared residual averaged over a box of space x space px and `time` frames, f32 [T,H,W]."""
-    pooled = np.stack([cv2.blur(frame * frame, (space, space), borderType=cv2.BORDER_CONSTANT) for frame in luma])
+def _energy(luma: Float32, weights: Float32 | None, space: int, time: int) -> Float32:
+    """Weighted squared residual averaged over a box of space x space px and `time` frames, f32 [T,H,W]."""
+    squares = (f * f if weights is None else f * f * weights[k] for k, f in enumerate(luma))
+    pooled = np.stack([cv2.blur(s, (space, space), borderType=cv2.BORDER_CONSTANT) for s in squares])
     if time == 1:
         return pooled
     sums = np.concatenate([np.zeros_like(pooled[:1]), np.cumsum(pooled, 0, dtype=np.float64)])

@@ -26,11 +26,13 @@ CHANNEL_WEIGHTS = np.array([1.0, CHROMA_WEIGHT, CHROMA_WEIGHT], np.float32)
 
 @dataclass(frozen=True)
 class Target:
-    """Frames to fit, f32 [T,3,H,W] less the base colour, with the motion basis f32 [T,K] and times f32 [T]."""
+    """Frames to fit, f32 [T,3,H,W] less the base colour, with the motion basis f32 [T,K] and times f32 [T]. weights
+    f32 [T,H,W]: of each pixel's squared error, or None for 1 everywhere."""
 
     frames: Float32
     basis: Float32
     times: Float32
+    weights: Float32 | None = None
 
     @property
     def num_frames(self) -> int:
@@ -54,11 +56,11 @@ class Objective(Protocol):
         """Frames less picture, [T,3,H,W], of any number of Gaussians."""
 
     def energy(self, residual: Any) -> float:
-        """Squared error weighted by channel."""
+        """Squared error weighted by channel and pixel."""
 
     def error_and_gradients(self, values: Values, trajectory: Tensor, frames: Int32) -> tuple[float | Tensor, Values]:
-        """(weighted squared error over the chosen frames, its gradients for mean, residual, log_scale, angle,
-        amplitude, centre, inverse_duration and theta). frames i32 [F]."""
+        """(squared error, weighted by channel and pixel, over the chosen frames, its gradients for mean, residual,
+        log_scale, angle, amplitude, centre, inverse_duration and theta). frames i32 [F]."""
 
     def charge_motion(self, values: Values, share: float, price: float, gradients: Values) -> None:
         """Adds the slope of price log2(1 + |residual| / step) while growing; step: `share` of the smaller sigma."""
@@ -85,7 +87,9 @@ class CpuObjective:
 
     def energy(self, residual: Float32) -> float:
         """See Objective."""
-        sums = [float(np.vdot(c, c)) for c in (residual[:, k] for k in range(3))]
+        weights = self.target.weights
+        channels = (residual[:, k] for k in range(3))
+        sums = [float(np.vdot(c, c if weights is None else weights * c)) for c in channels]
         return sums[0] + CHROMA_WEIGHT * (sums[1] + sums[2])
 
     def error_and_gradients(self, values: Values, trajectory: Tensor, frames: Int32) -> tuple[float, Values]:
@@ -93,8 +97,9 @@ class CpuObjective:
         width, height = self.target.size
         splats = splats_of(values, trajectory, width, height)
         sse, g = raster.get_backend("cpu").loss_and_gradients(
-            splats, self.target.basis[frames], self.target.times[frames], self.target.frames, frames, CHANNEL_WEIGHTS
-        )
+            splats, self.target.basis[frames], self.target.times[frames], self.target.frames, frames, CHANNEL_WEIGHTS,
+            self.target.weights,
+        )  # fmt: skip
         theta = values["theta"].numpy()
         theta_gradient = np.zeros(theta.shape, np.float64)
         cpu_step.spread_gradients(

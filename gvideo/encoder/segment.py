@@ -12,7 +12,7 @@ import torch
 from gvideo.bitstream import units
 from gvideo.bitstream.headers import SegmentHeader
 from gvideo.decoder.render import SegmentRenderer, frame_times
-from gvideo.encoder import pack, trajectories
+from gvideo.encoder import pack, trajectories, tune
 from gvideo.encoder.flow import Flow
 from gvideo.encoder.grain import GrainStatistics, measure_grain
 from gvideo.encoder.layers import fit_layers
@@ -27,7 +27,7 @@ from gvideo.model.steps import StepRules
 from gvideo.types import Float32, VideoFormat
 
 #: Changes with every change of what the encoder makes of the same frames: spooled segments of another are not used.
-ENCODER_VERSION = 3
+ENCODER_VERSION = 4
 #: Cells of positions: 2^CELL_BITS px.
 CELL_BITS = 2
 #: Frames rendered in one call when the result is measured.
@@ -52,7 +52,8 @@ class SegmentJob:
         """A name for the result: a hash of everything it depends on; the crf is in the rules' distortion."""
         s = self.settings
         told: tuple[object, ...] = (
-            ENCODER_VERSION, self.format, s.preset, s.seed, s.layers, self.frame_duration, self.rules, self.device,
+            ENCODER_VERSION, self.format, s.preset, s.seed, s.layers, s.tune, self.frame_duration, self.rules,
+            self.device,
         )  # fmt: skip
         told += ("grain",) if s.grain else ()
         digest = hashlib.sha256(repr(told).encode())
@@ -103,8 +104,10 @@ def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResu
     base, colour = _base(planes)
     basis = motion.basis(times, num_frames, num_control_points(num_frames))
     flow = Flow(planes[:, 0])
+    weights = tune.pixel_weights(planes[:, 0], tune.TUNES[settings.tune])
+    tune.sharpen(planes[:, 0], tune.TUNES[settings.tune])
     planes -= colour[:, None, None].astype(np.float32)
-    target = Target(planes, basis, times.astype(np.float32))
+    target = Target(planes, basis, times.astype(np.float32), weights)
     theta = trajectories.fit_trajectories(flow, basis, settings.fit.num_trajectories, settings.seed)
     rules = job.rules
     geometry = Geometry(fmt.width, fmt.height, torch.from_numpy(times).float(), CELL_BITS)

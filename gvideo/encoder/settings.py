@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from gvideo.encoder.fit import FitSettings
+from gvideo.encoder.tune import TUNES
 from gvideo.errors import OptionError
 
 PRESETS: dict[str, FitSettings] = {
@@ -17,12 +18,8 @@ PRESETS: dict[str, FitSettings] = {
         round_steps=24,
         last_round=6.0,
         growth_rate=1.6,
-        least_strength=0.0,
-        train_steps=200,
+        train_steps=400,
         train_rate=2.5,
-        fall=1.0,
-        price_share=0.26,
-        first_price=1.0,
     ),
     "medium": FitSettings(),
     "slow": replace(FitSettings(), round_steps=90, train_steps=7500, max_rounds=18, last_round=4.0),
@@ -43,7 +40,8 @@ MAX_LAYERS = 8
 @dataclass(frozen=True, slots=True)
 class EncodeSettings:
     """Everything that decides a stream's bytes, given its frames. segment_seconds: longest segment. layers: of every
-    segment, each prefix of them a picture. grain: noise that the pictures lack is measured and described."""
+    segment, each prefix of them a picture. grain: noise that the pictures lack is measured and described. tune: the
+    measure that is served, see encoder/tune.py."""
 
     crf: float = DEFAULT_CRF
     preset: str = "medium"
@@ -51,12 +49,15 @@ class EncodeSettings:
     seed: int = 0
     layers: int = 1
     grain: bool = False
+    tune: str = "psnr"
 
     def __post_init__(self) -> None:
         if not 0 <= self.crf <= MAX_CRF:
             raise OptionError(f"--crf {self.crf:g}: from 0 to {MAX_CRF:g} wanted")
         if self.preset not in PRESETS:
             raise OptionError(f"--preset {self.preset}: {', '.join(PRESETS)} wanted")
+        if self.tune not in TUNES:
+            raise OptionError(f"--tune {self.tune}: {', '.join(TUNES)} wanted")
         if not 0.1 <= self.segment_seconds <= 60:
             raise OptionError(f"--segment {self.segment_seconds:g}: from 0.1 to 60 seconds wanted")
         if not 1 <= self.layers <= MAX_LAYERS:

@@ -34,7 +34,8 @@ Tell = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class EvalSettings:
-    """What to compare. crfs: gvideo's; the anchors' qualities follow from them. threads: of every codec."""
+    """What to compare. crfs: gvideo's; the anchors' qualities follow from them. tunes: the
+    anchors'; tune: gvideo's. threads: of every codec."""
 
     crfs: tuple[float, ...] = DEFAULT_CRFS
     anchors: tuple[str, ...] = anchors.DEFAULT_ANCHORS
@@ -45,6 +46,7 @@ class EvalSettings:
     preset: str = "medium"
     threads: int = os.cpu_count() or 1
     seed: int = 0
+    tune: str = "psnr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ def interval_frames(reference: Reference, segment_seconds: float) -> int:
 def plan(reference: Reference, settings: EvalSettings, available: Sequence[str]) -> list[Settings]:
     """All streams to make of one clip, without repeats (qualities are limited, so two crfs can give one stream)."""
     jobs: list[Settings] = [
-        OwnSettings(crf, settings.preset, settings.segment_seconds, settings.seed) for crf in settings.crfs
+        OwnSettings(crf, settings.preset, settings.segment_seconds, settings.seed, settings.tune)
+        for crf in settings.crfs
     ]
     interval = interval_frames(reference, settings.segment_seconds)
     jobs += [

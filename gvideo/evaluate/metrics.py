@@ -23,7 +23,7 @@ from gvideo.evaluate.frames import Planes
 from gvideo.types import Float64, UInt8
 
 #: Changes with every change of what a stored measurement means.
-METRICS_VERSION = 1
+METRICS_VERSION = 2
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _WINDOW = 11
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
@@ -51,6 +51,7 @@ METRICS = (
     Metric("ssim", "SSIM", 4, "default", decibels=True),
     Metric("ms_ssim", "MS-SSIM", 4, "default", decibels=True),
     Metric("vmaf", "VMAF", 2, "default"),
+    Metric("vmaf_neg", "VMAF NEG", 2, "default"),
     Metric("xpsnr_db", "XPSNR [dB]", 2, "default"),
 )
 

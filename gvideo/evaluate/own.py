@@ -33,11 +33,12 @@ class OwnSettings:
     preset: str = "medium"
     segment_seconds: float = 2.0
     seed: int = 0
+    tune: str = "psnr"
 
     @property
     def label(self) -> str:
         """For tables and legends."""
-        return f"gvideo {self.preset}"
+        return f"gvideo {self.preset}" + (f" tune {self.tune}" if self.tune != "psnr" else "")
 
 
 @functools.cache
@@ -79,7 +80,7 @@ def encode(
     started = time.perf_counter()
     encode_file(
         reference.path, stream, crf=settings.crf, preset=settings.preset, segment_seconds=settings.segment_seconds,
-        seed=settings.seed, workers=workers, device="cpu", progress=tell,
+        seed=settings.seed, tune=settings.tune, workers=workers, device="cpu", progress=tell,
     )  # fmt: skip
     return time.perf_counter() - started
 

@@ -1,7 +1,8 @@
 """VMAF and XPSNR, as ffmpeg's filters compute them between two y4m files.
 
 VMAF: libvmaf's built-in model vmaf_v0.6.1, mean over frames. It was trained on 1080p seen from three heights; on
-small pictures it still orders encodings but its numbers are not opinion scores. XPSNR: Helmrich et al. 2020, luma.
+small pictures it still orders encodings but its numbers are not opinion scores. VMAF NEG: vmaf_v0.6.1neg, which gives
+nothing for enhancing the source (sharpening, contrast). XPSNR: Helmrich et al. 2020, luma.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ import ffmpeg
 from gvideo.errors import GVideoError
 from gvideo.evaluate import ffmpeg as program
 
-VMAF_MODEL = "vmaf_v0.6.1"
+#: libvmaf's models by the name of our figure.
+VMAF_MODELS = {"vmaf": "vmaf_v0.6.1", "vmaf_neg": "vmaf_v0.6.1neg"}
 
 
 def measure(
     reference: Path, decoded: Path, rate: Fraction, scratch: Path, threads: int
 ) -> tuple[dict[str, float], list[str]]:
-    """({"vmaf": …, "xpsnr_db": …} as far as this ffmpeg can, warnings). Reads two files of equal frame count."""
+    """({"vmaf": …, "vmaf_neg": …, "xpsnr_db": …} as far as this ffmpeg can, warnings). Reads two files of equal frame
+    count."""
     found: dict[str, float] = {}
     warnings = []
     for name, function in (("libvmaf", _vmaf), ("xpsnr", _xpsnr)):
@@ -39,16 +42,18 @@ def measure(
 def _vmaf(reference: Path, decoded: Path, rate: Fraction, scratch: Path, threads: int) -> dict[str, float]:
     log = scratch / "vmaf.json"
     graph = ffmpeg.filter(
-        _inputs(reference, decoded, rate), "libvmaf", model=f"version={VMAF_MODEL}", log_fmt="json", log_path=str(log),
+        [_input(decoded, rate), _input(reference, rate)], "libvmaf", log_fmt="json", log_path=str(log),
         n_threads=threads,
+        model="|".join(f"version={model}:name={name}" for name, model in VMAF_MODELS.items()),
     )  # fmt: skip
     program.run(graph.output("-", f="null"))
-    result = json.loads(log.read_text())
-    return {"vmaf": float(result["pooled_metrics"]["vmaf"]["mean"])}
+    pooled = json.loads(log.read_text())["pooled_metrics"]
+    return {name: float(pooled[name]["mean"]) for name in VMAF_MODELS}
 
 
 def _xpsnr(reference: Path, decoded: Path, rate: Fraction, scratch: Path, threads: int) -> dict[str, float]:
-    graph = ffmpeg.filter(_inputs(reference, decoded, rate), "xpsnr")
+    # this filter weighs by the first of its inputs, libvmaf takes the decoded clip first
+    graph = ffmpeg.filter([_input(reference, rate), _input(decoded, rate)], "xpsnr")
     printed = program.run(graph.output("-", f="null"))
     match = re.search(r"XPSNR\s+(?:average.*?)?y: *([0-9.]+|inf)", printed)
     if not match:
@@ -56,6 +61,6 @@ def _xpsnr(reference: Path, decoded: Path, rate: Fraction, scratch: Path, thread
     return {"xpsnr_db": min(float(match[1]), 100.0)}
 
 
-def _inputs(reference: Path, decoded: Path, rate: Fraction) -> list[object]:
-    """Decoded first, as libvmaf wants it; both at the clip's rate, since raw streams may state another."""
-    return [ffmpeg.input(str(p), r=str(rate)) for p in (decoded, reference)]
+def _input(clip: Path, rate: Fraction) -> object:
+    """A file at the clip's rate, since raw streams may state another."""
+    return ffmpeg.input(str(clip), r=str(rate))

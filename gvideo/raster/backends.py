@@ -57,5 +57,8 @@ class LazyBackend:
         targets: Float32,
         frame_indices: Int32,
         channel_weights: Float32,
+        pixel_weights: Float32 | None = None,
     ) -> tuple[Float64, SplatGradients]:
-        return self._load().loss_and_gradients(splats, basis, times, targets, frame_indices, channel_weights)
+        return self._load().loss_and_gradients(
+            splats, basis, times, targets, frame_indices, channel_weights, pixel_weights
+        )

@@ -62,10 +62,11 @@ def check_gradients(
     targets: Float32,
     frame_indices: Int32,
     channel_weights: Float32,
+    pixel_weights: Float32 | None = None,
 ) -> None:
     """Raise MismatchError unless errors and gradients are those of these Gaussians against these targets."""
     viewport = Viewport(targets.shape[3], targets.shape[2])
-    weights = 2.0 * channel_weights.astype(np.float64)[:, None, None]
+    of_channel = channel_weights.astype(np.float64)[:, None, None]
     exact = reference.Gradients64(splats)
     bound = reference.Gradients64(splats, absolute=True)
     for f in range(len(times)):
@@ -73,8 +74,10 @@ def check_gradients(
         picture, magnitude, edge = frame_bounds(splats, basis[f], time, viewport)
         residual = picture - targets[frame_indices[f]]
         error = TOLERANCE * (magnitude + np.abs(targets[frame_indices[f]])) + edge + _NEGLIGIBLE
-        expected = (residual**2).sum(axis=(1, 2))
-        allowed = (2.0 * np.abs(residual) * error + error**2).sum(axis=(1, 2)) + TOLERANCE * expected
+        of_pixel = reference.weights_of_frame(pixel_weights, frame_indices[f])
+        weights = 2.0 * of_channel * of_pixel
+        expected = (of_pixel * residual**2).sum(axis=(1, 2))
+        allowed = (of_pixel * (2.0 * np.abs(residual) * error + error**2)).sum(axis=(1, 2)) + TOLERANCE * expected
         _compare(f"squared error of frame {f}", np.abs(squared_errors[f] - expected), allowed)
         exact.add_frame(basis[f], time, weights * residual)
         # A product of two rounded factors, and pixels at the edge whose whole term may be there or not.
@@ -111,8 +114,9 @@ class CheckedBackend:
         targets: Float32,
         frame_indices: Int32,
         channel_weights: Float32,
+        pixel_weights: Float32 | None = None,
     ) -> tuple[Float64, SplatGradients]:
-        arguments = (splats, basis, times, targets, frame_indices, channel_weights)
+        arguments = (splats, basis, times, targets, frame_indices, channel_weights, pixel_weights)
         squared_errors, gradients = self._backend.loss_and_gradients(*arguments)
         check_gradients(squared_errors, gradients, *arguments)
         return squared_errors, gradients

@@ -85,14 +85,16 @@ def loss_and_gradients(
     targets: Float32,
     frame_indices: Int32,
     channel_weights: Float32,
+    pixel_weights: Float32 | None = None,
 ) -> tuple[Float64, SplatGradients]:
     """See interface.Backend.loss_and_gradients. Parallel over frames."""
-    check_loss_shapes(splats, basis, times, targets, frame_indices, channel_weights)
+    check_loss_shapes(splats, basis, times, targets, frame_indices, channel_weights, pixel_weights)
     arrays = _arrays(splats)
     basis, times = _as_kernel_array(basis), _as_kernel_array(times)
     weights = _as_kernel_array(channel_weights)
     shapes, axes = describe_shapes(_as_kernel_array(splats.log_scales), _as_kernel_array(splats.angles), 1.0, 1.0)
     count = len(splats)
+    nothing = np.empty((0, 0), np.float32)
     squared_errors = np.empty((len(times), 3), np.float64)
     sums = np.zeros((count, 10 + 2 * basis.shape[1]), np.float64)
     block = max(_FEWEST_FRAMES, _MOMENT_BYTES // (4 * MOMENTS * max(1, count)))
@@ -103,9 +105,11 @@ def loss_and_gradients(
         def fit(frame: int, start: int = start, moments: Float32 = moments) -> None:
             row = start + frame
             target = _as_kernel_array(targets[frame_indices[row]])
+            of_pixel = nothing if pixel_weights is None else _as_kernel_array(pixel_weights[frame_indices[row]])
             fit_frame(
-                shapes, *arrays, basis[row], float(times[row]), target, weights, squared_errors[row], moments[frame]
-            )
+                shapes, *arrays, basis[row], float(times[row]), target, weights, of_pixel, squared_errors[row],
+                moments[frame],
+            )  # fmt: skip
 
         threads.for_each(end - start, fit)
         sum_frames(moments, basis[start:end], times[start:end], arrays[2], arrays[3], arrays[4], sums)

@@ -202,6 +202,38 @@ def weigh_residual(
 
 
 @kernel
+def weigh_pixels(
+    pixel_weights: Float32,
+    width: int,
+    tile_x: int,
+    tile_y: int,
+    rows: int,
+    channel_weights: Float32,
+    tile: Float32,
+    squared_errors: Float64,
+) -> None:
+    """weigh_residual with weights of pixels (flat [H W]), which are in the squared errors too."""
+    for block in range(BLOCKS):
+        inside = min(width - tile_x - block * BLOCK, BLOCK)
+        if inside <= 0:
+            return
+        for c in range(3):
+            twice_weight = f32(2) * channel_weights[c]
+            total_squares = f32(0)
+            for y in range(rows):
+                at = block * BLOCK_STRIDE + y * ROW_STRIDE + c * BLOCK
+                source = (tile_y + y) * width + tile_x + block * BLOCK
+                for lane in range(inside):
+                    residual = tile[at + lane]
+                    weighted = pixel_weights[source + lane] * residual
+                    total_squares += weighted * residual
+                    tile[at + lane] = twice_weight * weighted
+                for lane in range(inside, BLOCK):
+                    tile[at + lane] = f32(0)
+            squared_errors[c] += np.float64(total_squares)
+
+
+@kernel
 def write_tile(
     tile: Float32, channels: int, width: int, height: int, tile_x: int, tile_y: int, rows: int, picture: Float32
 ) -> None:
@@ -266,17 +298,20 @@ def fit_frame(
     time: float,
     target: Float32,
     weights: Float32,
+    pixel_weights: Float32,
     squared_errors: Float64,
     frame_moments: Float32,
 ) -> None:
     """Render, compare with target f32 [3,H,W] and back-propagate one frame.
 
-    squared_errors f64 [3] and frame_moments f32 [N,8] are overwritten; the latter with dLoss/dA_c and the sums of u dx,
-    u s, u dx², u dx s, u s². A frame is one thread's work, so the order of all sums is fixed.
+    pixel_weights f32 [H,W], or [0,0] for none. squared_errors f64 [3] and frame_moments f32 [N,8] are overwritten; the
+    latter with dLoss/dA_c and the sums of u dx, u s, u dx², u dx s, u s². A frame is one thread's work, so the order of
+    all sums is fixed.
     """
     _, height, width = target.shape
     tiles_x = (width + TILE - 1) >> LOG2_TILE
     flat = target.reshape(target.size)
+    flat_weights = pixel_weights.reshape(pixel_weights.size)
     records, members, lives, tile_starts, tile_members, most_items = plan_frame(
         shapes, means, displacements, amplitudes, centres, inverse_durations, basis, time,
         width, height, 1.0, 1.0, 0.0, 0.0,
@@ -299,7 +334,10 @@ def fit_frame(
         )
         load_negative(flat, width, height, tile_x, tile_y, rows, tile)
         splat_items(records, tile_members, first, items, count, tile_x, tile_y, tile, False)
-        weigh_residual(width, tile_x, rows, weights, tile, squared_errors)
+        if pixel_weights.size:
+            weigh_pixels(flat_weights, width, tile_x, tile_y, rows, weights, tile, squared_errors)
+        else:
+            weigh_residual(width, tile_x, rows, weights, tile, squared_errors)
         gather_items(records, tile_members, first, items, count, tile_x, tile_y, tile, moments)
     frame_moments[:] = f32(0)
     for m in range(len(members)):

@@ -85,10 +85,12 @@ class Rasteriser(Protocol):
         targets: Float32,
         frame_indices: Int32,
         channel_weights: Float32,
+        pixel_weights: Float32 | None = None,
     ) -> tuple[Float64, SplatGradients]:
-        """Squared error f64 [F,3] per frame and channel, unweighted, and the gradients of sum_fc weight_c * error_fc.
+        """Squared error f64 [F,3] per frame and channel, and the gradients of sum_fc weight_c * error_fc.
 
-        targets f32 [T,3,H,W]; row f of basis and times is compared with targets[frame_indices[f]].
+        targets f32 [T,3,H,W]; row f of basis and times is compared with targets[frame_indices[f]]. channel_weights
+        f32 [3] are not in the errors; pixel_weights f32 [T,H,W], of each pixel's squared error in all channels, are.
         """
 
 
@@ -123,7 +125,13 @@ def check_render_shapes(splats: Splats, basis: Float32, times: Float32) -> None:
 
 
 def check_loss_shapes(
-    splats: Splats, basis: Float32, times: Float32, targets: Float32, frame_indices: Int32, channel_weights: Float32
+    splats: Splats,
+    basis: Float32,
+    times: Float32,
+    targets: Float32,
+    frame_indices: Int32,
+    channel_weights: Float32,
+    pixel_weights: Float32 | None,
 ) -> None:
     """Raise ValueError unless the arrays of a call fit together and every frame index names a target."""
     check_render_shapes(splats, basis, times)
@@ -131,5 +139,7 @@ def check_loss_shapes(
         raise ValueError(f"targets have shape {targets.shape}, not [T,3,H,W]")
     if frame_indices.shape != times.shape or channel_weights.shape != (3,):
         raise ValueError(f"frame_indices {frame_indices.shape} or channel_weights {channel_weights.shape} do not fit")
+    if pixel_weights is not None and pixel_weights.shape != (len(targets), *targets.shape[2:]):
+        raise ValueError(f"pixel_weights {pixel_weights.shape} do not fit targets {targets.shape}")
     if len(frame_indices) and not 0 <= frame_indices.min() <= frame_indices.max() < len(targets):
         raise ValueError(f"frame_indices must lie in 0..{len(targets) - 1}")

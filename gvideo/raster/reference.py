@@ -172,15 +172,22 @@ def loss_and_gradients(
     targets: Float32,
     frame_indices: Int32,
     channel_weights: Float32,
+    pixel_weights: Float32 | None = None,
 ) -> tuple[Float64, SplatGradients]:
     """See interface.Backend.loss_and_gradients."""
-    check_loss_shapes(splats, basis, times, targets, frame_indices, channel_weights)
+    check_loss_shapes(splats, basis, times, targets, frame_indices, channel_weights, pixel_weights)
     viewport = Viewport(targets.shape[3], targets.shape[2])
     squared_errors = np.zeros((len(times), 3))
     gradients = Gradients64(splats)
     weights = channel_weights.astype(np.float64)
     for f in range(len(times)):
         residual = render_frame(splats, basis[f], float(times[f]), viewport) - targets[frame_indices[f]]
-        squared_errors[f] = (residual**2).sum(axis=(1, 2))
-        gradients.add_frame(basis[f], float(times[f]), 2.0 * weights[:, None, None] * residual)
+        of_pixel = weights_of_frame(pixel_weights, frame_indices[f])
+        squared_errors[f] = (of_pixel * residual**2).sum(axis=(1, 2))
+        gradients.add_frame(basis[f], float(times[f]), 2.0 * weights[:, None, None] * of_pixel * residual)
     return squared_errors, gradients.rounded()
+
+
+def weights_of_frame(pixel_weights: Float32 | None, frame: int) -> Float64:
+    """Weights f64 [H,W] of one frame's pixels, or 1 in every one."""
+    return np.ones((1, 1)) if pixel_weights is None else pixel_weights[frame].astype(np.float64)

@@ -44,6 +44,7 @@ def main() -> int:
     parser.add_argument("--anchors", default="x264,x265,x265-veryslow,svtav1")
     parser.add_argument("--frames", type=int, default=64)
     parser.add_argument("--preset", default="medium")
+    parser.add_argument("--tune", default="psnr", help="the measure that gvideo serves")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--images", action="store_true", help="Kodak's pictures instead of clips")
     parser.add_argument("--pictures", type=int, default=24, help="how many of them")
@@ -68,7 +69,7 @@ def run_clips(args: argparse.Namespace) -> int:
     root, clips = default_root(), folder("GVIDEO_CLIPS")
     settings = EvalSettings(
         crfs=tuple(float(c) for c in args.crf.split(",")), anchors=parse_anchors(args.anchors),
-        num_frames=args.frames, preset=args.preset, threads=args.threads,
+        num_frames=args.frames, preset=args.preset, threads=args.threads, tune=args.tune,
     )  # fmt: skip
     parts: list[Evaluation] = []
     last = 0.0

@@ -58,9 +58,18 @@ def test_vmaf_and_xpsnr(pair: tuple[Path, Path], tmp_path: Path) -> None:
     assert not warnings
     worse, _ = perceptual.measure(pair[0], pair[1], Fraction(25), tmp_path, 1)
     assert same["vmaf"] > 90
+    assert same["vmaf_neg"] > 90
     assert same["xpsnr_db"] == 100.0
     assert worse["vmaf"] < same["vmaf"]
+    assert worse["vmaf_neg"] <= worse["vmaf"]
     assert 5 < worse["xpsnr_db"] < 60
+
+
+def test_xpsnr_weighs_by_the_source(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    """The same error hides in a detailed source, not in a smooth one."""
+    hidden = perceptual.measure(pair[0], pair[1], Fraction(25), tmp_path, 1)[0]["xpsnr_db"]
+    plain = perceptual.measure(pair[1], pair[0], Fraction(25), tmp_path, 1)[0]["xpsnr_db"]
+    assert hidden > plain
 
 
 def test_identical_pictures() -> None:

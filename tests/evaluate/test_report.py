@@ -49,7 +49,7 @@ def test_page_is_whole(evaluation: Evaluation, cache: Path, tmp_path: Path) -> N
     assert parser.open == []
     assert all(link.startswith("#") and link[1:] in parser.ids for link in parser.links), "nothing from outside"
     assert "http" not in text.replace("http-equiv", "")
-    assert text.count("<svg") == 6
+    assert text.count("<svg") == 7
     assert text.count("data:image/webp;base64,") == 3
     for point in evaluation.points:
         assert f"<td>{point.num_bytes}</td>" in text

@@ -267,5 +267,6 @@ def command(evaluation: Evaluation) -> str:
     parts += [f"--size {s.size[0]}x{s.size[1]}"] if s.size else []
     parts += [f"--frames {s.num_frames}"] if s.num_frames else []
     parts += [f"--crf {','.join(f'{c:g}' for c in s.crfs)}", f"--anchors {','.join(s.anchors) or 'none'}"]
+    parts += [f"--tune {s.tune}"] if s.tune != "psnr" else []
     parts += [f"--segment {s.segment_seconds:g}", f"--preset {s.preset}", f"--threads {s.threads}", "--report DIR"]
     return " ".join(parts)

@@ -75,7 +75,7 @@ def compare_pictures(evaluation: Evaluation, root: Path) -> list[Comparison]:
 def own_settings(evaluation: Evaluation, point: Point) -> OwnSettings:
     """The settings that made one of gvideo's points."""
     s = evaluation.settings
-    return OwnSettings(point.quality, s.preset, s.segment_seconds, s.seed)
+    return OwnSettings(point.quality, s.preset, s.segment_seconds, s.seed, s.tune)
 
 
 def _matched(

@@ -151,11 +151,17 @@ def draw(batch: Batch, viewport: Viewport, *, luma_only: bool = False) -> Tensor
 
 
 def errors_and_gradients(
-    batch: Batch, targets: Tensor, frame_rows: Tensor, weights: tuple[float, float, float], capacity: int | None = None
+    batch: Batch,
+    targets: Tensor,
+    frame_rows: Tensor,
+    weights: tuple[float, float, float],
+    capacity: int | None = None,
+    pixel_weights: Tensor | None = None,
 ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
     """(squared errors f64 [S F,3], gradients by field of Batch, pairs beyond the capacity).
 
     targets f32 [T,3,H,W], frame_rows i64 [S F]: the target of each frame. weights: of the channels' errors.
+    pixel_weights f32 [T,H,W]: of the pixels' errors, see interface.Backend.loss_and_gradients.
     capacity: pairs of a Gaussian and a tile that memory is kept for; None asks the device how many there are.
     """
     from gvideo.raster.cuda import kernels
@@ -168,8 +174,10 @@ def errors_and_gradients(
     pairs = max(len(plan.slots), 1)
     moments = torch.empty((kernels.MOMENTS, pairs), device=where)
     kernels.fit_tiles[(frames * plan.tiles,)](
-        plan.places, plan.strengths, plan.members, plan.slots, plan.tile_starts, targets, frame_rows, errors, moments,
-        plan.instances, pairs, plan.tiles, plan.tiles_x, width, height, width * height, *weights, num_warps=_TILE_WARPS,
+        plan.places, plan.strengths, plan.members, plan.slots, plan.tile_starts, targets,
+        targets if pixel_weights is None else pixel_weights, frame_rows, errors, moments, plan.instances, pairs,
+        plan.tiles, plan.tiles_x, width, height, width * height, *weights, WEIGHTED=pixel_weights is not None,
+        num_warps=_TILE_WARPS,
     )  # fmt: skip
     gradients = {name: torch.empty_like(getattr(batch, name)) for name in _FIELDS}
     gradients["displacements"].zero_()
@@ -213,11 +221,14 @@ def loss_and_gradients(
     targets: Float32,
     frame_indices: Int32,
     channel_weights: Float32,
+    pixel_weights: Float32 | None = None,
 ) -> tuple[Float64, SplatGradients]:
     """See interface.Backend.loss_and_gradients."""
-    check_loss_shapes(splats, basis, times, targets, frame_indices, channel_weights)
+    check_loss_shapes(splats, basis, times, targets, frame_indices, channel_weights, pixel_weights)
     if not len(splats) or not len(times):
         chosen = targets[frame_indices].astype(np.float64)
+        if pixel_weights is not None:
+            chosen *= np.sqrt(pixel_weights[frame_indices][:, None])
         nothing = {name: np.zeros_like(getattr(splats, name), np.float32) for name in _FIELDS}
         return np.square(chosen).sum((2, 3)), SplatGradients(**nothing)
     where = device()
@@ -225,5 +236,6 @@ def loss_and_gradients(
     errors, gradients, _ = errors_and_gradients(
         _batch(splats, basis, times), torch.from_numpy(np.ascontiguousarray(targets, np.float32)).to(where),
         torch.from_numpy(frame_indices.astype(np.int64)).to(where), weights,
+        pixel_weights=None if pixel_weights is None else torch.from_numpy(pixel_weights).to(where),
     )  # fmt: skip
     return errors.cpu().numpy(), SplatGradients(**{name: g.cpu().numpy() for name, g in gradients.items()})

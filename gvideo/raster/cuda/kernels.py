@@ -191,8 +191,9 @@ def draw(
 
 @triton.jit
 def fit_tiles(
-    places, strengths, members, slots, tile_starts, targets, frame_rows, errors, moments,
+    places, strengths, members, slots, tile_starts, targets, pixel_weights, frame_rows, errors, moments,
     instances, capacity, tiles, tiles_x, width, height, plane, weight_luma, weight_blue, weight_red,
+    WEIGHTED: tl.constexpr,
 ):  # fmt: skip
     """Squared errors f32 [frames tiles, 3], and moments f32 [8, capacity] in the slot of each member."""
     tile = tl.program_id(0)
@@ -208,12 +209,21 @@ def fit_tiles(
     luma = tl.where(inside, luma - tl.load(at, inside, 0.0), 0.0)
     blue = tl.where(inside, blue - tl.load(at + plane, inside, 0.0), 0.0)
     red = tl.where(inside, red - tl.load(at + 2 * plane, inside, 0.0), 0.0)
-    tl.store(errors + 3 * tile, tl.sum(luma * luma))
-    tl.store(errors + 3 * tile + 1, tl.sum(blue * blue))
-    tl.store(errors + 3 * tile + 2, tl.sum(red * red))
-    luma = 2.0 * weight_luma * luma
-    blue = 2.0 * weight_blue * blue
-    red = 2.0 * weight_red * red
+    by_luma = luma
+    by_blue = blue
+    by_red = red
+    if WEIGHTED:
+        at = pixel_weights + tl.load(frame_rows + tile // tiles) * plane + y * width + x
+        of_pixel = tl.load(at, inside, 0.0)
+        by_luma = of_pixel * luma
+        by_blue = of_pixel * blue
+        by_red = of_pixel * red
+    tl.store(errors + 3 * tile, tl.sum(luma * by_luma))
+    tl.store(errors + 3 * tile + 1, tl.sum(blue * by_blue))
+    tl.store(errors + 3 * tile + 2, tl.sum(red * by_red))
+    luma = 2.0 * weight_luma * by_luma
+    blue = 2.0 * weight_blue * by_blue
+    red = 2.0 * weight_red * by_red
     for i in range(begin, end):
         m = tl.load(members + i)
         p, q, weight = _weigh(places, instances, m, left, top)
