@@ -6,6 +6,7 @@ parameter behind it. The integer derivations mirror model/steps.py for tensors; 
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, fields
 
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from gvideo.encoder import cpu_step
-from gvideo.encoder.parameters import Parameters
+from gvideo.encoder.parameters import Parameters, on_host
 from gvideo.model import steps
 from gvideo.model.quantize import LIFE_CUT, MIN_LIFE
 
@@ -73,7 +74,7 @@ class Quantised:
 def lives(centre: Tensor, inverse: Tensor, frame_times: Tensor) -> Tensor:
     """Sum of squared life weights over the frames, f32 [N]."""
     e = ((frame_times[:, None] - centre) * inverse).square_().mul_(-0.5)
-    return torch.where(e >= LIFE_CUT, (2 * e).exp_(), torch.zeros(())).sum(0).clamp_(min=MIN_LIFE)
+    return torch.where(e >= LIFE_CUT, (2 * e).exp_(), 0.0).sum(0).clamp_(min=MIN_LIFE)
 
 
 def _floor_log2_sixteenths(n: int) -> int:
@@ -87,8 +88,7 @@ def quantise(
 ) -> Quantised:
     """Quantises everything. precision_bias: octaves added to an amplitude before it chooses its class.
     permanent_at: lives longer than this many segments become permanent."""
-    on_cpu = p.trajectory.device.type == "cpu"
-    return (quantise_compiled if on_cpu else quantise_tensors)(p, rules, g, precision_bias, permanent_at)
+    return (quantise_compiled if on_host(p.trajectory) else quantise_tensors)(p, rules, g, precision_bias, permanent_at)
 
 
 def _control(theta: Tensor, rules: steps.StepRules) -> Tensor:
@@ -130,18 +130,24 @@ def quantise_compiled(
     )  # fmt: skip
 
 
+@functools.lru_cache(maxsize=64)
+def _constants(chroma: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """(weights f32 [3] of amplitude steps, ANISOTROPY, WIDENING). Kept: handing them over has the host wait."""
+    weights = torch.tensor([1.0, chroma / 16, chroma / 16], device=device)
+    return weights, torch.from_numpy(steps.ANISOTROPY).to(device), torch.from_numpy(steps.WIDENING).to(device)
+
+
 def quantise_tensors(
     p: Parameters, rules: steps.StepRules, g: Geometry, precision_bias: float, permanent_at: float
 ) -> Quantised:
-    """quantise() on any device; mirrors model/steps.py."""
+    """quantise() on any device, without waiting for it; mirrors model/steps.py."""
     v = p.values
-    device = v["mean"].device
+    weights, anisotropies, widenings = _constants(rules.chroma, v["mean"].device)
     duration = (2 * (v["log_duration"] / LN2 + 1)).round_().clamp_(0, steps.NUM_DURATIONS - 2).long()
     permanent = v["log_duration"] > math.log(permanent_at * g.num_frames)
     inverse = torch.where(permanent, 0.0, torch.exp2(1 - duration / 2))
     log_scale = v["log_scale"].clamp(MIN_LOG_SCALE, MAX_LOG_SCALE)
     amplitudes = torch.cat([v["luma"], v["chroma"]], 1)
-    weights = torch.tensor([1.0, rules.chroma / 16, rules.chroma / 16], device=device)
 
     # precision class from the amplitude in steps, before anything is rounded
     scale_free = math.sqrt(12 * rules.allowed_error / math.pi)
@@ -157,8 +163,7 @@ def quantise_tensors(
     log_scale = (scale + steps.SCALE_ORIGIN) * (LN2 / 16)
 
     ratio = (scale[:, 0] - scale[:, 1]).abs()
-    table = torch.from_numpy(steps.ANISOTROPY).to(device)
-    anisotropy = torch.where(ratio <= 80, table[ratio.clamp(max=80)], ratio)
+    anisotropy = torch.where(ratio <= 80, anisotropies[ratio.clamp(max=80)], ratio)
     angle_bits = ((16 * precision + anisotropy + rules.angle) >> 4).clamp_(1, steps.MAX_ANGLE_BITS)
     angle_bits = torch.where(ratio == 0, 0, angle_bits)
     angle_count = torch.exp2(angle_bits.float())
@@ -170,10 +175,9 @@ def quantise_tensors(
     direction = torch.where(
         angle_bits <= 5, direction << (5 - angle_bits).clamp(0), direction >> (angle_bits - 5).clamp(0)
     )
-    table = torch.from_numpy(steps.WIDENING).to(device)
     row = (ratio >> 2).clamp(max=len(steps.WIDENING) - 1)
     turns = [(direction + k * steps.NUM_DIRECTIONS // 2) & (steps.NUM_DIRECTIONS - 1) for k in range(2)]
-    wider = torch.stack([torch.where(angle_bits == 0, 0, table[row, turn]) for turn in turns], 1)
+    wider = torch.stack([torch.where(angle_bits == 0, 0, widenings[row, turn]) for turn in turns], 1)
     exponent = ((scale.min(1)[0][:, None] + wider + (steps.SCALE_ORIGIN + rules.position)) >> 4) - precision[:, None]
     exponent = exponent.clamp_(steps.MIN_POSITION_EXPONENT, g.cell_bits)
     position_step = torch.exp2(exponent.float())

@@ -136,7 +136,7 @@ def test_half_the_places_are_drawn_by_their_energy(clip):
     growth = CudaGrowth(flow, target, where)
     energy = torch.zeros((FRAMES, HEIGHT, WIDTH), device=where)
     energy[2, 4:8, 5:15] = 1
-    places = growth._sample(energy, 20, np.random.default_rng(0)).cpu().numpy()
+    places = growth._sample(iter(energy), 20, np.random.default_rng(0)).cpu().numpy()
     frame, rest = np.divmod(places, WIDTH * HEIGHT)
     assert len(set(places.tolist())) == 20
     assert (frame == 2).all()
