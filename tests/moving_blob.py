@@ -11,10 +11,10 @@ from gvideo.model import motion
 WIDTH, HEIGHT, FRAMES, CONTROL = 40, 30, 5, 3
 
 
-def moving_blob(num_frames: int = FRAMES) -> tuple[Target, Flow]:
+def moving_blob(num_frames: int = FRAMES, width: int = WIDTH, height: int = HEIGHT) -> tuple[Target, Flow]:
     """Frames to fit, and their flow."""
-    y, x = np.mgrid[:HEIGHT, :WIDTH]
-    frames = np.zeros((num_frames, 3, HEIGHT, WIDTH), np.float32)
+    y, x = np.mgrid[:height, :width]
+    frames = np.zeros((num_frames, 3, height, width), np.float32)
     for k in range(num_frames):
         frames[k, 0] = 0.5 * np.exp(-((x - 12 - 3 * k) ** 2 + (y - 14 - k) ** 2) / 30) + 0.004 * x - 0.1
         frames[k, 1] = 0.1 * np.exp(-((x - 30) ** 2 + (y - 8) ** 2) / 60)

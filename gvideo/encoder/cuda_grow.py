@@ -32,8 +32,11 @@ class CudaGrowth:
     """A segment's flow on the device, and places for new Gaussians.
 
     Bytes for T frames of W x H px: 16 (T-1) W H for the flow, for as long as this lives. A proposal of n Gaussians with
-    K control points among M trajectories adds at most about 100 W H for the frame at work, 100 _TRACK_POINTS (1 + K/T)
-    for the tracks at work, and (100 + 8 K) n for what is proposed.
+    K control points among M trajectories adds at most about
+
+        40 W H + (50 T + 60 K + 24 M + 150) min(n, _TRACK_POINTS / T) + (100 + 8 K) n
+
+    for the frame at work, the tracks at work, and what is proposed, without what torch's operations need for themselves.
     """
 
     def __init__(self, flow: Flow, target: Target, device: torch.device) -> None:

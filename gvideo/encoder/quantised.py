@@ -93,7 +93,7 @@ def quantise(
 
 def _control(theta: Tensor, rules: steps.StepRules) -> Tensor:
     control = (theta * 2.0**-rules.trajectory).round()
-    control[0] = 0
+    control[0].zero_()
     return control
 
 
@@ -213,7 +213,7 @@ def unquantised(p: Parameters) -> dict[str, Tensor]:
     """The same values without rounding, for the float phase: fields of `Quantised` that the renderer needs."""
     v = p.values
     theta = v["theta"].clone()
-    theta[0] = 0
+    theta[0].zero_()
     return {
         "mean": v["mean"],
         "residual": v["residual"],

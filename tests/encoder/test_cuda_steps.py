@@ -7,7 +7,7 @@ import pytest
 import torch
 from device_watch import Memory, no_waits
 from interpreted import interpreted, load_kernels  # noqa: F401 (a fixture)
-from moving_blob import FRAMES, HEIGHT, WIDTH, moving_blob
+from moving_blob import moving_blob
 
 from gvideo.encoder import cuda_room, parameters, quantised
 from gvideo.encoder.cuda_objective import CudaObjective
@@ -21,6 +21,8 @@ from gvideo.model.steps import StepRules
 from gvideo.raster import cuda
 
 load_kernels()
+#: Two tiles, which Triton's interpreter draws in a moment.
+WIDTH, HEIGHT, FRAMES = 24, 16, 3
 RULES = StepRules(70)
 SHORT = FitSettings(
     max_rounds=2, round_steps=4, last_round=1, train_steps=6, frames_per_step=1, prune_every=3, price_every=4
@@ -29,7 +31,7 @@ SHORT = FitSettings(
 
 @pytest.fixture(scope="module")
 def clip() -> tuple[Target, Flow]:
-    return moving_blob()
+    return moving_blob(FRAMES, WIDTH, HEIGHT)
 
 
 def _geometry() -> Geometry:
@@ -67,7 +69,7 @@ def test_a_fit_that_runs_out_of_room_is_the_fit_that_counts_every_pair(clip, mon
         # what a window needs is only ever met by a hair when it is confirmed, and missed by one where it is measured
         patch.setattr(PairRoom, "confirm", _confirm_by_a_hair)
         got = _fit(clip)
-    assert verdicts.count(False) >= 3
+    assert verdicts.count(False) >= 2
     assert verdicts.count(True) == 4  # two rounds of growth, two windows of training
     assert got.loss_values() == wanted.loss_values()
     assert got.prices == wanted.prices
@@ -167,7 +169,7 @@ def _some_values(target: Target, where: torch.device) -> tuple[parameters.Values
 
 
 def test_a_residual_and_its_energy_need_the_memory_of_a_launch(monkeypatch):
-    target, _ = moving_blob(12)
+    target, _ = moving_blob(12, WIDTH, HEIGHT)
     objective = CudaObjective(target)
     values, trajectory = _some_values(target, objective.device)
     whole = objective.residual(values, trajectory)
@@ -178,8 +180,8 @@ def test_a_residual_and_its_energy_need_the_memory_of_a_launch(monkeypatch):
         energy = objective.energy(left)
     assert torch.equal(left, whole)
     frame = 12 * WIDTH * HEIGHT
-    assert 12 * frame <= peak < (12 + 2 + 1) * frame  # the result, two frames of pictures, and the plans
-    assert memory.peak < (12 + 2 + 2) * frame
+    # the result, and two frames of pictures, which Triton's interpreter copies before and after a kernel
+    assert 12 * frame <= peak <= memory.peak < (12 + 3 * 2 + 2) * frame
     assert energy == pytest.approx(CpuObjective(target).energy(left.cpu().numpy()), rel=1e-6)
 
 
