@@ -36,7 +36,7 @@ class CudaGrowth:
 
         40 W H + (50 T + 60 K + 24 M + 150) min(n, _TRACK_POINTS / T) + (100 + 8 K) n
 
-    for the frame at work, the tracks at work, and what is proposed, without what torch's operations need for themselves.
+    for the frame at work, the tracks at work and what is proposed, without what torch's operations need for themselves.
     """
 
     def __init__(self, flow: Flow, target: Target, device: torch.device) -> None:
