@@ -10,6 +10,7 @@ import re
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import triton
 from triton.backends.compiler import GPUTarget
@@ -41,6 +42,8 @@ CONSTANTS = {
     "fit_tiles": {},
     "collect": {"BLOCK": cuda._COLLECT_BLOCK, "LANES": cuda._LANES},
 }
+#: Arguments that can be 1, which Triton compiles as a constant.
+ONES = ("rows", "num_frames", "num_control", "width", "height", "instances", "capacity", "tiles", "tiles_x", "plane")
 WARPS = {"project": 4, "draw": cuda._TILE_WARPS, "fit_tiles": cuda._TILE_WARPS, "collect": 4}
 
 
@@ -48,9 +51,9 @@ def main() -> None:
     dump = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
     for name, types in SIGNATURES.items():
         kernel = getattr(kernels, name)
-        signature = {k: types.get(k, "constexpr") for k in kernel.arg_names}
-        source = ASTSource(kernel, signature, constexprs=CONSTANTS[name])
-        compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": WARPS[name]})
+        ones = {k: 1 for k in ONES if k in types}
+        _compile(kernel, {k: t for k, t in types.items() if k not in ones}, CONSTANTS[name] | ones, WARPS[name])
+        compiled = _compile(kernel, types, CONSTANTS[name], WARPS[name])
         with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
             file.write(compiled.asm["cubin"])
             file.flush()
@@ -58,6 +61,12 @@ def main() -> None:
         found = re.search(rf"Function {name}:\s*REG:(\d+) STACK:(\d+)", usage)
         assert found, usage
         print(name, *found.groups(), flush=True)
+
+
+def _compile(kernel: Any, types: dict[str, str], constants: dict[str, int], num_warps: int) -> Any:
+    signature = {k: types.get(k, "constexpr") for k in kernel.arg_names}
+    source = ASTSource(kernel, signature, constexprs=constants)
+    return triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": num_warps})
 
 
 if __name__ == "__main__":
