@@ -84,8 +84,6 @@ def _encode_part(run: Run, clips: list[Path], work: Path) -> None:
     sizes = ((16, 16),) if run.small else SIZES
     for size in sizes:
         run.attempt("encode", f"{size}, fast", lambda size=size: _encode(run, clips[0], size, "fast", work))
-    for clip in clips[:3]:
-        run.attempt("BD-rate", clip.name, lambda clip=clip: _compare(run, clip, work))
     for size in () if run.small else SIZES:
         run.attempt("encode", f"{size}, medium", lambda size=size: _encode(run, clips[0], size, "medium", work))
 
@@ -171,16 +169,16 @@ def _steps(run: Run, width: int, height: int, count: int, case: str) -> None:
 
 
 def _encode(run: Run, clip: Path, size: tuple[int, int], preset: str, work: Path) -> None:
-    """Whole encodes, workers' start and flow included: the median of up to three after one that compiles kernels."""
+    """Whole encodes, workers' start and flow included: the median of up to three. Kernels are compiled by now."""
     reports: list[EncodeReport] = []
-    for attempt in range(2 if run.small else 4):
-        if len(reports) > 1 and not run.seconds_left():
+    for attempt in range(1 if run.small else 3):
+        if reports and not run.seconds_left():
             break
         out = work / f"{size[1]}-{preset}-{attempt}.gsv"
         reports.append(encode(clip, out, size=size, crf=36, preset=preset, device="cuda", workers=_workers(run)))
     last = reports[-1]
     case = f"{size[0]}x{size[1]}, {preset}, crf 36, {last.num_frames} frames, {last.num_segments} segments"
-    speeds = [report.frames_per_second for report in reports[1:] or reports]
+    speeds = [report.frames_per_second for report in reports]
     beside = f"{last.luma_psnr_db:.2f} dB, {last.num_bytes} bytes, {last.num_gaussians} Gaussians; {len(speeds)} runs"
     run.note("encode", case, statistics.median(speeds), "frames a second", beside)
     same = len({report.num_bytes for report in reports}) == 1
