@@ -15,8 +15,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-#: Capacity over the most pairs that were seen; while nothing overflows it is left alone between the two others.
-_HEADROOM, _LEAST, _MOST = 1.3, 1.1, 2.0
+#: Capacity over the most pairs that were seen, and the bounds between which it is left alone. In fits of the sample at
+#: fast and medium no window of 25 steps needed more than 1.09 times the pairs of its first step.
+_HEADROOM, _LEAST, _MOST = 1.25, 1.15, 2.0
 #: Capacities are multiples of this many pairs, so that memory of the same size is asked for again and again.
 _GRAIN = 4096
 

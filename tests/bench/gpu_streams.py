@@ -18,6 +18,7 @@ import gvideo
 from gvideo.decoder.render import SegmentRenderer
 from gvideo.encoder import settings
 from gvideo.encoder.cuda_grow import _TRACK_POINTS
+from gvideo.encoder.cuda_objective import CudaObjective
 from gvideo.encoder.encode import EncodeReport, encode
 from gvideo.encoder.fit import TRAIN_RATES, FitSettings, SegmentFit
 from gvideo.encoder.flow import Flow
@@ -76,12 +77,13 @@ def find_clips(folder: Path | None, work: Path, small: bool) -> list[Path]:
 
 def _encode_part(run: Run, clips: list[Path], work: Path) -> None:
     run.attempt("growth, memory", "", lambda: _memory(run))
-    for (width, height), count in zip(((24, 16),) if run.small else SIZES, COUNTS, strict=False):
-        case = f"{width}x{height}, {count if not run.small else 6} Gaussians"
-        run.attempt(
-            "steps", case, lambda w=width, h=height, n=count, c=case: _steps(run, w, h, 6 if run.small else n, c)
-        )
-    sizes = ((16, 16),) if run.small else SIZES
+    for size, count in ((SMALL_SIZE, 6),) if run.small else zip(SIZES, COUNTS, strict=True):
+        case = f"{size[0]}x{size[1]}, {count} Gaussians"
+        run.attempt("steps", case, lambda size=size, count=count, case=case: _steps(run, *size, count, case))
+    for clip in clips[:3]:
+        run.attempt("BD-rate", clip.name, lambda clip=clip: _compare(run, clip, work))
+    run.attempt("one process", "", lambda: _one_process(run, clips[0], work))
+    sizes = (SMALL_SIZE,) if run.small else SIZES
     for size in sizes:
         run.attempt("encode", f"{size}, fast", lambda size=size: _encode(run, clips[0], size, "fast", work))
     for size in () if run.small else SIZES:
@@ -166,6 +168,30 @@ def _steps(run: Run, width: int, height: int, count: int, case: str) -> None:
         run.note(f"step of {name}, pairs counted", case, counted, "ms")
         told = f"{counted / window:.2f} times as fast; the host needs {host:.3g} ms to ask for it"
         run.note(f"step of {name}, in a window", case, window, "ms", told)
+
+
+def _one_process(run: Run, clip: Path, work: Path) -> None:
+    """An encode in this process, where its memory and its windows can be seen."""
+    size = SMALL_SIZE if run.small else SIZES[-1]
+    verdicts: list[bool] = []
+    right = CudaObjective.attempt
+
+    def attempt(self: CudaObjective, steps: Callable[[], None]) -> bool:
+        verdicts.append(right(self, steps))
+        return verdicts[-1]
+
+    CudaObjective.attempt = attempt  # type: ignore[method-assign]
+    try:
+        out = work / "one.gsv"
+        peak = peak_bytes(
+            lambda: encode(clip, out, size=size, crf=36, preset="fast", device="cuda", last=49, workers=1)
+        )
+    finally:
+        CudaObjective.attempt = right  # type: ignore[method-assign]
+    case = f"{size[0]}x{size[1]}, fast, crf 36, 50 frames at most"
+    run.note("windows repeated", case, verdicts.count(False), "", f"of {len(verdicts)}; repeated for lack of room")
+    if peak is not None:
+        run.note("encode in one process, peak memory", case, peak / 1e9, "GB")
 
 
 def _encode(run: Run, clip: Path, size: tuple[int, int], preset: str, work: Path) -> None:
