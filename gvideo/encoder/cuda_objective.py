@@ -23,10 +23,11 @@ WINDOW = 25
 class CudaObjective:
     """A segment's frames on the device. See objective.Objective.
 
-    Bytes for T frames of W x H px and N Gaussians, n of them in one of F frames, K control points, M trajectories:
-    12 T W H for the frames; as much again for a residual while it is held, and 12 W H and a few of 8 W H for a frame
-    of it at work. A step of F frames adds 84 F N for places, about 100 for a pair of a Gaussian and a tile of 16 x 16
-    px, and 8 N (6 K + M) for the trajectories' gradients.
+    Bytes for T frames of W x H px and N Gaussians with K control points on M trajectories: 12 T W H for the frames; as
+    much again for a residual while it is held, 12 W H for each frame of one launch on the way to it, and 24 W H for its
+    energy. A step of F frames adds 84 F N for places, 60 for a pair of a Gaussian and a tile of 16 x 16 px, and
+    (72 K + 9 M) N for the trajectories' gradients, without what torch's operations need for themselves; a window of
+    steps keeps the parameters and their moments once more.
     """
 
     window = WINDOW
