@@ -65,7 +65,10 @@ def _run_tests(run: Run) -> None:
     if importlib.util.find_spec("pytest") is None:
         run.note("tests", "kernels and fit", "skipped", "", "pytest is missing")
         return
-    files = ["raster/test_triton.py", *(f"encoder/test_cuda_{name}.py" for name in ("fit", "growth", "steps"))]
+    files = [
+        "raster/test_triton.py",
+        *(f"encoder/test_cuda_{name}.py" for name in ("fit", "growth", "quantise", "steps")),
+    ]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(str(TESTS / file) for file in files)]
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=TESTS.parent, env=os.environ | {"FAIL_WITHOUT_CUDA": "1"},

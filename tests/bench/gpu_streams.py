@@ -152,6 +152,7 @@ def _steps(run: Run, width: int, height: int, count: int, case: str) -> None:
     def train() -> None:
         fit._train_step(fit._quantise(rules, geometry), rules, 0.0, 1.0)
 
+    run.note("quantise", case, run.median_ms(lambda: fit._quantise(rules, geometry)), "ms")
     for name, step in (("growing", grow), ("training", train)):
         queued: list[float] = []
 

@@ -149,6 +149,7 @@ def test_steps_in_a_window_do_not_wait_for_the_device(clip, monkeypatch):
 
 def test_steps_work_on_a_device_whose_memory_the_host_cannot_read(clip, monkeypatch):
     """Torch's meta device has no memory at all: reading from it, or mixing it with the host's, is an error."""
+    from gvideo.encoder import cuda_quantise
     from gvideo.raster.cuda import kernels
 
     meta = torch.device("meta")
@@ -167,6 +168,7 @@ def test_steps_work_on_a_device_whose_memory_the_host_cannot_read(clip, monkeypa
 
     for name in ("project", "fit_tiles", "collect"):
         monkeypatch.setattr(kernels, name, Launch(name))
+    monkeypatch.setattr(cuda_quantise, "quantise_rows", Launch("quantise_rows"))
     monkeypatch.setattr(cuda, "device", lambda: meta)
     target, flow = clip
     fit = SegmentFit(target, flow, np.zeros((2, target.basis.shape[1], 2, 3)), SHORT, 0, "cuda")
@@ -178,7 +180,8 @@ def test_steps_work_on_a_device_whose_memory_the_host_cannot_read(clip, monkeypa
     for _ in range(2):
         fit._float_step(RATES | {"theta": 0.01})
         fit._train_step(fit._quantise(RULES, geometry), RULES, 1.0, 1.0)
-    assert launched == ["project", "fit_tiles", "collect"] * 4
+    draw = ["project", "fit_tiles", "collect"]
+    assert launched == [*draw, "quantise_rows", *draw] * 2
     assert {value.device for value in fit.parameters.values.values()} == {meta}
     chosen, means = fit.propose.__self__._follow(
         fit.parameters.values["theta"].double(), fit.parameters.values["mean"], fit.parameters.trajectory, 1.0

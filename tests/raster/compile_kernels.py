@@ -16,6 +16,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
+from gvideo.encoder import cuda_quantise
 from gvideo.raster import cuda
 from gvideo.raster.cuda import kernels
 
@@ -35,22 +36,31 @@ SIGNATURES = {
     | dict.fromkeys(("by_mean", "by_displacement", "by_log_scale", "by_angle"), "*fp32")
     | dict.fromkeys(("by_amplitude", "by_centre", "by_inverse"), "*fp32")
     | dict.fromkeys(("rows", "num_frames", "num_control", "capacity"), "i32"),
+    "quantise_rows": dict.fromkeys(("mean", "residual", "log_scale", "angle", "luma", "chroma", "centre"), "*fp32")
+    | {"log_duration": "*fp32", "times": "*fp32", "anisotropies": "*i64", "widenings": "*i64", "constants": "*fp64"}
+    | {"symbols": "*i64", "mean_out": "*fp32", "residual_out": "*fp32", "residual_levels": "*fp32"}
+    | dict.fromkeys(("residual_step", "log_scale_out", "angle_out", "amplitude_out", "levels", "ratios"), "*fp32")
+    | dict.fromkeys(("amplitude_step", "centre_out", "inverse_out"), "*fp32")
+    | dict.fromkeys(("count", "num_frames", "num_control", "rule_position", "rule_angle", "rule_centre"), "i32")
+    | dict.fromkeys(("residual_exponent", "cell_bits", "span"), "i32"),
 }  # fmt: skip
 CONSTANTS = {
     "project": {"BLOCK": cuda._BLOCK},
     "draw": {"CHANNELS": 3},
     "fit_tiles": {},
     "collect": {"BLOCK": cuda._COLLECT_BLOCK, "LANES": cuda._LANES},
+    "quantise_rows": {"BLOCK": cuda_quantise.BLOCK},
 }
 #: Arguments that can be 1, which Triton compiles as a constant.
 ONES = ("rows", "num_frames", "num_control", "width", "height", "instances", "capacity", "tiles", "tiles_x", "plane")
-WARPS = {"project": 4, "draw": cuda._TILE_WARPS, "fit_tiles": cuda._TILE_WARPS, "collect": 4}
+ONES += ("count", "rule_position", "rule_angle", "rule_centre", "residual_exponent", "cell_bits")
+WARPS = {"project": 4, "draw": cuda._TILE_WARPS, "fit_tiles": cuda._TILE_WARPS, "collect": 4, "quantise_rows": 4}
 
 
 def main() -> None:
     dump = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
     for name, types in SIGNATURES.items():
-        kernel = getattr(kernels, name)
+        kernel = getattr(cuda_quantise if name == "quantise_rows" else kernels, name)
         ones = {k: 1 for k in ONES if k in types}
         _compile(kernel, {k: t for k, t in types.items() if k not in ones}, CONSTANTS[name] | ones, WARPS[name])
         compiled = _compile(kernel, types, CONSTANTS[name], WARPS[name])
