@@ -22,6 +22,7 @@ def load_kernels() -> None:
         os.environ["TRITON_INTERPRET"] = "1"
     try:
         pytest.importorskip("triton")
+        import gvideo.encoder.cuda_quantise
         import gvideo.raster.cuda.kernels  # noqa: F401
     finally:
         if before is None:

@@ -1,8 +1,18 @@
-"""Growth on a GPU: the proposals of grow.py with everything as tensors, so that residuals never leave the device."""
+"""Growth on a GPU: the proposals of grow.py with everything as tensors, so that residuals never leave the device.
+
+    residual ── frame by frame ──► energy ──► race: the `count` best places so far ──► places, by frame
+                                                                                          │
+         values ◄── trajectory of the least error ◄── tracks of some thousand places ◄────┴── colour, structure
+                                                      at a time                               of a frame at a time
+
+Nothing is as large as the clip but the clip, its flow and the residual.
+"""
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -14,9 +24,20 @@ from gvideo.encoder.grow import SMALLEST_LOG_START, START_AMPLITUDE, START_ELONG
 from gvideo.encoder.objective import Target
 from gvideo.encoder.trajectories import REST_BONUS
 
+#: Points of tracks, frames times Gaussians, that are held at a time.
+_TRACK_POINTS = 1 << 20
+
 
 class CudaGrowth:
-    """A segment's flow on the device, and places for new Gaussians."""
+    """A segment's flow on the device, and places for new Gaussians.
+
+    Bytes for T frames of W x H px: 16 (T-1) W H for the flow, and 4 T W H for weights of pixels if there are any, for
+    as long as this lives. A proposal of n Gaussians with K control points among M trajectories adds at most about
+
+        40 W H + (50 T + 60 K + 24 M + 150) min(n, _TRACK_POINTS / T) + (100 + 8 K) n
+
+    for the frame at work, the tracks at work and what is proposed, without what torch's operations need for themselves.
+    """
 
     def __init__(self, flow: Flow, target: Target, device: torch.device) -> None:
         self.device = device
@@ -25,6 +46,9 @@ class CudaGrowth:
         self.backward = torch.from_numpy(flow.backward).to(device).permute(0, 3, 1, 2)
         self.basis = torch.from_numpy(target.basis).to(device)
         self.times = torch.from_numpy(target.times).to(device)
+        weights = target.weights
+        self.pixel_weights = None if weights is None else torch.from_numpy(weights).to(device)
+        self._size = torch.tensor([float(side) for side in target.size], device=device)
 
     def propose(
         self, residual: Tensor, count: int, total: int, life: float, theta: Tensor, rng: np.random.Generator
@@ -33,20 +57,17 @@ class CudaGrowth:
         width, height = self.target.size
         sigma = math.sqrt(width * height / max(total, 1)) * START_SIGMA
         kernel = int(sigma) // 2 * 2 + 1
-        energy = self._energy(residual[:, 0], kernel, max(1, int(life / 2) // 2 * 2 + 1))
-        places = self._sample(energy, count, rng)
+        energies = _energies(residual[:, 0], self.pixel_weights, kernel, max(1, int(life / 2) // 2 * 2 + 1))
+        places = self._sample(energies, count, rng)
         frames = places // (width * height)
         y, x = places % (width * height) // width, places % width
         amplitude, angle, coherence = _local(residual, frames, y, x, kernel)
         points = torch.stack([x, y], 1).float()
-        tracks = self.track(points, frames)
-        weights = self._weights(tracks, frames, life * 0.7)
-        errors, means = self.assignment_errors(theta.double(), points, frames, tracks, weights)
-        chosen = errors.argmin(0)
+        chosen, means = self._follow(theta.double(), points, frames, life * 0.7)
         elongation = START_ELONGATION * coherence
         log_scale = math.log(max(sigma, 0.7)) + torch.stack([-elongation, elongation], 1)
         values = {
-            "mean": means[chosen, torch.arange(len(chosen), device=self.device)].float(),
+            "mean": means,
             "residual": torch.zeros((count, self.basis.shape[1], 2), device=self.device),
             "log_scale": log_scale.clamp(min=SMALLEST_LOG_START),
             "angle": angle,
@@ -57,22 +78,40 @@ class CudaGrowth:
         }
         return Generation(values, chosen, sigma)
 
-    def _energy(self, luma: Tensor, space: int, time: int) -> Tensor:
-        """Squared residual averaged over a box of space x space px and `time` frames, f32 [T,H,W]."""
-        pooled = _box(luma.square()[:, None], space)[:, 0]
-        if time == 1:
-            return pooled
-        sums = F.pad(pooled.double().cumsum(0), (0, 0, 0, 0, 1, 0))
-        index = torch.arange(len(luma), device=luma.device)
-        low, high = (index - time // 2).clamp(min=0), (index + time // 2 + 1).clamp(max=len(luma))
-        return ((sums[high] - sums[low]) / (high - low)[:, None, None]).float()
-
-    def _sample(self, energy: Tensor, count: int, rng: np.random.Generator) -> Tensor:
-        """`count` places without repetition, with probability proportional to energy (exponential race)."""
+    def _sample(self, energies: Iterable[Tensor], count: int, rng: np.random.Generator) -> Tensor:
+        """`count` places without repetition, in ascending order, with probability proportional to energy (exponential
+        race). energies: f32 [H,W], frame by frame; of each no more than `count` places stay in the race."""
         generator = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
-        race = torch.empty(energy.numel(), dtype=torch.float64, device=self.device).exponential_(generator=generator)
-        keys = race / (energy.reshape(-1).double() + 1e-8)
-        return keys.topk(min(count, len(keys)), largest=False)[1].sort()[0]
+        keys = torch.empty(0, dtype=torch.float64, device=self.device)
+        places = torch.empty(0, dtype=torch.int64, device=self.device)
+        first = 0
+        for energy in energies:
+            # in float32 the race's first, of some hundred million, would be ties
+            race = torch.empty(energy.numel(), dtype=torch.float64, device=self.device)
+            race.exponential_(generator=generator).div_(energy.reshape(-1).double() + 1e-8)
+            best, at = race.topk(min(count, len(race)), largest=False)
+            keys, places = torch.cat([keys, best]), torch.cat([places, at + first])
+            if len(keys) > count:
+                keys, at = keys.topk(count, largest=False)
+                places = places[at]
+            first += energy.numel()
+        return places.sort()[0]
+
+    def _follow(self, theta: Tensor, points: Tensor, frames: Tensor, spread: float) -> tuple[Tensor, Tensor]:
+        """(trajectory of the least error i64 [n], means f32 [n,2] that follow it) of points f32 [n,2] in their frames.
+        spread: sigma of the frames that count, around each point's own."""
+        chosen = torch.empty(len(points), dtype=torch.int64, device=self.device)
+        means = torch.empty_like(points)
+        step = max(_TRACK_POINTS // self.target.num_frames, 1)
+        for start in range(0, len(points), step):
+            part = slice(start, start + step)
+            tracks = self.track(points[part], frames[part])
+            weights = self._weights(tracks, frames[part], spread)
+            errors, candidates = self.assignment_errors(theta, points[part], frames[part], tracks, weights)
+            best = errors.argmin(0)
+            chosen[part] = best
+            means[part] = candidates[best, torch.arange(len(best), device=self.device)].float()
+        return chosen, means
 
     def track(self, points: Tensor, frames: Tensor) -> Tensor:
         """See Flow.track: positions f32 [T,n,2] of points f32 [n,2] seen in their frames [n]."""
@@ -88,9 +127,7 @@ class CudaGrowth:
         return tracks
 
     def _flow_at(self, field: Tensor, points: Tensor) -> Tensor:
-        width, height = self.target.size
-        size = torch.tensor([max(width - 1, 1), max(height - 1, 1)], dtype=torch.float32, device=self.device)
-        grid = (points / size * 2 - 1)[None, None]
+        grid = (points / (self._size - 1).clamp(min=1) * 2 - 1)[None, None]
         return F.grid_sample(field[None], grid, padding_mode="border", align_corners=True)[0, :, 0].T
 
     def _weights(self, tracks: Tensor, frames: Tensor, spread: float) -> Tensor:
@@ -105,8 +142,7 @@ class CudaGrowth:
         self, theta: Tensor, points: Tensor, frames: Tensor, tracks: Tensor, weights: Tensor
     ) -> tuple[Tensor, Tensor]:
         """See trajectories.assignment_errors: (errors f64 [M,n], means f64 [M,n,2])."""
-        width, height = self.target.size
-        unit, middle = max(width, height) / 4, torch.tensor([width / 2, height / 2], device=self.device)
+        unit, middle = max(self.target.size) / 4, self._size / 2
         basis = self.basis.double()
         total = weights.double().sum(0).clamp(min=1e-6)
         errors, all_means = [], []
@@ -126,6 +162,29 @@ class CudaGrowth:
         return torch.stack(errors), torch.stack(all_means)
 
 
+def _energies(luma: Tensor, weights: Tensor | None, space: int, time: int) -> Iterator[Tensor]:
+    """Squared residual, weighted, averaged over a box of space x space px and `time` frames, of luma f32 [T,H,W]: frame
+    by frame f32 [H,W], by a running sum over the window. What leaves the window is blurred again rather than kept."""
+
+    def pooled(k: int) -> Tensor:
+        squares = luma[k].square() if weights is None else luma[k].square() * weights[k]
+        return _box(squares[None, None], space)[0, 0]
+
+    if time == 1:
+        yield from map(pooled, range(len(luma)))
+        return
+    total = torch.zeros(luma.shape[1:], dtype=torch.float64, device=luma.device)
+    begin = end = 0
+    for k in range(len(luma)):
+        while end < min(k + time // 2 + 1, len(luma)):
+            total += pooled(end)
+            end += 1
+        while begin < k - time // 2:
+            total -= pooled(begin)
+            begin += 1
+        yield (total / (end - begin)).float()
+
+
 def _box(planes: Tensor, size: int) -> Tensor:
     """Mean of [T,C,H,W] over size x size px, 0 outside the picture."""
     if size == 1:
@@ -135,14 +194,26 @@ def _box(planes: Tensor, size: int) -> Tensor:
 
 
 def _local(residual: Tensor, frames: Tensor, y: Tensor, x: Tensor, kernel: int) -> tuple[Tensor, Tensor, Tensor]:
-    """At each place: mean residual f32 [n,3], the angle across the local structure, and its coherence in [0,1]."""
-    amplitude = _box(residual, kernel)[frames, :, y, x]
-    smooth = _box(residual[:, :1], 3)
-    gx, gy = torch.zeros_like(smooth), torch.zeros_like(smooth)
-    gx[..., 1:-1] = (smooth[..., 2:] - smooth[..., :-2]) / 2
-    gy[..., 1:-1, :] = (smooth[..., 2:, :] - smooth[..., :-2, :]) / 2
-    tensor = _box(torch.cat([gx * gx, gx * gy, gy * gy], 1), kernel + 2)[frames, :, y, x]
+    """At each place: mean residual f32 [n,3], the angle across the local structure, and its coherence in [0,1].
+    frames i64 [n] must ascend."""
+    amplitude, tensor = residual.new_empty((len(frames), 3)), residual.new_empty((len(frames), 3))
+    numbers = torch.arange(len(residual) + 1, device=frames.device)
+    ends = torch.searchsorted(frames, numbers).tolist()
+    for k, (start, end) in enumerate(itertools.pairwise(ends)):
+        if end > start:
+            rows, columns = y[start:end], x[start:end]
+            amplitude[start:end] = _box(residual[k : k + 1], kernel)[0][:, rows, columns].T
+            tensor[start:end] = _box(_structure(residual[k, 0]), kernel + 2)[0][:, rows, columns].T
     xx, xy, yy = tensor.T
     angle = (0.5 * torch.atan2(2 * xy, xx - yy)).remainder(math.pi)
     coherence = ((xx - yy).square() + 4 * xy * xy).sqrt() / (xx + yy + 1e-12)
     return amplitude, angle, coherence
+
+
+def _structure(luma: Tensor) -> Tensor:
+    """Products f32 [1,3,H,W] of the slopes of a plane [H,W]: x x, x y, y y."""
+    smooth = _box(luma[None, None], 3)
+    gx, gy = torch.zeros_like(smooth), torch.zeros_like(smooth)
+    gx[..., 1:-1] = (smooth[..., 2:] - smooth[..., :-2]) / 2
+    gy[..., 1:-1, :] = (smooth[..., 2:, :] - smooth[..., :-2, :]) / 2
+    return torch.cat([gx * gx, gx * gy, gy * gy], 1)

@@ -171,7 +171,8 @@ class SegmentFit:
     def _settle(self, sigma: float, steps: float, last: bool) -> None:
         """Adam on everything after a generation of that sigma; in the last round the rates fall to zero."""
         wide = max(1.0, sigma / 6)
-        for step in range(int(steps)):
+
+        def settle(step: int) -> None:
             falling = 0.5 * (1 + math.cos(math.pi * step / steps)) if last else 1.0
             faster = falling * self.settings.growth_rate
             rates = {name: rate * faster for name, rate in RATES.items()}
@@ -179,6 +180,36 @@ class SegmentFit:
             rates["mean"] *= wide
             rates["residual"] *= wide
             self._float_step(rates)
+
+        self._run(int(steps), settle)
+
+    def _run(self, count: int, step: Callable[[int], None]) -> None:
+        """step(k) for k = 0 … count-1, in windows after which the objective says whether its gradients were right; the
+        others are put back and repeated (see Objective.attempt)."""
+        size = self.objective.window
+        for first in range(0, count, size):
+            window = range(first, min(first + size, count))
+
+            def steps(window: range = window) -> None:
+                for k in window:
+                    step(k)
+
+            put_back = self._remember()
+            while not self.objective.attempt(steps):
+                put_back()
+
+    def _remember(self) -> Callable[[], None]:
+        """What makes the state of the fit what it is now, any number of times."""
+        parameters, prices, num_losses = self.parameters.copy(), self.prices, len(self.losses)
+        chance = self.rng.bit_generator.state
+
+        def put_back() -> None:
+            self.parameters.restore(parameters)
+            self.prices = prices
+            del self.losses[num_losses:]
+            self.rng.bit_generator.state = chance
+
+        return put_back
 
     def _frames(self) -> Int32:
         """Frames of one step, evenly spread over the segment from a random start."""
@@ -205,13 +236,12 @@ class SegmentFit:
         self._reassign()
         geometry = replace(geometry, frame_times=geometry.frame_times.to(self.objective.device))
         steps = round(self.effort * s.train_steps)
-        for step in range(steps):
+
+        def train(step: int) -> None:
             q = self._quantise(rules, geometry)
-            if step % s.prune_every == s.prune_every - 1 and step < 0.9 * steps:
-                alive = q.levels.abs().sum(1) > 0
-                if not bool(alive.all()):
-                    p.keep(alive)
-                    q = self._quantise(rules, geometry)
+            prune = step % s.prune_every == s.prune_every - 1 and step < 0.9 * steps
+            if prune and p.keep(q.levels.abs().sum(1) > 0):
+                q = self._quantise(rules, geometry)
             if step % s.price_every == s.price_every - 1:
                 self._measure_prices(q, rules, geometry)
             rate = (0.5 * (1 + math.cos(math.pi * step / steps))) ** s.fall
@@ -219,9 +249,17 @@ class SegmentFit:
             self._train_step(q, rules, s.train_rate * rate, dearness)
             if report and step % 50 == 49:
                 report((step + 1) / steps)
+
+        self._run(steps, train)
         q = self._quantise(rules, geometry)
         p.keep(q.levels.abs().sum(1) > 0)
         return self._quantise(rules, geometry).cpu()
+
+    def loss_values(self) -> tuple[float, ...]:
+        """The losses as numbers, fetched from the device at once."""
+        if not self.losses:
+            return ()
+        return tuple(torch.stack([torch.as_tensor(loss, dtype=torch.float64) for loss in self.losses]).tolist())
 
     def left(self, q: Quantised) -> Float32:
         """Frames less picture f32 [T,3,H,W] of the final set, in the host's memory."""

@@ -80,7 +80,7 @@ def fit_layers(
         part = fit.train(own, geometry, _share(report, 2 * layer + 1, 2 * num_layers))
         parts.append(part)
         trajectory.append(fit.parameters.trajectory.cpu())
-        losses = tuple(float(loss) for loss in fit.losses)
+        losses = fit.loss_values()
         if not last:
             rest = replace(rest, frames=fit.left(part))
             theta = part.theta.double().numpy()

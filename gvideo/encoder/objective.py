@@ -6,6 +6,8 @@ rounding alone. Residuals stay where they were made; only numbers and Gaussians 
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -52,6 +54,14 @@ class Objective(Protocol):
     def device(self) -> torch.device:
         """Where values and gradients lie."""
 
+    @property
+    def window(self) -> int:
+        """Most steps of an attempt()."""
+
+    def attempt(self, steps: Callable[[], None]) -> bool:
+        """Runs steps that ask for gradients; whether all of these were right. If not, the caller puts back what the
+        steps have changed and tries again, which ends: there is more room at every try."""
+
     def residual(self, values: Values, trajectory: Tensor) -> Any:
         """Frames less picture, [T,3,H,W], of any number of Gaussians."""
 
@@ -75,9 +85,16 @@ class CpuObjective:
     """Compiled kernels on NumPy arrays."""
 
     device = torch.device("cpu")
+    #: One attempt, which never fails, for however many steps.
+    window = sys.maxsize
 
     def __init__(self, target: Target) -> None:
         self.target = target
+
+    def attempt(self, steps: Callable[[], None]) -> bool:
+        """See Objective."""
+        steps()
+        return True
 
     def residual(self, values: Values, trajectory: Tensor) -> Float32:
         """See Objective."""

@@ -28,6 +28,11 @@ BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-10
 Values = dict[str, Tensor]
 
 
+def on_host(tensor: Tensor) -> bool:
+    """Whether steps are compiled kernels on NumPy arrays (cpu_step), not operations on tensors of a device."""
+    return tensor.device.type == "cpu"
+
+
 @dataclass
 class Parameters:
     """values: attribute -> f32 [N, …], and "theta" f32 [M,K,2,3] (row 0 at rest). trajectory: i64 [N].
@@ -67,30 +72,47 @@ class Parameters:
             self.second[name] = torch.cat([self.second[name], torch.zeros_like(value)])
         self.trajectory = torch.cat([self.trajectory, trajectory])
 
-    def keep(self, mask: Tensor) -> None:
-        """Drops the Gaussians outside a bool mask [N]."""
+    def restore(self, saved: Parameters) -> None:
+        """Becomes a copy of what copy() gave."""
+        again = saved.copy()
+        self.values, self.trajectory = again.values, again.trajectory
+        self.first, self.second, self.num_steps = again.first, again.second, again.num_steps
+
+    def keep(self, mask: Tensor) -> bool:
+        """Drops the Gaussians outside a bool mask [N]; whether there were any. Waits for the device once."""
+        rows = mask.nonzero()[:, 0]
+        if len(rows) == len(mask):
+            return False
         for name in RATES:
-            self.values[name] = self.values[name][mask]
-            self.first[name] = self.first[name][mask]
-            self.second[name] = self.second[name][mask]
-        self.trajectory = self.trajectory[mask]
+            self.values[name] = self.values[name][rows]
+            self.first[name] = self.first[name][rows]
+            self.second[name] = self.second[name][rows]
+        self.trajectory = self.trajectory[rows]
+        return True
 
     def adam(self, gradients: Values, rates: dict[str, float], factor: float = 1.0) -> None:
         """One Adam step (Kingma and Ba, 2015) with a rate per attribute, on `factor` times the gradients."""
         self.num_steps += 1
         correction1 = 1 - BETA1**self.num_steps
         correction2 = math.sqrt(1 - BETA2**self.num_steps)
-        for name, gradient in gradients.items():
-            value, first, second = self.values[name], self.first[name], self.second[name]
-            if gradient.device.type == "cpu":
-                v, m, s, g = (a.numpy().reshape(-1) for a in (value, first, second, gradient))
-                cpu_step.adam(v, m, s, g, factor, BETA1, BETA2, rates[name] / correction1, correction2, EPSILON)
-                continue
-            gradient = gradient * factor
-            first.lerp_(gradient, 1 - BETA1)
-            second.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
-            denominator = second.sqrt().div_(correction2).add_(EPSILON)
-            value.addcdiv_(first, denominator, value=-rates[name] / correction1)
+        if not on_host(self.trajectory):
+            self._adam_tensors(gradients, [-rates[name] / correction1 for name in gradients], correction2, factor)
+            return
+        for name in gradients:
+            v, m, s, g = (a[name].numpy().reshape(-1) for a in (self.values, self.first, self.second, gradients))
+            cpu_step.adam(v, m, s, g, factor, BETA1, BETA2, rates[name] / correction1, correction2, EPSILON)
+
+    def _adam_tensors(self, gradients: Values, steps: list[float], correction2: float, factor: float) -> None:
+        """adam() on any device: a launch for an operation on all attributes, not for each of them."""
+        values, first, second = ([a[name] for name in gradients] for a in (self.values, self.first, self.second))
+        scaled = torch._foreach_mul(list(gradients.values()), factor)
+        torch._foreach_lerp_(first, scaled, 1 - BETA1)
+        torch._foreach_mul_(second, BETA2)
+        torch._foreach_addcmul_(second, scaled, scaled, 1 - BETA2)
+        denominators = torch._foreach_sqrt(second)
+        torch._foreach_div_(denominators, correction2)
+        torch._foreach_add_(denominators, EPSILON)
+        torch._foreach_addcdiv_(values, first, denominators, steps)
 
 
 def empty(num_control: int, theta: Tensor) -> Parameters:

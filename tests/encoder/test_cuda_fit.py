@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from interpreted import interpreted, load_kernels  # noqa: F401 (a fixture)
+from moving_blob import CONTROL, FRAMES, HEIGHT, WIDTH, moving_blob
 
 from gvideo import VideoDecoder, encode
 from gvideo.encoder import grow, pack, settings, trajectories
@@ -19,24 +20,15 @@ from gvideo.encoder.objective import CpuObjective, Target
 from gvideo.encoder.quantised import Geometry, quantise, unquantised
 from gvideo.errors import OptionError
 from gvideo.media import open_sink
-from gvideo.model import motion
 from gvideo.model.steps import StepRules
 from gvideo.types import VideoFormat
 
 load_kernels()
-WIDTH, HEIGHT, FRAMES, CONTROL = 40, 30, 5, 3
 
 
 @pytest.fixture(scope="module")
 def clip() -> tuple[Target, Flow]:
-    """A bright blob that moves over a slope."""
-    y, x = np.mgrid[:HEIGHT, :WIDTH]
-    frames = np.zeros((FRAMES, 3, HEIGHT, WIDTH), np.float32)
-    for k in range(FRAMES):
-        frames[k, 0] = 0.5 * np.exp(-((x - 12 - 3 * k) ** 2 + (y - 14 - k) ** 2) / 30) + 0.004 * x - 0.1
-        frames[k, 1] = 0.1 * np.exp(-((x - 30) ** 2 + (y - 8) ** 2) / 60)
-    times = np.arange(FRAMES, dtype=np.float32)
-    return Target(frames, motion.basis(times, FRAMES, CONTROL), times), Flow(frames[:, 0] + 0.3)
+    return moving_blob()
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +128,7 @@ def test_half_the_places_are_drawn_by_their_energy(clip):
     growth = CudaGrowth(flow, target, where)
     energy = torch.zeros((FRAMES, HEIGHT, WIDTH), device=where)
     energy[2, 4:8, 5:15] = 1
-    places = growth._sample(energy, 20, np.random.default_rng(0)).cpu().numpy()
+    places = growth._sample(iter(energy), 20, np.random.default_rng(0)).cpu().numpy()
     frame, rest = np.divmod(places, WIDTH * HEIGHT)
     assert len(set(places.tolist())) == 20
     assert (frame == 2).all()

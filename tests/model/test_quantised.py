@@ -13,7 +13,7 @@ from streams import make_stream, random_symbols
 from gvideo.decoder.render import frame_times
 from gvideo.encoder import pack
 from gvideo.encoder.parameters import Parameters
-from gvideo.encoder.quantised import Geometry, quantise, quantise_compiled, quantise_tensors
+from gvideo.encoder.quantised import Geometry, quantise
 from gvideo.model import motion, quantize, steps
 from gvideo.model import symbols as sym
 from gvideo.model.steps import StepRules
@@ -143,9 +143,8 @@ def test_layers_have_steps_of_their_own():
     np.testing.assert_array_equal(own.log_scales, alike.log_scales)
 
 
-@pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("angle", np.linspace(0, math.pi, 9))
-def test_a_coordinate_is_as_exact_as_the_gaussian_is_narrow_along_it(angle, compiled):
+def test_a_coordinate_is_as_exact_as_the_gaussian_is_narrow_along_it(angle):
     """Position steps of a needle follow from the curvature of its exponent along x and y."""
     values = {
         "mean": torch.tensor([[20.3, 30.6]]), "residual": torch.zeros(1, 1, 2),
@@ -154,8 +153,7 @@ def test_a_coordinate_is_as_exact_as_the_gaussian_is_narrow_along_it(angle, comp
         "log_duration": torch.tensor([9.0]), "theta": torch.zeros(1, 1, 2, 3),
     }  # fmt: skip
     rules, geometry = StepRules(60), Geometry(64, 64, torch.arange(4).float(), 5)
-    quantiser = quantise_compiled if compiled else quantise_tensors
-    q = quantiser(Parameters(values, torch.zeros(1, dtype=torch.long)), rules, geometry, 0.0, 1.0)
+    q = quantise(Parameters(values, torch.zeros(1, dtype=torch.long)), rules, geometry, 0.0, 1.0)
     precision = int(q.precision[0])
     assert precision >= 2
     turned = float(q.angle[0])

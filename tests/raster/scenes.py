@@ -117,3 +117,8 @@ def fit_arguments(splats: Splats, width: int, height: int):  # type: ignore[no-u
     """Arguments of loss_and_gradients with targets of noise, frames out of order and unequal weights."""
     targets = np.random.default_rng(11).normal(0, 0.3, (4, 3, height, width)).astype(np.float32)
     return (splats, *frames_of(splats), targets, np.array([2, 0, 3], np.int32), np.array([1.0, 0.5, 0.25], np.float32))
+
+
+def pixel_weights(width: int, height: int) -> Float32:
+    """Weights f32 [4,H,W] for the targets of fit_arguments, over three orders of magnitude."""
+    return np.exp(np.random.default_rng(12).uniform(-4, 3, (4, height, width))).astype(np.float32)

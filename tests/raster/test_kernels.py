@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scenes import FIELDS, SCENES, fit_arguments, frames_of, random_splats, splats_of
+from scenes import FIELDS, SCENES, fit_arguments, frames_of, pixel_weights, random_splats, splats_of
 
-from gvideo.raster import Viewport, get_backend, set_num_threads
+from gvideo.raster import Viewport, get_backend, reference, set_num_threads
 from gvideo.raster.check import check_gradients, check_render
 from gvideo.raster.reference import render_frame
 
@@ -39,6 +39,22 @@ def test_gradients_are_those_of_the_reference(name):
     assert squared_errors.shape == (3, 3)
     assert squared_errors.dtype == np.float64
     check_gradients(squared_errors, gradients, *arguments)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_weighted_gradients_are_those_of_the_reference(name):
+    width, height, make = SCENES[name]
+    arguments = (*fit_arguments(make(), width, height), pixel_weights(width, height))
+    check_gradients(*CPU.loss_and_gradients(*arguments), *arguments)
+
+
+def test_the_reference_weighs_pixels():
+    """A pixel of weight 4 is one whose difference is twice as large, and one of weight 0 is not there."""
+    arguments = fit_arguments(random_splats(0, 9, 7), 9, 7)
+    weights = pixel_weights(9, 7)
+    errors, _ = reference.loss_and_gradients(*arguments, weights)
+    targets, rows = arguments[3], arguments[4]
+    np.testing.assert_allclose(errors, (weights[rows, None] * targets[rows] ** 2).sum((2, 3)), rtol=1e-6)
 
 
 @pytest.mark.parametrize(

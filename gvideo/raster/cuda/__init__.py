@@ -3,14 +3,15 @@
     project -> boxes -> slots: (tile, instance) pairs, sorted by tile -> fit_tiles -> moments in slots -> collect
 
 A batch is S segments of F frames each, of one picture size; their Gaussians lie one segment behind the other in the
-same arrays. The one thing that the host must know of a step is how many pairs there are; with `capacity` it need not,
-and a step can be captured in a CUDA graph (what comes back says whether all of them fitted).
+same arrays. The one thing that the host must know of a step is how many pairs there are; with `capacity` it need not
+wait for that, and compares later (what comes back says how many there were).
 """
 
 from __future__ import annotations
 
+import functools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -26,8 +27,8 @@ _BLOCK = 128
 _COLLECT_BLOCK, _LANES = 32, 8
 #: Warps of a program: a tile of 256 pixels is one warp's work, so that its sums need no barrier.
 _TILE_WARPS = 1
-#: Frames of one launch when many are drawn.
-_FRAMES = 32
+#: Pixels and frames of one launch when many frames are drawn: enough to fill a GPU, little against a segment.
+_LAUNCH_PIXELS, _LAUNCH_FRAMES = 1 << 23, 32
 
 # Products and sums are fused, as in the CPU kernels; newer versions of Triton ask for that to be said.
 os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")
@@ -84,7 +85,8 @@ class Batch:
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """Who touches which tile. members i32 [pairs] by tile: instances; slots i64: their places in order of instances;
-    tile_starts i64 [frames tiles + 1]; ends i64 [instances]; overflow: pairs beyond the capacity, a tensor."""
+    tile_starts i64 [frames tiles + 1]; ends i64 [instances], whose last is the number of pairs there are, also where
+    that is more than the capacity."""
 
     places: Tensor
     strengths: Tensor
@@ -96,7 +98,18 @@ class _Plan:
     instances: int
     tiles: int
     tiles_x: int
-    overflow: Tensor
+
+
+def frames_a_launch(viewport: Viewport) -> int:
+    """How many frames to draw at once, at least 1, so that memory for it does not grow with a segment."""
+    return min(max(_LAUNCH_PIXELS // (viewport.width * viewport.height), 1), _LAUNCH_FRAMES)
+
+
+@functools.lru_cache(maxsize=64)
+def _view(viewport: Viewport, where: torch.device) -> Tensor:
+    """A viewport for `project`, f64 [4]; kept, since handing it over has the host wait for the device."""
+    fields = [viewport.scale_x, viewport.offset_x, viewport.scale_y, viewport.offset_y]
+    return torch.tensor(fields, dtype=torch.float64, device=where)
 
 
 def _plan(batch: Batch, viewport: Viewport, capacity: int | None) -> _Plan:
@@ -111,13 +124,11 @@ def _plan(batch: Batch, viewport: Viewport, capacity: int | None) -> _Plan:
     places = torch.empty((kernels.PLACE_FIELDS, instances), dtype=torch.float64, device=where)
     strengths = torch.empty((kernels.STRENGTH_FIELDS, instances), device=where)
     boxes = torch.empty((3, instances), dtype=torch.int32, device=where)
-    view = torch.tensor(
-        [viewport.scale_x, viewport.offset_x, viewport.scale_y, viewport.offset_y], dtype=torch.float64, device=where
-    )
     kernels.project[(frames, -(-rows // _BLOCK))](
         batch.means, batch.displacements, batch.log_scales, batch.angles, batch.amplitudes, batch.centres,
         batch.inverse_durations, batch.basis, batch.times, batch.starts, places, strengths, boxes, rows,
-        batch.num_frames, batch.basis.shape[1], viewport.width, viewport.height, view, BLOCK=_BLOCK,
+        batch.num_frames, batch.basis.shape[1], viewport.width, viewport.height, _view(viewport, where),
+        BLOCK=_BLOCK,
     )  # fmt: skip
     first, across, touched = boxes
     ends = touched.cumsum(0, dtype=torch.int64)
@@ -130,8 +141,7 @@ def _plan(batch: Batch, viewport: Viewport, capacity: int | None) -> _Plan:
     key, slots = torch.sort(key.to(torch.int32), stable=True)
     tile_starts = torch.searchsorted(key, torch.arange(frames * tiles + 1, device=where, dtype=torch.int32))
     members = owner[slots].to(torch.int32)
-    overflow = (ends[-1] - pairs).clamp(min=0)
-    return _Plan(places, strengths, boxes, ends, members, slots, tile_starts, instances, tiles, tiles_x, overflow)
+    return _Plan(places, strengths, boxes, ends, members, slots, tile_starts, instances, tiles, tiles_x)
 
 
 def draw(batch: Batch, viewport: Viewport, *, luma_only: bool = False) -> Tensor:
@@ -158,11 +168,12 @@ def errors_and_gradients(
     capacity: int | None = None,
     pixel_weights: Tensor | None = None,
 ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-    """(squared errors f64 [S F,3], gradients by field of Batch, pairs beyond the capacity).
+    """(squared errors f64 [S F,3], gradients by field of Batch, pairs of a Gaussian and a tile i64 [], a tensor).
 
     targets f32 [T,3,H,W], frame_rows i64 [S F]: the target of each frame. weights: of the channels' errors.
     pixel_weights f32 [T,H,W]: of the pixels' errors, see interface.Backend.loss_and_gradients.
-    capacity: pairs of a Gaussian and a tile that memory is kept for; None asks the device how many there are.
+    capacity: pairs that memory is kept for; None waits for the device to say how many there are. Errors and gradients
+    do not depend on a capacity of at least the pairs; with less they are wrong, and the caller has to compare.
     """
     from gvideo.raster.cuda import kernels
 
@@ -188,7 +199,7 @@ def errors_and_gradients(
         gradients["inverse_durations"], max(batch.rows, 1), batch.num_frames, batch.basis.shape[1], pairs,
         BLOCK=_COLLECT_BLOCK, LANES=_LANES,
     )  # fmt: skip
-    return errors.double().reshape(frames, plan.tiles, 3).sum(1), gradients, plan.overflow
+    return errors.double().reshape(frames, plan.tiles, 3).sum(1), gradients, plan.ends[-1]
 
 
 def _batch(splats: Splats, basis: Float32, times: Float32) -> Batch:
@@ -208,9 +219,11 @@ def render(splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *
     check_render_shapes(splats, basis, times)
     pictures = np.zeros((len(times), 1 if luma_only else 3, viewport.height, viewport.width), np.float32)
     if len(splats):
-        for start in range(0, len(times), _FRAMES):
-            part = slice(start, start + _FRAMES)
-            pictures[part] = draw(_batch(splats, basis[part], times[part]), viewport, luma_only=luma_only).cpu().numpy()
+        batch, step = _batch(splats, basis, times), frames_a_launch(viewport)
+        for start in range(0, len(times), step):
+            part = slice(start, start + step)
+            some = replace(batch, basis=batch.basis[part], times=batch.times[part])
+            pictures[part] = draw(some, viewport, luma_only=luma_only).cpu().numpy()
     return pictures
 
 
