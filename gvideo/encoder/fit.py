@@ -125,6 +125,8 @@ class SegmentFit:
         self.losses: list[float | Tensor] = []
         #: Whether trajectories are trained; the upper layers of a segment follow those of its base.
         self.train_trajectories = True
+        #: Gaussians of the layers below, whose picture the frames are less.
+        self.below = 0
         start = torch.from_numpy(theta.astype(np.float32)).to(self.objective.device)
         self.parameters = empty(target.basis.shape[1], start)
 
@@ -138,7 +140,7 @@ class SegmentFit:
         number = max(8, round(s.first_density * width * height * math.sqrt(target.num_frames / 32)))
         poor = 0
         for index in range(s.max_rounds):
-            life = target.num_frames * (s.first_life if index < 2 else s.later_life)
+            life = target.num_frames * (s.first_life if index < 2 and not self.below else s.later_life)
             residual = self.objective.residual(unquantised(self.parameters), self.parameters.trajectory)
             error = self.objective.energy(residual)
             gain = (total - error) / (number * s.growth_gain * rules.allowed_error) if index else math.inf
@@ -151,7 +153,9 @@ class SegmentFit:
                 if s.least_strength > 0:
                     self._drop_weak(rules)
             theta = self.parameters.values["theta"]
-            generation = self.propose(residual, number, len(self.parameters) + number, max(life, 0.5), theta, self.rng)
+            generation = self.propose(
+                residual, number, self.below + len(self.parameters) + number, max(life, 0.5), theta, self.rng
+            )
             self.parameters.append(generation.values, generation.trajectory)
             self._settle(generation.sigma, self.effort * s.round_steps * (s.last_round if last else 1), last)
             if report:

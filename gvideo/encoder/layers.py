@@ -29,11 +29,11 @@ from gvideo.types import Float64
 
 Report = Callable[[float], None]
 
-#: Octaves between two layers of the D that their bits are weighed with.
-_STEP = 1
+#: Octaves between two layers of the D that their bits are weighed with: wider ones cost the whole more bytes.
+_STEP = 0.75
 #: All layers but the last are quantised by a D this many times smaller than the one that their bits are weighed with:
 #: it costs their prefix nothing that can be measured, and what it leaves for the next layer is less like noise.
-_FINER = 4
+_FINER = 2
 #: Fields of Quantised that belong to the trajectories, not to Gaussians.
 _SHARED = ("theta", "control")
 
@@ -76,6 +76,7 @@ def fit_layers(
         own, last = rules.with_distortion(distortion), layer == num_layers - 1
         fit = SegmentFit(rest, flow, theta, settings if last else _finer(settings), seed + layer, device)
         fit.train_trajectories = layer == 0
+        fit.below = sum(map(len, trajectory))
         fit.grow(own, _share(report, 2 * layer, 2 * num_layers))
         part = fit.train(own, geometry, _share(report, 2 * layer + 1, 2 * num_layers))
         parts.append(part)

@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=48)
     parser.add_argument("--presets", default="fast")
     parser.add_argument("--layers", default="4")
-    parser.add_argument("--crf", default="32,35,38")
+    parser.add_argument("--crf", default="30,34,38")
     args = parser.parse_args()
     points: list[Point] = []
     for clip in args.clips.split(","):

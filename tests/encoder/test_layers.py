@@ -71,9 +71,9 @@ def test_the_base_is_as_good_as_a_stream_of_its_rate(tmp_path):
 
 def test_distortions_of_layers():
     assert layer_distortions(100, 1) == [100]
-    assert layer_distortions(100, 4) == [92, 100, 108, 100]
-    assert layer_distortions(100, 8) == [60, 68, 76, 84, 92, 100, 108, 100]
-    assert layer_distortions(0, 4) == [0, 0, 8, 0]
+    assert layer_distortions(100, 4) == [90, 96, 102, 100]
+    assert layer_distortions(100, 8) == [66, 72, 78, 84, 90, 96, 102, 100]
+    assert layer_distortions(0, 4) == [0, 0, 2, 0]
     assert layer_distortions(255, 2) == [255, 255]
 
 
