@@ -101,8 +101,8 @@ def summary(evaluation: Evaluation) -> str:
     """The comparison as text: points, then BD-rates."""
     from gvideo.evaluate import tables
 
-    names = ("clip", "codec", "quality", "bytes", "y_psnr_db", "yuv_psnr_db", "ssim", "ms_ssim", "vmaf", "xpsnr_db",
-             "encode_s", "decode_s")  # fmt: skip
+    names = ("clip", "codec", "quality", "bytes", "y_psnr_db", "yuv_psnr_db", "ssim", "ms_ssim", "vmaf", "vmaf_neg",
+             "xpsnr_db", "encode_s", "decode_s")  # fmt: skip
     table = tables.points_table(evaluation)
     columns = [table[0].index(n) for n in names]
     lines = _aligned([tuple(row[c] for c in columns) for row in table])

@@ -18,8 +18,8 @@ from gvideo.evaluate.metrics import METRICS
 
 _POINT_COLUMNS = (
     "clip", "codec", "quality", "width", "height", "frames", "frames_per_s", "bytes", "bitrate_kbps", "bits_per_pixel",
-    "y_psnr_db", "yuv_psnr_db", "cb_psnr_db", "cr_psnr_db", "ssim", "ms_ssim", "vmaf", "xpsnr_db", "flicker_borders",
-    "flicker_inside", "segments", "encode_s", "decode_s", "threads",
+    "y_psnr_db", "yuv_psnr_db", "cb_psnr_db", "cr_psnr_db", "ssim", "ms_ssim", "vmaf", "vmaf_neg", "xpsnr_db",
+    "flicker_borders", "flicker_inside", "segments", "encode_s", "decode_s", "threads",
 )  # fmt: skip
 _BD_COLUMNS = (
     "clip", "anchor", "tune", "metric", "bd_rate_percent", "bd_rate_pchip_percent", "bd_rate_cubic_percent",

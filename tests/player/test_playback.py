@@ -28,15 +28,16 @@ def test_every_frame_at_its_time(kind, streams, folder):
         pictures.append(picture)
 
     reel = open_reel(str(streams["best"] if kind == "file" else folder))
+    started = time.monotonic()
     report = playback.play(reel, screen)
     reel.close()
     np.testing.assert_array_equal(np.array(pictures), decoder.get_all_frames().data)
     walls, media = np.array(shown).T
     np.testing.assert_allclose(media, (np.asarray(decoder.pts) - decoder.pts[0]) / decoder.timescale, atol=1e-9)
     assert report.num_frames == 30
-    # never early; later only by what the report says
+    # never early, though the first may be late; later only by what the report says
     seconds = decoder.metadata.duration_seconds
-    assert ((walls - walls[0]) - (media - media[0])).min() > -0.005
+    assert ((walls - started) - media).min() > -0.005
     assert report.seconds >= seconds - 0.005
     assert report.seconds == pytest.approx(seconds + report.stall_seconds, abs=0.1)
     assert report.levels == [2] * 5
