@@ -2,8 +2,7 @@
 
     python tests/bench/compare_points.py BASE.tsv OTHER.tsv [OTHER.tsv …] [--crf 32,36,40,44] --output OUT.tsv
 
-A row for each clip, curve and metric, and the mean of the clips; seconds of encoding are the ratio of the sums over
-points of the same crf. Nothing is encoded.
+A row for each clip, curve and metric, and the mean of the clips. Nothing is encoded.
 """
 
 from __future__ import annotations
@@ -27,14 +26,11 @@ def main() -> int:
     args = parser.parse_args()
     crfs = {float(crf) for crf in args.crf.split(",")}
     base, metrics = own_points(args.base, crfs), {m.key: m for m in METRICS}
-    table: tables.Table = [
-        ("clip", "codec", "against", "metric", "bd_rate_percent", "overlap", "seconds_ratio", "warning")
-    ]
+    table: tables.Table = [("clip", "codec", "against", "metric", "bd_rate_percent", "overlap", "warning")]
     for path in args.others:
         other = own_points(path, crfs)
         means: dict[str, list[float]] = {}
         for clip in (c for c in other if c in base):
-            seconds = sum(float(r["encode_s"]) for r in other[clip]) / sum(float(r["encode_s"]) for r in base[clip])
             for key in KEYS:
                 curves = [
                     [(float(r["bytes"]), metrics[key].axis(float(r[key]))) for r in rows]
@@ -44,13 +40,13 @@ def main() -> int:
                 names = other[clip][0]["codec"], base[clip][0]["codec"]
                 table.append((
                     clip, *names, key, tables.number(delta.value, 2, sign=True), tables.number(delta.overlap, 2),
-                    f"{seconds:.2f}", delta.warning,
+                    delta.warning,
                 ))  # fmt: skip
                 if delta.value is not None:
                     means.setdefault(key, []).append(delta.value)
         for key, values in means.items():
             mean = tables.number(sum(values) / len(values), 2, sign=True)
-            table.append((f"mean of {len(values)}", *names, key, mean, "", "", ""))
+            table.append((f"mean of {len(values)}", *names, key, mean, "", ""))
             print("\t".join(table[-1]))
     tables.write_tsv(args.output, table)
     return 0
