@@ -119,8 +119,8 @@ def encode(
     them a picture. segment_frames: frames of every segment, instead of cuts found in the picture, so that the rungs of
     a ladder are cut alike. grain: measure the noise that the pictures lack and describe it for decoders to draw, in 18
     bytes; it takes no part in the PSNR that is reported. tune: "psnr", "ssim" or "vmaf", the measure to serve; the
-    others cost PSNR. The bytes depend on everything but the workers; devices round
-    differently.
+    others cost PSNR. The bytes depend on everything but the workers; devices, and
+    processors of different kinds, round differently.
     Raises MediaError for files, OptionError for options; KeyboardInterrupt leaves what is needed to resume.
     """
     settings = EncodeSettings(DEFAULT_CRF if crf is None else crf, preset, segment_seconds, seed, layers, grain, tune)
