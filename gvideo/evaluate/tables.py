@@ -21,6 +21,7 @@ _POINT_COLUMNS = (
     "y_psnr_db", "yuv_psnr_db", "cb_psnr_db", "cr_psnr_db", "ssim", "ms_ssim", "vmaf", "vmaf_neg", "xpsnr_db",
     "flicker_borders", "flicker_inside", "segments", "encode_s", "decode_s", "threads",
 )  # fmt: skip
+_MEASURED = _POINT_COLUMNS[_POINT_COLUMNS.index("y_psnr_db") : _POINT_COLUMNS.index("segments")]
 _BD_COLUMNS = (
     "clip", "anchor", "tune", "metric", "bd_rate_percent", "bd_rate_pchip_percent", "bd_rate_cubic_percent",
     "bd_quality", "overlap", "warning",
@@ -42,7 +43,7 @@ def points_table(evaluation: Evaluation) -> Table:
     sizes = {r.name: r for r in evaluation.references}
     for p in evaluation.points:
         r = sizes[p.clip]
-        values = [number(p.values.get(key), 4 if key.endswith("ssim") else 3) for key in _POINT_COLUMNS[10:20]]
+        values = [number(p.values.get(key), 4 if key.endswith("ssim") else 3) for key in _MEASURED]
         table.append((
             p.clip, p.label, f"{p.quality:g}", str(r.format.width), str(r.format.height), str(r.num_frames),
             f"{float(r.rate):.5g}", str(p.num_bytes), f"{p.bitrate_bps / 1000:.3f}", f"{p.bits_per_pixel:.5f}",
