@@ -66,9 +66,8 @@ def _evaluate(args: argparse.Namespace) -> Evaluation:
         raise OptionError(f"--threads {args.threads}: at least 1 wanted")
     crfs = _numbers(args.crf)
     for crf in crfs:
-        EncodeSettings(
-            crf, args.preset, args.segment, args.seed, tune=args.tune
-        )  # says what is wrong before anything is encoded
+        # says what is wrong before anything is encoded
+        EncodeSettings(crf, args.preset, args.segment, args.seed, tune=args.tune)
     settings = EvalSettings(
         crfs=crfs, anchors=parse_anchors(args.anchors), size=parse_size(args.size), num_frames=args.frames,
         segment_seconds=args.segment, preset=args.preset, threads=args.threads, seed=args.seed, tune=args.tune,

@@ -31,23 +31,23 @@ _TRACK_POINTS = 1 << 20
 class CudaGrowth:
     """A segment's flow on the device, and places for new Gaussians.
 
-    Bytes for T frames of W x H px: 16 (T-1) W H for the flow, and 4 T W H for weights of pixels if there are any, for
-    as long as this lives. A proposal of n Gaussians with K control points among M trajectories adds at most about
+    Bytes for T frames of W x H px: 16 (T-1) W H for the flow, for as long as this lives. A proposal of n Gaussians with
+    K control points among M trajectories adds at most about
 
         40 W H + (50 T + 60 K + 24 M + 150) min(n, _TRACK_POINTS / T) + (100 + 8 K) n
 
     for the frame at work, the tracks at work and what is proposed, without what torch's operations need for themselves.
     """
 
-    def __init__(self, flow: Flow, target: Target, device: torch.device) -> None:
+    def __init__(self, flow: Flow, target: Target, device: torch.device, pixel_weights: Tensor | None = None) -> None:
+        """pixel_weights: those of the target, on the device already."""
         self.device = device
+        self.pixel_weights = pixel_weights
         self.target = target
         self.forward = torch.from_numpy(flow.forward).to(device).permute(0, 3, 1, 2)
         self.backward = torch.from_numpy(flow.backward).to(device).permute(0, 3, 1, 2)
         self.basis = torch.from_numpy(target.basis).to(device)
         self.times = torch.from_numpy(target.times).to(device)
-        weights = target.weights
-        self.pixel_weights = None if weights is None else torch.from_numpy(weights).to(device)
         self._size = torch.tensor([float(side) for side in target.size], device=device)
 
     def propose(

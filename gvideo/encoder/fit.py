@@ -103,7 +103,7 @@ def _machine(target: Target, flow: Flow, device: str) -> tuple[Objective, Propos
     from gvideo.encoder.cuda_objective import CudaObjective
 
     objective = CudaObjective(target)
-    return objective, CudaGrowth(flow, target, objective.device).propose
+    return objective, CudaGrowth(flow, target, objective.device, objective.pixel_weights).propose
 
 
 class SegmentFit:

@@ -5,6 +5,7 @@ points.tsv   one row a stream          bd_rate.tsv   one row a clip, anchor, tun
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from collections.abc import Sequence
@@ -89,6 +90,15 @@ def write_tsv(path: Path, table: Table) -> None:
         path.write_text("".join("\t".join(row) + "\n" for row in table))
     except OSError as error:
         raise MediaError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def read_tsv(path: Path) -> list[dict[str, str]]:
+    """The rows of a written table by column. Raises MediaError if there is no such file."""
+    try:
+        with path.open(newline="") as file:
+            return list(csv.DictReader(file, delimiter="\t"))
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def as_json(evaluation: Evaluation) -> str:

@@ -8,7 +8,6 @@ A row for each clip, curve and metric, and the mean of the clips. Nothing is enc
 from __future__ import annotations
 
 import argparse
-import csv
 from pathlib import Path
 
 from gvideo.evaluate import bd, tables
@@ -55,10 +54,9 @@ def main() -> int:
 def own_points(path: Path, crfs: set[float]) -> dict[str, list[dict[str, str]]]:
     """Rows of gvideo by clip, of these crfs."""
     found: dict[str, list[dict[str, str]]] = {}
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            if row["codec"].startswith("gvideo") and float(row["quality"]) in crfs:
-                found.setdefault(row["clip"], []).append(row)
+    for row in tables.read_tsv(path):
+        if row["codec"].startswith("gvideo") and float(row["quality"]) in crfs:
+            found.setdefault(row["clip"], []).append(row)
     return found
 
 

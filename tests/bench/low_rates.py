@@ -10,7 +10,6 @@ and its rate. x264 medium with its default tune, which is made for the eye.
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 from pathlib import Path
 
@@ -30,8 +29,7 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=Path("docs/results") / gvideo.__version__)
     parser.add_argument("--points", default="points.tsv")
     args = parser.parse_args()
-    with (args.results / args.points).open(newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
+    rows = tables.read_tsv(args.results / args.points)
     table: tables.Table = [("clip", "metric", "lowest_bpp", "highest_bpp", "mean", "smallest", "at_bpp")]
     for clip in dict.fromkeys(row["clip"] for row in rows):
         for metric in METRICS:

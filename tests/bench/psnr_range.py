@@ -10,7 +10,6 @@ Writes psnr_26_34.tsv, a row a clip and anchor (anchors tuned for PSNR).
 from __future__ import annotations
 
 import argparse
-import csv
 from pathlib import Path
 
 import gvideo
@@ -24,10 +23,9 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=Path("docs/results") / gvideo.__version__)
     args = parser.parse_args()
     curves: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    with (args.results / "points.tsv").open(newline="") as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            points = curves.setdefault(row["clip"], {}).setdefault(row["codec"], [])
-            points.append((float(row["bytes"]), float(row["y_psnr_db"])))
+    for row in tables.read_tsv(args.results / "points.tsv"):
+        points = curves.setdefault(row["clip"], {}).setdefault(row["codec"], [])
+        points.append((float(row["bytes"]), float(row["y_psnr_db"])))
     table: tables.Table = [("clip", "anchor", "bd_rate_percent", "overlap", "warning")]
     means: dict[str, list[float]] = {}
     for clip, codecs in curves.items():

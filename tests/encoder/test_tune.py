@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gvideo import VideoDecoder, encode
+from gvideo.commands import encode as encode_command
 from gvideo.encoder import tune
 from gvideo.encoder.settings import EncodeSettings
 from gvideo.encoder.tune import TUNES, Tune, pixel_weights, sharpen
@@ -65,6 +66,10 @@ def test_sharpening_adds_contrast_to_detail_and_keeps_flat_places():
     ratio = luma[:, :, 56:].std() / before[:, :, 56:].std()
     assert 1.2 < ratio <= 1.3
     assert luma.mean() == pytest.approx(before.mean(), abs=1e-4)
+
+
+def test_the_command_line_offers_every_tune():
+    assert tuple(TUNES) == encode_command.TUNES
 
 
 def test_an_unknown_tune_is_refused():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gvideo import cli
-from gvideo.errors import OptionError
+from gvideo.errors import MediaError, OptionError
 from gvideo.evaluate import anchors, points, tables
 from gvideo.evaluate.anchors import ANCHORS, AnchorSettings
 from gvideo.evaluate.compare import EvalSettings, Evaluation, evaluate, interval_frames, plan, unique_names
@@ -138,6 +138,9 @@ def test_tables_and_json(evaluation: Evaluation, tmp_path: Path) -> None:
     assert {len(row) for row in table} == {len(table[0])}
     tables.write_tsv(tmp_path / "points.tsv", table)
     assert len((tmp_path / "points.tsv").read_text().splitlines()) == len(evaluation.points) + 1
+    assert [tuple(row.values()) for row in tables.read_tsv(tmp_path / "points.tsv")] == table[1:]
+    with pytest.raises(MediaError, match=r"none\.tsv: cannot be read"):
+        tables.read_tsv(tmp_path / "none.tsv")
     record = json.loads(tables.as_json(evaluation))
     assert len(record["points"]) == len(evaluation.points)
     assert record["environment"]["ffmpeg"]

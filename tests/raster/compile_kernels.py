@@ -45,23 +45,27 @@ SIGNATURES = {
     | dict.fromkeys(("count", "num_frames", "num_control", "rule_position", "rule_angle", "rule_centre"), "i32")
     | dict.fromkeys(("residual_exponent", "cell_bits", "span"), "i32"),
 }  # fmt: skip
+SIGNATURES["fit_tiles_weighted"] = SIGNATURES["fit_tiles"]
 CONSTANTS = {
     "project": {"BLOCK": cuda._BLOCK},
     "draw": {"CHANNELS": 3},
-    "fit_tiles": {"WEIGHTED": True},
+    "fit_tiles": {"WEIGHTED": False},
+    "fit_tiles_weighted": {"WEIGHTED": True},
     "collect": {"BLOCK": cuda._COLLECT_BLOCK, "LANES": cuda._LANES},
     "quantise_rows": {"BLOCK": cuda_quantise.BLOCK},
 }
 #: Arguments that can be 1, which Triton compiles as a constant.
 ONES = ("rows", "num_frames", "num_control", "width", "height", "instances", "capacity", "tiles", "tiles_x", "plane")
 ONES += ("count", "rule_position", "rule_angle", "rule_centre", "residual_exponent", "cell_bits")
-WARPS = {"project": 4, "draw": cuda._TILE_WARPS, "fit_tiles": cuda._TILE_WARPS, "collect": 4, "quantise_rows": 4}
+WARPS = {"project": 4, "draw": cuda._TILE_WARPS, "collect": 4, "quantise_rows": 4}
+WARPS |= dict.fromkeys(("fit_tiles", "fit_tiles_weighted"), cuda._TILE_WARPS)
 
 
 def main() -> None:
     dump = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
     for name, types in SIGNATURES.items():
-        kernel = getattr(cuda_quantise if name == "quantise_rows" else kernels, name)
+        function = name.removesuffix("_weighted")
+        kernel = getattr(cuda_quantise if function == "quantise_rows" else kernels, function)
         ones = {k: 1 for k in ONES if k in types}
         _compile(kernel, {k: t for k, t in types.items() if k not in ones}, CONSTANTS[name] | ones, WARPS[name])
         compiled = _compile(kernel, types, CONSTANTS[name], WARPS[name])
@@ -69,7 +73,7 @@ def main() -> None:
             file.write(compiled.asm["cubin"])
             file.flush()
             usage = subprocess.run([dump, "-res-usage", file.name], capture_output=True, text=True, check=True).stdout
-        found = re.search(rf"Function {name}:\s*REG:(\d+) STACK:(\d+)", usage)
+        found = re.search(rf"Function {function}:\s*REG:(\d+) STACK:(\d+)", usage)
         assert found, usage
         print(name, *found.groups(), flush=True)
 

@@ -162,9 +162,11 @@ def test_kernels_compile_for_hopper_and_stay_in_registers(tmp_path):
     run = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment)
     assert run.returncode == 0, run.stderr
     used = {name: (int(registers), int(stack)) for name, registers, stack in map(str.split, run.stdout.splitlines())}
-    assert set(used) == {"project", "draw", "fit_tiles", "collect", "quantise_rows"}
+    assert set(used) == {"project", "draw", "fit_tiles", "fit_tiles_weighted", "collect", "quantise_rows"}
     assert used["quantise_rows"][1] == used["draw"][1] == used["fit_tiles"][1] == used["collect"][1] == 0, used
     assert used["fit_tiles"][0] <= 128, used
+    assert used["fit_tiles_weighted"][0] <= 128, used
+    assert used["fit_tiles_weighted"][1] == 0, used
 
 
 def test_a_stream_is_drawn_on_the_device():

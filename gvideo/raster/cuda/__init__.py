@@ -202,16 +202,15 @@ def errors_and_gradients(
     return errors.double().reshape(frames, plan.tiles, 3).sum(1), gradients, plan.ends[-1]
 
 
+def _on_device(array: Float32) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(device())
+
+
 def _batch(splats: Splats, basis: Float32, times: Float32) -> Batch:
     """One segment, from arrays."""
-    where = device()
-
-    def tensor(array: Float32) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(where)
-
-    starts = torch.tensor([0, len(splats)], dtype=torch.int32, device=where)
-    fields = {name: tensor(getattr(splats, name)) for name in _FIELDS}
-    return Batch(**fields, starts=starts, rows=len(splats), basis=tensor(basis), times=tensor(times))
+    starts = torch.tensor([0, len(splats)], dtype=torch.int32, device=device())
+    fields = {name: _on_device(getattr(splats, name)) for name in _FIELDS}
+    return Batch(**fields, starts=starts, rows=len(splats), basis=_on_device(basis), times=_on_device(times))
 
 
 def render(splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *, luma_only: bool = False) -> Float32:
@@ -239,16 +238,15 @@ def loss_and_gradients(
     """See interface.Backend.loss_and_gradients."""
     check_loss_shapes(splats, basis, times, targets, frame_indices, channel_weights, pixel_weights)
     if not len(splats) or not len(times):
-        chosen = targets[frame_indices].astype(np.float64)
+        squares = np.square(targets[frame_indices].astype(np.float64))
         if pixel_weights is not None:
-            chosen *= np.sqrt(pixel_weights[frame_indices][:, None])
+            squares *= pixel_weights[frame_indices][:, None]
         nothing = {name: np.zeros_like(getattr(splats, name), np.float32) for name in _FIELDS}
-        return np.square(chosen).sum((2, 3)), SplatGradients(**nothing)
-    where = device()
+        return squares.sum((2, 3)), SplatGradients(**nothing)
     weights = (float(channel_weights[0]), float(channel_weights[1]), float(channel_weights[2]))
     errors, gradients, _ = errors_and_gradients(
-        _batch(splats, basis, times), torch.from_numpy(np.ascontiguousarray(targets, np.float32)).to(where),
-        torch.from_numpy(frame_indices.astype(np.int64)).to(where), weights,
-        pixel_weights=None if pixel_weights is None else torch.from_numpy(pixel_weights).to(where),
+        _batch(splats, basis, times), _on_device(targets),
+        torch.from_numpy(frame_indices.astype(np.int64)).to(device()), weights,
+        pixel_weights=None if pixel_weights is None else _on_device(pixel_weights),
     )  # fmt: skip
     return errors.cpu().numpy(), SplatGradients(**{name: g.cpu().numpy() for name, g in gradients.items()})
