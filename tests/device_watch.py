@@ -47,6 +47,19 @@ def no_waits() -> Iterator[None]:
     assert watch.seen == [], watch.seen
 
 
+class Operations(TorchDispatchMode):
+    """names: of operations of torch that a GPU would run; views and fresh memory are none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if not func.is_view and "empty" not in func.__name__:
+            self.names.append(func.__name__)
+        return func(*args, **(kwargs or {}))
+
+
 class Memory(TorchDispatchMode):
     """peak: most bytes of tensors made while this is entered that were alive at once. Tensors from before do not
     count, nor what an operation needs and gives back."""

@@ -23,6 +23,7 @@ def load_kernels() -> None:
     try:
         pytest.importorskip("triton")
         import gvideo.encoder.cuda_quantise
+        import gvideo.encoder.cuda_step
         import gvideo.raster.cuda.kernels  # noqa: F401
     finally:
         if before is None:

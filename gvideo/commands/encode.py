@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", choices=PRESETS, default="medium", help="time spent (default medium)")
     parser.add_argument("--tune", choices=TUNES, default="psnr", help="the measure to serve (default psnr)")
     parser.add_argument("--device", choices=DEVICES, default="auto", help="where to fit (default auto)")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core, up to four a GPU)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the random choices (default 0)")
     parser.add_argument("--json", action="store_true", help="print a report as JSON (of a .gsv stream)")
     parser.add_argument(

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from gvideo.encoder.cuda_room import PairRoom
-from gvideo.encoder.objective import CHROMA_WEIGHT, Target
+from gvideo.encoder.objective import CHANNEL_WEIGHTS, CHROMA_WEIGHT, Target
 from gvideo.encoder.parameters import Values
 from gvideo.encoder.quantised import Quantised
 from gvideo.raster import Viewport, cuda
 from gvideo.types import Int32
 
-LN2 = math.log(2)
 #: Steps between two moments at which the host waits for the device.
 WINDOW = 25
 
@@ -26,8 +24,8 @@ class CudaObjective:
     Bytes for T frames of W x H px and N Gaussians with K control points on M trajectories: 12 T W H for the frames (4
     more for weights of pixels, if there are any); 12 T W H for a residual while it is held, 12 W H for each frame of
     one launch on the way to it, and 24 W H for its energy. A step of F frames adds 84 F N for places,
-    60 for a pair of a Gaussian and a tile of 16 x 16 px, and (72 K + 9 M) N for the trajectories' gradients, without
-    what torch's operations need for themselves; a window of steps keeps the parameters and their moments once more.
+    100 for a pair of a Gaussian and a tile of 16 x 16 px, and 16 K N for displacements, without what torch's operations
+    need for themselves; a window of steps keeps the parameters and their moments once more.
     """
 
     window = WINDOW
@@ -35,6 +33,9 @@ class CudaObjective:
     def __init__(self, target: Target) -> None:
         """Raises OptionError if there is no device to run on."""
         self.device = cuda.device()
+        from gvideo.encoder import cuda_step  # needs triton, which device() has looked for
+
+        self._step = cuda_step
         self.target = target
         self.frames = torch.from_numpy(target.frames).to(self.device)
         weights = target.weights
@@ -45,6 +46,7 @@ class CudaObjective:
         self._in_window = False
         # what would be handed over at every step, and have the host wait for it
         self._choices: dict[bytes, tuple[Tensor, Tensor, Tensor]] = {}
+        self._channel_weights = torch.from_numpy(CHANNEL_WEIGHTS).double().to(self.device)
         self._starts = torch.zeros(2, dtype=torch.int32, device=self.device)
 
     def attempt(self, steps: Callable[[], None]) -> bool:
@@ -61,10 +63,10 @@ class CudaObjective:
         left = self.frames.clone()
         if len(trajectory):
             view = Viewport(*self.target.size)
-            motion, step = self._motion(values, trajectory), cuda.frames_a_launch(view)
+            displacements, step = self._displace(values, trajectory), cuda.frames_a_launch(view)
             for start in range(0, len(left), step):
                 part = slice(start, start + step)
-                batch = self._batch(values, motion, self.basis[part], self.times[part])
+                batch = self._batch(values, displacements, self.basis[part], self.times[part])
                 left[part].sub_(cuda.draw(batch, view))
         return left
 
@@ -82,8 +84,7 @@ class CudaObjective:
     def error_and_gradients(self, values: Values, trajectory: Tensor, frames: Int32) -> tuple[Tensor, Values]:
         """See Objective. In an attempt() the host does not wait for the device, but for the first step of a size."""
         rows, basis, times = self._chosen(frames)
-        motion = self._motion(values, trajectory)
-        batch = self._batch(values, motion, basis, times)
+        batch = self._batch(values, self._displace(values, trajectory), basis, times)
         weights = (1.0, CHROMA_WEIGHT, CHROMA_WEIGHT)
         capacity = self._room.capacity_of(len(trajectory)) if self._in_window else None
         errors, g, pairs = cuda.errors_and_gradients(batch, self.frames, rows, weights, capacity, self.pixel_weights)
@@ -91,52 +92,29 @@ class CudaObjective:
             self._room.note(pairs, capacity)
         elif self._in_window:
             self._room.measure(len(trajectory), pairs)
-        phi, control, _ = motion
-        moved = g["displacements"]
-        theta = torch.zeros_like(values["theta"], dtype=torch.float64)
-        # one matrix product a trajectory's worth: sums in a fixed order, which index_add_ does not promise
-        member = (trajectory[:, None] == torch.arange(len(theta), device=self.device)).double()
-        outer = (moved[..., None] * phi[:, None, None, :]).double().flatten(1)
-        theta += (member.T @ outer).reshape(theta.shape)
-        theta[0].zero_()
-        unit = max(self.target.size) / 4
+        theta = self._step.spread_gradients(values, trajectory, g["displacements"], g["means"], *self.target.size)
         gradients = {
-            "mean": g["means"] + (control[..., 1:] * moved[..., None]).sum((1, 2)) / unit,
-            "residual": moved,
+            "mean": g["means"],
+            "residual": g["displacements"],
             "log_scale": g["log_scales"],
             "angle": g["angles"],
             "amplitude": g["amplitudes"],
             "centre": g["centres"],
             "inverse_duration": g["inverse_durations"],
-            "theta": theta.float(),
+            "theta": theta,
         }
-        return errors[:, 0].sum() + CHROMA_WEIGHT * errors[:, 1:].sum(), gradients
+        return (errors.sum(0) * self._channel_weights).sum(), gradients
 
     def charge_motion(self, values: Values, share: float, price: float, gradients: Values) -> None:
         """See Objective."""
-        step = share * values["log_scale"].min(1)[0].exp()[:, None, None]
-        gradients["residual"] += price * _log_slope(values["residual"] / step) / step
+        self._step.charge_motion(values, share, price, gradients["residual"])
 
     def charge_bits(self, q: Quantised, residual: Tensor, prices: tuple[float, ...], gradients: Values) -> None:
         """See Objective."""
-        amplitude, motion, existence, chroma, moves = prices
-        slope = amplitude * _log_slope(q.levels)
-        slope += existence * 2 * q.ratio / (1 + q.ratio.square().sum(1, keepdim=True)).square()
-        slope[:, 1:] += chroma * _jump_slope(q.ratio[:, 1:])
-        gradients["amplitude"] += slope / q.amplitude_step
-        step = q.residual_step[:, None, :]
-        gradients["residual"] += (motion * _log_slope(q.residual_levels) + moves * _jump_slope(residual / step)) / step
+        self._step.charge_bits(q, residual, prices, gradients["amplitude"], gradients["residual"])
 
-    def _motion(self, values: Values, trajectory: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(features [N,3] of the means, control [N,K,2,3] of their trajectories, displacements [N,K,2])."""
-        width, height = self.target.size
-        unit = max(width, height) / 4
-        mean = values["mean"]
-        phi = torch.stack(
-            [torch.ones_like(mean[:, 0]), (mean[:, 0] - width / 2) / unit, (mean[:, 1] - height / 2) / unit], 1
-        )
-        control = values["theta"][trajectory]
-        return phi, control, (control * phi[:, None, None, :]).sum(-1) + values["residual"]
+    def _displace(self, values: Values, trajectory: Tensor) -> Tensor:
+        return self._step.displace(values, trajectory, *self.target.size)
 
     def _chosen(self, frames: Int32) -> tuple[Tensor, Tensor, Tensor]:
         """(frames i64 [F], basis f32 [F,K], times f32 [F]) on the device, handed over when they are first asked for: a
@@ -147,21 +125,10 @@ class CudaObjective:
             self._choices[key] = rows, self.basis[rows], self.times[rows]
         return self._choices[key]
 
-    def _batch(self, values: Values, motion: tuple[Tensor, Tensor, Tensor], basis: Tensor, times: Tensor) -> cuda.Batch:
-        displacement = motion[2]
-        self._starts[1].fill_(len(displacement))
+    def _batch(self, values: Values, displacements: Tensor, basis: Tensor, times: Tensor) -> cuda.Batch:
+        self._starts[1].fill_(len(displacements))
         return cuda.Batch(
-            values["mean"].contiguous(), displacement.contiguous(), values["log_scale"].contiguous(),
+            values["mean"].contiguous(), displacements, values["log_scale"].contiguous(),
             values["angle"].contiguous(), values["amplitude"].contiguous(), values["centre"].contiguous(),
-            values["inverse_duration"].contiguous(), self._starts, len(displacement), basis, times,
+            values["inverse_duration"].contiguous(), self._starts, len(displacements), basis, times,
         )  # fmt: skip
-
-
-def _log_slope(levels: Tensor) -> Tensor:
-    """Derivative of log2(1 + |x|)."""
-    return levels.sign() / ((1 + levels.abs()) * LN2)
-
-
-def _jump_slope(levels: Tensor) -> Tensor:
-    """Derivative of x² / (1 + x²), a smooth stand-in for "not zero"."""
-    return 2 * levels / (1 + levels.square()).square()

@@ -29,8 +29,9 @@ class PairRoom:
         #: Pairs that memory is kept for; None before anything was measured.
         self.capacity: int | None = None
         self._num_gaussians = 0
-        #: Most pairs of a step, and most by which a step was over its capacity.
-        self._seen = torch.zeros(2, dtype=torch.int64, device=device)
+        #: Most pairs of a step, on the device, and the least capacity of one.
+        self._seen = torch.zeros((), dtype=torch.int64, device=device)
+        self._least: int | None = None
 
     def capacity_of(self, num_gaussians: int) -> int | None:
         """Capacity for a step of that many Gaussians; None where they are more than ever measured: count the pairs,
@@ -44,15 +45,18 @@ class PairRoom:
 
     def note(self, pairs: Tensor, capacity: int) -> None:
         """Remembers the pairs i64 [] of a step that ran at a capacity. Does not wait."""
-        torch.maximum(self._seen, torch.stack([pairs, pairs - capacity]), out=self._seen)
+        torch.maximum(self._seen, pairs, out=self._seen)
+        self._least = capacity if self._least is None else min(self._least, capacity)
 
     def confirm(self) -> bool:
-        """Whether every step noted since the last call had room; follows what they needed. Waits for the device."""
-        most, over = self._seen.tolist()
+        """Whether every step noted since the last call had room, even the one of the most pairs at the least capacity;
+        follows what they needed. Waits for the device."""
+        most, least = int(self._seen), self._least
         self._seen.zero_()
+        self._least = None
         if self.capacity is not None and most and not _LEAST * most <= self.capacity <= _MOST * _roomy(most):
             self.capacity = _roomy(most)
-        return bool(over <= 0)
+        return least is None or most <= least
 
 
 def _roomy(pairs: int) -> int:

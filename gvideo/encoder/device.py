@@ -9,6 +9,9 @@ from gvideo.errors import OptionError
 DEVICES = ("auto", "cpu", "cuda")
 #: Segments that share a GPU: one alone leaves it idle between its steps, and while its flow is computed on the CPU.
 SEGMENTS_PER_GPU = 4
+#: What a process takes of a GPU's memory before it has a segment, by estimate: CUDA's context, torch's
+#: and Triton's code.
+PROCESS_BYTES = 600_000_000
 
 
 def choose_device(name: str) -> str:
@@ -30,14 +33,22 @@ def choose_device(name: str) -> str:
     return name
 
 
-def default_workers(device: str) -> int:
-    """Processes: one a core, or on GPUs as many as keep them busy."""
+def default_workers(device: str, width: int, height: int, num_frames: int) -> int:
+    """Processes for segments of that size: one a core, or on GPUs as many as keep them busy and fit their memory."""
     cores = os.cpu_count() or 1
     if device == "cpu":
         return cores
     import torch
 
-    return max(1, min(cores, SEGMENTS_PER_GPU * torch.cuda.device_count()))
+    wanted = segment_bytes(width, height, num_frames)
+    free = (torch.cuda.mem_get_info(number)[0] for number in range(torch.cuda.device_count()))
+    return max(1, min(cores, sum(min(SEGMENTS_PER_GPU, int(bytes_there // wanted)) for bytes_there in free)))
+
+
+def segment_bytes(width: int, height: int, num_frames: int) -> int:
+    """Memory of a GPU for a segment while it grows, the most that it ever needs (CudaObjective, CudaGrowth), with 100
+    bytes a pixel for Gaussians and their pairs with tiles."""
+    return PROCESS_BYTES + (40 * num_frames + 140) * width * height
 
 
 def use_gpu_of(number: int) -> None:

@@ -115,12 +115,12 @@ def encode(
     a second of the whole file, met within 5 % in two passes. maxrate, bufsize: bits a second and bits of the decoder's
     buffer, which every segment fits (encoder/buffer.py); with crf they lower the quality where they must. size: (width,
     height) to resize to. first, last: frames to encode, both included. segment_seconds: longest segment. device: "cpu",
-    "cuda" or "auto". workers: processes (default: one a core, or four a GPU). layers: of every segment, each prefix of
-    them a picture. segment_frames: frames of every segment, instead of cuts found in the picture, so that the rungs of
-    a ladder are cut alike. grain: measure the noise that the pictures lack and describe it for decoders to draw, in 18
-    bytes; it takes no part in the PSNR that is reported. tune: "psnr", "ssim" or "vmaf", the measure to serve; the
-    others cost PSNR. The bytes depend on everything but the workers; devices, and
-    processors of different kinds, round differently.
+    "cuda" or "auto". workers: processes (default: one a core, or up to four a GPU). layers: of every segment, each
+    prefix of them a picture. segment_frames: frames of every segment, instead of cuts found in the picture, so that the
+    rungs of a ladder are cut alike. grain: measure the noise that the pictures lack and describe it for decoders to
+    draw, in 18 bytes; it takes no part in the PSNR that is reported. tune: "psnr", "ssim" or "vmaf", the measure to
+    serve; the others cost PSNR. The bytes depend on everything but the workers; devices, and processors of different
+    kinds, round differently.
     Raises MediaError for files, OptionError for options; KeyboardInterrupt leaves what is needed to resume.
     """
     settings = EncodeSettings(DEFAULT_CRF if crf is None else crf, preset, segment_seconds, seed, layers, grain, tune)
@@ -157,7 +157,10 @@ class _Run:
         self.video, self.target, self.spool, self.settings, self.rate = video, target, spool, settings, rate
         self.segment_frames, self.device = segment_frames, device
         cores = os.cpu_count() or 1
-        self.workers = default_workers(device) if workers is None else workers
+        if workers is None:
+            longest = math.ceil(settings.segment_seconds * float(video.average_rate or 25))
+            workers = default_workers(device, video.format.width, video.format.height, longest)
+        self.workers = workers
         if self.workers < 1:
             raise OptionError(f"--workers {self.workers}: at least 1 wanted")
         self.threads = min(max(1, cores // self.workers), _MAX_THREADS)

@@ -1,6 +1,7 @@
 """Dense optical flow both ways and tracks of points through a segment.
 
-Flow is DIS (Kroeger et al., ECCV 2016) as OpenCV implements it, on 8-bit luma.
+Flow is DIS (Kroeger et al., ECCV 2016) as OpenCV implements it, on 8-bit luma, frames side by side on the threads of
+the kernels.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from gvideo.types import Float32, Int64
+from gvideo.raster.threads import for_each
+from gvideo.types import Float32, Int64, UInt8
 
 
 class Flow:
@@ -24,11 +26,14 @@ class Flow:
         self.backward = np.zeros(shape, np.float32)
         if min(self.height, self.width) < 16:
             return  # DIS needs a few patches a side; tiny frames get trajectories at rest
-        estimator: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         codes = [np.ascontiguousarray(np.clip(f * 255 + 0.5, 0, 255).astype(np.uint8)) for f in luma]
-        for k in range(self.num_frames - 1):
-            self.forward[k] = estimator.calc(codes[k], codes[k + 1], None)
-            self.backward[k] = estimator.calc(codes[k + 1], codes[k], None)
+
+        def estimate(k: int) -> None:
+            self.forward[k] = _estimate(codes[k], codes[k + 1])
+            self.backward[k] = _estimate(codes[k + 1], codes[k])
+
+        # OpenCV takes one thread for a pair of frames; on a GPU this would be the longest part of an encode
+        for_each(self.num_frames - 1, estimate)
 
     def track(self, points: Float32, frames: Int64) -> Float32:
         """Positions f32 [T,n,2] over the segment of points f32 [n,2] seen in their frames [n]."""
@@ -41,6 +46,13 @@ class Flow:
             moving = np.flatnonzero(frames > k)
             tracks[k, moving] = tracks[k + 1, moving] + _sample(self.backward[k], tracks[k + 1, moving])
         return tracks
+
+
+def _estimate(one: UInt8, other: UInt8) -> Float32:
+    """Flow f32 [H,W,2] by an estimator of its own: one that has seen a tiny picture chooses other scales afterwards."""
+    estimator: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    field: Float32 = estimator.calc(one, other, None)
+    return field
 
 
 def _sample(field: Float32, points: Float32) -> Float32:

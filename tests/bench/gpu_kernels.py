@@ -20,8 +20,8 @@ from gvideo.raster.check import check_gradients, check_render
 PEAK_OPERATIONS, PEAK_BYTES = 67e12, 4.8e12
 #: Float operations of a pixel and a Gaussian: place, exponent, three channels; with gradients also eight moments.
 FORWARD_OPERATIONS, BOTH_OPERATIONS = 20, 20 + 20 + 35
-#: Bytes of a member of a tile (its place and strength, once forward, once backward) and of its moments.
-MEMBER_BYTES, MOMENT_BYTES = 64, 32
+#: Bytes of a member of a tile, read once forward and once backward, and of its moments.
+MEMBER_BYTES, MOMENT_BYTES = 48, 32
 CASES = ((640, 360, 4000), (1280, 720, 10000), (1280, 720, 40000), (1920, 1080, 20000), (1920, 1080, 80000))
 SMALL_CASES = ((36, 34, 6),)
 FRAMES = 4
@@ -96,7 +96,7 @@ def _time(run: Run, width: int, height: int, count: int, case: str) -> None:
         cuda.errors_and_gradients(batch, targets, rows, WEIGHTS, capacity)
 
     planning = run.median_ms(lambda: cuda._plan(batch, view, roomy))
-    run.note("project and sort, fixed capacity", case, planning, "ms")
+    run.note("project, list, sort and prepare, fixed capacity", case, planning, "ms")
     forward, both = run.median_ms(lambda: cuda.draw(batch, view)), run.median_ms(gradients)
     operations = members * 256 * FORWARD_OPERATIONS, members * 256 * BOTH_OPERATIONS
     picture = targets.numel() * 4

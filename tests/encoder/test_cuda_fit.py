@@ -138,7 +138,7 @@ def test_half_the_places_are_drawn_by_their_energy(clip):
 def test_a_whole_fit_lowers_the_error_as_on_the_cpu(clip):
     target, flow = clip
     theta = trajectories.fit_trajectories(flow, target.basis, 3, 0)
-    short = FitSettings(max_rounds=2, round_steps=3, last_round=1, train_steps=3, frames_per_step=1)
+    short = FitSettings(max_rounds=2, round_steps=6, last_round=1, train_steps=3, frames_per_step=1)
     geometry = Geometry(WIDTH, HEIGHT, torch.arange(FRAMES).float(), 2)
     energies = []
     for device in ("cpu", "cuda"):
@@ -153,7 +153,7 @@ def test_a_whole_fit_lowers_the_error_as_on_the_cpu(clip):
         assert all(np.isfinite(float(loss)) for loss in fit.losses)
     start = CpuObjective(target).energy(target.frames)
     assert energies[0] < 0.8 * start
-    assert energies[1] < 1.5 * energies[0]
+    assert energies[1] < 1.4 * energies[0]  # places are drawn at random: 0.84 to 1.10 with four seeds
 
 
 def test_a_file_is_encoded_on_the_device_in_layers_too(tmp_path, monkeypatch):

@@ -78,6 +78,8 @@ def test_colour_and_structure_are_those_of_the_cpu(clip):
 def _propose(growth: CudaGrowth, target: Target, count: int) -> grow.Generation:
     theta = np.random.default_rng(1).normal(0, 1, (4, CONTROL, 2, 3)).astype(np.float32)
     theta[0] = 0
+    theta[1, :, :, 1:] = 0
+    theta[1, :, :, 0] = np.linalg.pinv(target.basis) @ (target.times[:, None] * [3, 1])  # as the blob moves
     residual = torch.from_numpy(target.frames).to(WHERE)
     return growth.propose(residual, count, 60, 3.0, torch.from_numpy(theta).to(WHERE), np.random.default_rng(2))
 

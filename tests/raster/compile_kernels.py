@@ -16,22 +16,26 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from gvideo.encoder import cuda_quantise
+from gvideo.encoder import cuda_quantise, cuda_step
 from gvideo.raster import cuda
 from gvideo.raster.cuda import kernels
 
 SPLATS = dict.fromkeys(("means", "displacements", "log_scales", "angles", "amplitudes"), "*fp32")
 LIFE = dict.fromkeys(("centres", "inverse_durations", "basis", "times"), "*fp32")
-MEMBERS = {"places": "*fp64", "strengths": "*fp32", "members": "*i32"}
-TILES = {"instances": "i32", "tiles": "i32", "tiles_x": "i32", "width": "i32", "height": "i32", "plane": "i32"}
+PLACES = {"places": "*fp64", "strengths": "*fp32"}
+PAIRS = {"owners": "*i32", "capacity": "i32", "instances": "i32", "tiles": "i32", "tiles_x": "i32", "no_tile": "i32"}
+TILES = {"members": "*fp32", "tile_starts": "*i32"}
+TILES |= dict.fromkeys(("tiles", "tiles_x", "width", "height", "plane"), "i32")
 SIGNATURES = {
-    "project": SPLATS | LIFE | {"starts": "*i32", "places": "*fp64", "strengths": "*fp32", "boxes": "*i32"}
+    "project": SPLATS | LIFE | PLACES | {"starts": "*i32", "boxes": "*i32"}
     | dict.fromkeys(("rows", "num_frames", "num_control", "width", "height"), "i32") | {"view": "*fp64"},
-    "draw": MEMBERS | {"tile_starts": "*i64", "pictures": "*fp32"} | TILES,
-    "fit_tiles": MEMBERS | {"slots": "*i64", "tile_starts": "*i64", "targets": "*fp32", "pixel_weights": "*fp32"}
-    | {"frame_rows": "*i64"}
-    | {"errors": "*fp32", "moments": "*fp32", "capacity": "i32"} | TILES
-    | dict.fromkeys(("weight_luma", "weight_blue", "weight_red"), "fp32"),
+    "list_pairs": PAIRS | {"ends": "*i64", "boxes": "*i32", "keys": "*i16", "rows": "i32", "halvings": "i32"},
+    "list_pairs_wide": PAIRS | {"ends": "*i64", "boxes": "*i32", "keys": "*i32", "rows": "i32", "halvings": "i32"},
+    "prepare": PLACES | PAIRS | {"keys": "*i16", "slots": "*i64", "members": "*fp32"},
+    "prepare_wide": PLACES | PAIRS | {"keys": "*i32", "slots": "*i64", "members": "*fp32"},
+    "draw": TILES | {"pictures": "*fp32"},
+    "fit_tiles": TILES | {"slots": "*i64", "targets": "*fp32", "pixel_weights": "*fp32", "frame_rows": "*i64"}
+    | {"errors": "*fp32", "moments": "*fp32"} | dict.fromkeys(("weight_luma", "weight_blue", "weight_red"), "fp32"),
     "collect": {"moments": "*fp32", "places": "*fp64", "boxes": "*i32", "ends": "*i64", "starts": "*i32"}
     | dict.fromkeys(("log_scales", "amplitudes"), "*fp32") | LIFE
     | dict.fromkeys(("by_mean", "by_displacement", "by_log_scale", "by_angle"), "*fp32")
@@ -45,30 +49,46 @@ SIGNATURES = {
     | dict.fromkeys(("count", "num_frames", "num_control", "rule_position", "rule_angle", "rule_centre"), "i32")
     | dict.fromkeys(("residual_exponent", "cell_bits", "span"), "i32"),
 }  # fmt: skip
+STEP = {"count": "i32", "num_control": "i32"}
+MOTION = dict.fromkeys(("mean", "theta"), "*fp32") | {"trajectory": "*i64"} | STEP
+MOTION |= dict.fromkeys(("middle_x", "middle_y", "unit"), "fp32")
+SIGNATURES |= {
+    "displace_rows": MOTION | dict.fromkeys(("residual", "out"), "*fp32"),
+    "spread_rows": MOTION | dict.fromkeys(("displacements", "by_mean"), "*fp32")
+    | {"partial": "*fp64", "num_trajectories": "i32"},
+    "charge_motion_rows": STEP | dict.fromkeys(("residual", "log_scale", "gradient"), "*fp32")
+    | dict.fromkeys(("share", "price"), "fp32"),
+    "charge_bits_rows": STEP | dict.fromkeys(("levels", "ratios", "amplitude_step", "residual"), "*fp32")
+    | dict.fromkeys(("residual_levels", "residual_step", "by_amplitude", "by_residual"), "*fp32")
+    | dict.fromkeys(("amplitude_price", "motion_price", "existence_price", "chroma_price", "moves_price"), "fp32"),
+}  # fmt: skip
 SIGNATURES["fit_tiles_weighted"] = SIGNATURES["fit_tiles"]
 CONSTANTS = {
     "project": {"BLOCK": cuda._BLOCK},
+    **{name: {"BLOCK": cuda._PAIR_BLOCK} for name in ("list_pairs", "list_pairs_wide", "prepare", "prepare_wide")},
     "draw": {"CHANNELS": 3},
     "fit_tiles": {"WEIGHTED": False},
     "fit_tiles_weighted": {"WEIGHTED": True},
     "collect": {"BLOCK": cuda._COLLECT_BLOCK, "LANES": cuda._LANES},
     "quantise_rows": {"BLOCK": cuda_quantise.BLOCK},
+    **{name: {"BLOCK": cuda_step.BLOCK} for name in ("displace_rows", "charge_motion_rows", "charge_bits_rows")},
+    "spread_rows": {"BLOCK": cuda_step.BLOCK, "TRAJECTORIES": 8},
 }
 #: Arguments that can be 1, which Triton compiles as a constant.
 ONES = ("rows", "num_frames", "num_control", "width", "height", "instances", "capacity", "tiles", "tiles_x", "plane")
-ONES += ("count", "rule_position", "rule_angle", "rule_centre", "residual_exponent", "cell_bits")
-WARPS = {"project": 4, "draw": cuda._TILE_WARPS, "collect": 4, "quantise_rows": 4}
-WARPS |= dict.fromkeys(("fit_tiles", "fit_tiles_weighted"), cuda._TILE_WARPS)
+ONES += ("no_tile", "halvings", "count", "rule_position", "rule_angle", "rule_centre", "residual_exponent", "cell_bits")
+ONES += ("num_trajectories",)
+WARPS = dict.fromkeys(("draw", "fit_tiles", "fit_tiles_weighted"), cuda._TILE_WARPS)
 
 
 def main() -> None:
     dump = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
     for name, types in SIGNATURES.items():
-        function = name.removesuffix("_weighted")
-        kernel = getattr(cuda_quantise if function == "quantise_rows" else kernels, function)
+        function = name.removesuffix("_weighted").removesuffix("_wide")
+        kernel = next(getattr(m, function) for m in (kernels, cuda_quantise, cuda_step) if hasattr(m, function))
         ones = {k: 1 for k in ONES if k in types}
-        _compile(kernel, {k: t for k, t in types.items() if k not in ones}, CONSTANTS[name] | ones, WARPS[name])
-        compiled = _compile(kernel, types, CONSTANTS[name], WARPS[name])
+        _compile(kernel, {k: t for k, t in types.items() if k not in ones}, CONSTANTS[name] | ones, WARPS.get(name, 4))
+        compiled = _compile(kernel, types, CONSTANTS[name], WARPS.get(name, 4))
         with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
             file.write(compiled.asm["cubin"])
             file.flush()

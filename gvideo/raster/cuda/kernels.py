@@ -1,6 +1,8 @@
 """Triton kernels of the signal model (reference.py), for NVIDIA GPUs and, slowly, for Triton's interpreter.
 
     project      one program a block of Gaussians and a frame: where each stands, what it touches
+    list_pairs   one program a block of pairs of an instance and a tile: who they are
+    prepare      the same when they are sorted by tile: what a tile must know of its members
     draw         one program a tile of a frame: the sum of its members
     fit_tiles    the same, then residual, squared error, and every member's moments
     collect      one program a block of Gaussians: moments of all tiles and frames to gradients
@@ -24,6 +26,9 @@ TILE = 16
 PLACE_FIELDS = 6
 #: Fields of its strength, f32: amplitudes with life, and life.
 STRENGTH_FIELDS = 4
+#: Fields of a member of a tile, f32: p and q at the tile's pixel that is nearest to it, that pixel's column and row in
+#: the tile, A, B, C, D, and strength.
+MEMBER_FIELDS = 8 + STRENGTH_FIELDS
 #: Moments of a member of a tile: sums of life w g_c, u p, u q, u p², u q², u p q.
 MOMENTS = 8
 
@@ -34,6 +39,8 @@ _MAX_POSITION = tl.constexpr(LARGEST_POSITION_PX)
 _MAX_AMPLITUDE = tl.constexpr(LARGEST_AMPLITUDE)
 _SIDE = tl.constexpr(TILE)
 _PIXELS = tl.constexpr(TILE * TILE)
+_FIELDS = tl.constexpr(MEMBER_FIELDS)
+_MOMENTS = tl.constexpr(MOMENTS)
 
 
 @triton.jit
@@ -128,56 +135,97 @@ def _origin(tile, tiles, tiles_x):
 
 
 @triton.jit
-def _weigh(places, instances, m, left, top):
-    """(p, q, weight without life) of instance m at the pixels of the tile that begins at left, top.
+def list_pairs(
+    ends, boxes, keys, owners, capacity, instances, rows, tiles, tiles_x, no_tile, halvings, BLOCK: tl.constexpr
+):  # fmt: skip
+    """Keys i16 or i32 [capacity], tiles of all frames, and owners i32 [capacity], instances, of pairs in the order of
+    instances. no_tile: the key of places that no pair takes. halvings: bits of `instances`."""
+    slot = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    low = tl.zeros((BLOCK,), tl.int32)
+    high = low + instances
+    for _ in range(halvings):
+        middle = (low + high) // 2
+        before = tl.load(ends + middle, middle < instances, 0) <= slot
+        before = before & (low < high)
+        low = tl.where(before, middle + 1, low)
+        high = tl.where(before, high, middle)
+    taken = (low < instances) & (slot < capacity)
+    touched = tl.load(boxes + 2 * instances + low, taken, 0)
+    local = (slot - (tl.load(ends + low, taken, 0) - touched)).to(tl.int32)
+    across = tl.load(boxes + instances + low, taken, 1)
+    tile = tl.load(boxes + low, taken, 0) + local // across * tiles_x + local % across
+    tl.store(keys + slot, tl.where(taken, low // rows * tiles + tile, no_tile), slot < capacity)
+    tl.store(owners + slot, tl.where(taken, low, 0), slot < capacity)
 
-    They start from the tile's pixel that is nearest to the Gaussian, whose p and q are reckoned in float64: terms that
-    cancel far from a needle's centre never meet in float32."""
+
+@triton.jit
+def prepare(
+    places, strengths, keys, slots, owners, members, capacity, instances, tiles, tiles_x, no_tile, BLOCK: tl.constexpr
+):  # fmt: skip
+    """Members f32 [capacity, 12] of tiles, in the order of keys.
+
+    Their p and q start from the tile's pixel that is nearest to the Gaussian, and are reckoned there in float64: terms
+    that cancel far from a needle's centre never meet in float32."""
+    i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    key = tl.load(keys + i, i < capacity, no_tile).to(tl.int32)
+    taken = key < no_tile
+    left, top = _origin(key, tiles, tiles_x)
+    instance = tl.load(owners + tl.load(slots + i, taken, 0), taken, 0)
+    at = places + instance
+    x = tl.load(at, taken, 0.0) - left
+    y = tl.load(at + instances, taken, 0.0) - top
+    column = tl.minimum(tl.maximum(tl.floor(x + 0.5), 0.0), _SIDE - 1.0)
+    row = tl.minimum(tl.maximum(tl.floor(y + 0.5), 0.0), _SIDE - 1.0)
+    a = tl.load(at + 2 * instances, taken, 0.0)
+    b = tl.load(at + 3 * instances, taken, 0.0)
+    c = tl.load(at + 4 * instances, taken, 0.0)
+    d = tl.load(at + 5 * instances, taken, 0.0)
+    member = members + i * _FIELDS
+    tl.store(member, (a * (column - x) + b * (row - y)).to(tl.float32), taken)
+    tl.store(member + 1, (c * (column - x) + d * (row - y)).to(tl.float32), taken)
+    tl.store(member + 2, column.to(tl.float32), taken)
+    tl.store(member + 3, row.to(tl.float32), taken)
+    tl.store(member + 4, a.to(tl.float32), taken)
+    tl.store(member + 5, b.to(tl.float32), taken)
+    tl.store(member + 6, c.to(tl.float32), taken)
+    tl.store(member + 7, d.to(tl.float32), taken)
+    for k in tl.static_range(4):
+        tl.store(member + 8 + k, tl.load(strengths + k * instances + instance, taken, 0.0), taken)
+
+
+@triton.jit
+def _weigh(member):
+    """(p, q, weight without life) of a member at the pixels of its tile."""
     pixel = tl.arange(0, _PIXELS)
-    at = places + m
-    dx = tl.load(at)
-    dy = tl.load(at + instances)
-    column = tl.minimum(tl.maximum(tl.floor(dx + 0.5), left.to(tl.float64)), left + (_SIDE - 1.0))
-    row = tl.minimum(tl.maximum(tl.floor(dy + 0.5), top.to(tl.float64)), top + (_SIDE - 1.0))
-    dx = column - dx
-    dy = row - dy
-    x = (left + pixel % _SIDE).to(tl.float32) - column.to(tl.float32)
-    y = (top + pixel // _SIDE).to(tl.float32) - row.to(tl.float32)
-    a = tl.load(at + 2 * instances)
-    b = tl.load(at + 3 * instances)
-    c = tl.load(at + 4 * instances)
-    d = tl.load(at + 5 * instances)
-    p = (a * dx + b * dy).to(tl.float32) + (a.to(tl.float32) * x + b.to(tl.float32) * y)
-    q = (c * dx + d * dy).to(tl.float32) + (c.to(tl.float32) * x + d.to(tl.float32) * y)
+    x = (pixel % _SIDE).to(tl.float32) - tl.load(member + 2)
+    y = (pixel // _SIDE).to(tl.float32) - tl.load(member + 3)
+    p = tl.load(member) + (tl.load(member + 4) * x + tl.load(member + 5) * y)
+    q = tl.load(member + 1) + (tl.load(member + 6) * x + tl.load(member + 7) * y)
     exponent = -0.5 * (p * p + q * q)
     return p, q, tl.where(exponent >= -_CUT, tl.exp(exponent), 0.0)
 
 
 @triton.jit
-def _sum_members(places, strengths, instances, members, begin, end, left, top):
+def _sum_members(members, begin, end):
     luma = tl.zeros((_PIXELS,), tl.float32)
     blue = tl.zeros((_PIXELS,), tl.float32)
     red = tl.zeros((_PIXELS,), tl.float32)
-    for i in range(begin, end):
-        m = tl.load(members + i)
-        _, _, weight = _weigh(places, instances, m, left, top)
-        luma += tl.load(strengths + m) * weight
-        blue += tl.load(strengths + instances + m) * weight
-        red += tl.load(strengths + 2 * instances + m) * weight
+    member = members + begin.to(tl.int64) * _FIELDS
+    for _ in range(begin, end):
+        _, _, weight = _weigh(member)
+        luma += tl.load(member + 8) * weight
+        blue += tl.load(member + 9) * weight
+        red += tl.load(member + 10) * weight
+        member += _FIELDS
     return luma, blue, red
 
 
 @triton.jit
-def draw(
-    places, strengths, members, tile_starts, pictures, instances, tiles, tiles_x, width, height, plane,
-    CHANNELS: tl.constexpr,
-):  # fmt: skip
+def draw(members, tile_starts, pictures, tiles, tiles_x, width, height, plane, CHANNELS: tl.constexpr):
     """Pictures f32 [frames, CHANNELS, H, W]. plane: H W."""
     tile = tl.program_id(0)
     left, top = _origin(tile, tiles, tiles_x)
-    luma, blue, red = _sum_members(
-        places, strengths, instances, members, tl.load(tile_starts + tile), tl.load(tile_starts + tile + 1), left, top
-    )
+    luma, blue, red = _sum_members(members, tl.load(tile_starts + tile), tl.load(tile_starts + tile + 1))
     pixel = tl.arange(0, _PIXELS)
     x = left + pixel % _SIDE
     y = top + pixel // _SIDE
@@ -191,16 +239,15 @@ def draw(
 
 @triton.jit
 def fit_tiles(
-    places, strengths, members, slots, tile_starts, targets, pixel_weights, frame_rows, errors, moments,
-    instances, capacity, tiles, tiles_x, width, height, plane, weight_luma, weight_blue, weight_red,
-    WEIGHTED: tl.constexpr,
+    members, slots, tile_starts, targets, pixel_weights, frame_rows, errors, moments, tiles, tiles_x, width, height,
+    plane, weight_luma, weight_blue, weight_red, WEIGHTED: tl.constexpr,
 ):  # fmt: skip
-    """Squared errors f32 [frames tiles, 3], and moments f32 [8, capacity] in the slot of each member."""
+    """Squared errors f32 [frames tiles, 3], and moments f32 [capacity, 8] in the slot of each member."""
     tile = tl.program_id(0)
     left, top = _origin(tile, tiles, tiles_x)
     begin = tl.load(tile_starts + tile)
     end = tl.load(tile_starts + tile + 1)
-    luma, blue, red = _sum_members(places, strengths, instances, members, begin, end, left, top)
+    luma, blue, red = _sum_members(members, begin, end)
     pixel = tl.arange(0, _PIXELS)
     x = left + pixel % _SIDE
     y = top + pixel // _SIDE
@@ -224,21 +271,22 @@ def fit_tiles(
     luma = 2.0 * weight_luma * by_luma
     blue = 2.0 * weight_blue * by_blue
     red = 2.0 * weight_red * by_red
+    member = members + begin.to(tl.int64) * _FIELDS
     for i in range(begin, end):
-        m = tl.load(members + i)
-        p, q, weight = _weigh(places, instances, m, left, top)
-        u = tl.load(strengths + m) * luma + tl.load(strengths + instances + m) * blue
-        u = (u + tl.load(strengths + 2 * instances + m) * red) * weight
-        life = tl.load(strengths + 3 * instances + m)
-        out = moments + tl.load(slots + i)
+        p, q, weight = _weigh(member)
+        u = tl.load(member + 8) * luma + tl.load(member + 9) * blue
+        u = (u + tl.load(member + 10) * red) * weight
+        life = tl.load(member + 11)
+        out = moments + tl.load(slots + i) * _MOMENTS
         tl.store(out, life * tl.sum(weight * luma))
-        tl.store(out + capacity, life * tl.sum(weight * blue))
-        tl.store(out + 2 * capacity, life * tl.sum(weight * red))
-        tl.store(out + 3 * capacity, tl.sum(u * p))
-        tl.store(out + 4 * capacity, tl.sum(u * q))
-        tl.store(out + 5 * capacity, tl.sum(u * p * p))
-        tl.store(out + 6 * capacity, tl.sum(u * q * q))
-        tl.store(out + 7 * capacity, tl.sum(u * p * q))
+        tl.store(out + 1, life * tl.sum(weight * blue))
+        tl.store(out + 2, life * tl.sum(weight * red))
+        tl.store(out + 3, tl.sum(u * p))
+        tl.store(out + 4, tl.sum(u * q))
+        tl.store(out + 5, tl.sum(u * p * p))
+        tl.store(out + 6, tl.sum(u * q * q))
+        tl.store(out + 7, tl.sum(u * p * q))
+        member += _FIELDS
 
 
 @triton.jit
@@ -247,8 +295,7 @@ def collect(
     by_mean, by_displacement, by_log_scale, by_angle, by_amplitude, by_centre, by_inverse,
     rows, num_frames, num_control, capacity, BLOCK: tl.constexpr, LANES: tl.constexpr,
 ):  # fmt: skip
-    """Gradients of every Gaussian; by_displacement must hold zeros. ends i64 [instances]: where an instance's slots
-    end."""
+    """Gradients of every Gaussian. ends i64 [instances]: where an instance's slots end."""
     segment = tl.program_id(0)
     first = tl.load(starts + segment)
     j = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
@@ -268,6 +315,8 @@ def collect(
     zero = tl.zeros((BLOCK,), tl.float64)
     sum_luma, sum_blue, sum_red, sum_x, sum_y = zero, zero, zero, zero, zero
     sum_uu, sum_vv, sum_uv, sum_centre, sum_inverse = zero, zero, zero, zero, zero
+    for k in range(2 * num_control):
+        tl.store(by_displacement + n.to(tl.int64) * (2 * num_control) + k, zero.to(tl.float32), inside)
     for f in range(num_frames):
         row = segment * num_frames + f
         instance = row.to(tl.int64) * rows + j
@@ -278,15 +327,15 @@ def collect(
         for k in range(0, tl.max(touched), LANES):
             slot = begin[:, None] + (k + lane)[None, :]
             there = ((k + lane)[None, :] < touched[:, None]) & (slot < capacity)
-            at = moments + slot
+            at = moments + slot * _MOMENTS
             m_luma += tl.sum(tl.load(at, there, 0.0).to(tl.float64), 1)
-            m_blue += tl.sum(tl.load(at + capacity, there, 0.0).to(tl.float64), 1)
-            m_red += tl.sum(tl.load(at + 2 * capacity, there, 0.0).to(tl.float64), 1)
-            m_p += tl.sum(tl.load(at + 3 * capacity, there, 0.0).to(tl.float64), 1)
-            m_q += tl.sum(tl.load(at + 4 * capacity, there, 0.0).to(tl.float64), 1)
-            m_pp += tl.sum(tl.load(at + 5 * capacity, there, 0.0).to(tl.float64), 1)
-            m_qq += tl.sum(tl.load(at + 6 * capacity, there, 0.0).to(tl.float64), 1)
-            m_pq += tl.sum(tl.load(at + 7 * capacity, there, 0.0).to(tl.float64), 1)
+            m_blue += tl.sum(tl.load(at + 1, there, 0.0).to(tl.float64), 1)
+            m_red += tl.sum(tl.load(at + 2, there, 0.0).to(tl.float64), 1)
+            m_p += tl.sum(tl.load(at + 3, there, 0.0).to(tl.float64), 1)
+            m_q += tl.sum(tl.load(at + 4, there, 0.0).to(tl.float64), 1)
+            m_pp += tl.sum(tl.load(at + 5, there, 0.0).to(tl.float64), 1)
+            m_qq += tl.sum(tl.load(at + 6, there, 0.0).to(tl.float64), 1)
+            m_pq += tl.sum(tl.load(at + 7, there, 0.0).to(tl.float64), 1)
         shown = touched > 0
         at_place = places + instance
         by_x = tl.load(at_place + 2 * instances, shown, 0.0) * m_p
