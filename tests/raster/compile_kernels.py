@@ -69,7 +69,7 @@ CONSTANTS = {
     "draw": {"CHANNELS": 3},
     "fit_tiles": {"WEIGHTED": False},
     "fit_tiles_weighted": {"WEIGHTED": True},
-    "collect": {"BLOCK": cuda._COLLECT_BLOCK, "LANES": cuda._LANES},
+    "collect": {"BLOCK": cuda._COLLECT_BLOCK, "LANES": cuda._LANES, "CONTROL": 8},
     "quantise_rows": {"BLOCK": cuda_quantise.BLOCK},
     **{name: {"BLOCK": cuda_step.BLOCK} for name in ("displace_rows", "charge_motion_rows", "charge_bits_rows")},
     "spread_rows": {"BLOCK": cuda_step.BLOCK, "TRAJECTORIES": 8},

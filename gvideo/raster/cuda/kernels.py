@@ -293,9 +293,10 @@ def fit_tiles(
 def collect(
     moments, places, boxes, ends, log_scales, amplitudes, centres, inverse_durations, basis, times, starts,
     by_mean, by_displacement, by_log_scale, by_angle, by_amplitude, by_centre, by_inverse,
-    rows, num_frames, num_control, capacity, BLOCK: tl.constexpr, LANES: tl.constexpr,
+    rows, num_frames, num_control, capacity, BLOCK: tl.constexpr, LANES: tl.constexpr, CONTROL: tl.constexpr,
 ):  # fmt: skip
-    """Gradients of every Gaussian. ends i64 [instances]: where an instance's slots end."""
+    """Gradients of every Gaussian. ends i64 [instances]: where an instance's slots end. CONTROL: at least num_control,
+    a power of two."""
     segment = tl.program_id(0)
     first = tl.load(starts + segment)
     j = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
@@ -315,8 +316,9 @@ def collect(
     zero = tl.zeros((BLOCK,), tl.float64)
     sum_luma, sum_blue, sum_red, sum_x, sum_y = zero, zero, zero, zero, zero
     sum_uu, sum_vv, sum_uv, sum_centre, sum_inverse = zero, zero, zero, zero, zero
-    for k in range(2 * num_control):
-        tl.store(by_displacement + n.to(tl.int64) * (2 * num_control) + k, zero.to(tl.float32), inside)
+    k = tl.arange(0, CONTROL)
+    control_x = tl.zeros((BLOCK, CONTROL), tl.float64)
+    control_y = tl.zeros((BLOCK, CONTROL), tl.float64)
     for f in range(num_frames):
         row = segment * num_frames + f
         instance = row.to(tl.int64) * rows + j
@@ -324,9 +326,9 @@ def collect(
         begin = tl.load(ends + instance, inside, 0) - touched
         m_luma, m_blue, m_red, m_p, m_q = zero, zero, zero, zero, zero
         m_pp, m_qq, m_pq = zero, zero, zero
-        for k in range(0, tl.max(touched), LANES):
-            slot = begin[:, None] + (k + lane)[None, :]
-            there = ((k + lane)[None, :] < touched[:, None]) & (slot < capacity)
+        for start in range(0, tl.max(touched), LANES):
+            slot = begin[:, None] + (start + lane)[None, :]
+            there = ((start + lane)[None, :] < touched[:, None]) & (slot < capacity)
             at = moments + slot * _MOMENTS
             m_luma += tl.sum(tl.load(at, there, 0.0).to(tl.float64), 1)
             m_blue += tl.sum(tl.load(at + 1, there, 0.0).to(tl.float64), 1)
@@ -355,11 +357,13 @@ def collect(
         factor = tl.where(shown, inverse, 0.0)
         sum_centre += by_life * age * factor * factor
         sum_inverse -= by_life * age * age * factor
-        for k in range(num_control):
-            weight = tl.load(basis + row * num_control + k).to(tl.float64)
-            at_control = by_displacement + (n.to(tl.int64) * num_control + k) * 2
-            tl.store(at_control, (tl.load(at_control, shown, 0.0) + weight * by_x).to(tl.float32), shown)
-            tl.store(at_control + 1, (tl.load(at_control + 1, shown, 0.0) + weight * by_y).to(tl.float32), shown)
+        weight = tl.load(basis + row * num_control + k, k < num_control, 0.0).to(tl.float64)
+        control_x += weight[None, :] * by_x[:, None]
+        control_y += weight[None, :] * by_y[:, None]
+    at = by_displacement + (n.to(tl.int64)[:, None] * num_control + k[None, :]) * 2
+    written = inside[:, None] & (k < num_control)[None, :]
+    tl.store(at, control_x.to(tl.float32), written)
+    tl.store(at + 1, control_y.to(tl.float32), written)
     tl.store(by_mean + 2 * n, sum_x.to(tl.float32), inside)
     tl.store(by_mean + 2 * n + 1, sum_y.to(tl.float32), inside)
     tl.store(by_log_scale + 2 * n, sum_uu.to(tl.float32), inside)
