@@ -1,5 +1,6 @@
 """The trajectory codebook: robust EM of M affine B-splines to the tracks of a grid of points (CODEC.md §3).
 
+    start:  tracks that are not followed yet, one by one; several times, the best codebook stays
     assign: each track to the trajectory with the smallest mean log error      (E)
     refit:  weighted least squares of each trajectory to its tracks (IRLS, L1)  (M)
 
@@ -8,8 +9,11 @@ Trajectory 0 never moves. A track counts most around the frame it starts from, a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from gvideo.encoder import cpu_tracks
 from gvideo.encoder.flow import Flow
 from gvideo.model import motion
 from gvideo.types import Float32, Float64, Int64
@@ -17,36 +21,99 @@ from gvideo.types import Float32, Float64, Int64
 #: Bonus of "no motion" in bits per frame: it costs nothing and stays exact.
 REST_BONUS = 0.3
 MAX_TRACKS = 3000
+#: Starts that are tried, candidates for each trajectory of a start, iterations of EM of each start, and of the best one
+#: after that. A poor codebook costs a fifth of the bytes on some clips (docs/techniques.md).
+STARTS, CANDIDATES, TRIAL_ITERATIONS, MORE_ITERATIONS = 3, 4, 5, 8
+#: A trajectory of fewer tracks begins anew.
+MIN_MEMBERS = 10
 
 
-def fit_trajectories(flow: Flow, basis: Float32, num_trajectories: int, seed: int, iterations: int = 12) -> Float64:
-    """Control points f64 [M,K,2,3] px of the codebook."""
+@dataclass(frozen=True)
+class Tracks:
+    """Tracks f32 [T,n,2] of points f32 [n,2] seen in their frames i64 [n], weights f32 [T,n], in pictures of a size."""
+
+    points: Float32
+    frames: Int64
+    tracks: Float32
+    weights: Float32
+    width: int
+    height: int
+
+    def errors(self, theta: Float64, basis: Float32) -> tuple[Float64, Float64]:
+        """See assignment_errors()."""
+        return assignment_errors(
+            theta, basis, self.points, self.frames, self.tracks, self.weights, self.width, self.height
+        )
+
+
+def fit_trajectories(flow: Flow, basis: Float32, num_trajectories: int, seed: int) -> Float64:
+    """Control points f64 [M,K,2,3] px of the codebook: the best of several starts."""
     num_frames, num_control = basis.shape
-    theta = np.zeros((num_trajectories, num_control, 2, 3))
     if num_trajectories == 1 or num_frames < 2:
-        return theta
+        return np.zeros((num_trajectories, num_control, 2, 3))
     points, frames = _start_points(flow)
     tracks = flow.track(points, frames)
     weights = track_weights(tracks, frames, num_frames / 5, flow.width, flow.height)
+    seen = Tracks(points, frames, tracks, weights, flow.width, flow.height)
+    # a track's control points less its point: the displacement of a Gaussian that moves like it
+    shifts = np.einsum("kt,tnc->nkc", np.linalg.pinv(basis.astype(np.float64)), tracks) - points[:, None]
+    share = weights.sum(0, dtype=np.float64)
     rng = np.random.default_rng(seed)
-    control = np.einsum("kt,tnc->nkc", np.linalg.pinv(basis.astype(np.float64)), tracks)
-    starts = rng.integers(len(points), size=num_trajectories)
+
+    def trial() -> Float64:
+        theta = _start(seen, basis, shifts, share, num_trajectories, rng)
+        for _ in range(TRIAL_ITERATIONS):
+            theta = _improve(theta, seen, basis, shifts, share, rng)
+        return theta
+
+    best = min((trial() for _ in range(STARTS)), key=lambda theta: float(seen.errors(theta, basis)[0].min(0) @ share))
+    for _ in range(MORE_ITERATIONS):
+        best = _improve(best, seen, basis, shifts, share, rng)
+    return best
+
+
+def _start(
+    seen: Tracks, basis: Float32, shifts: Float64, share: Float64, num_trajectories: int, rng: np.random.Generator
+) -> Float64:
+    """Trajectories of single tracks, one after the other: of a few drawn where the ones so far err, the one that helps
+    most (greedy k-means++; Arthur and Vassilvitskii, 2007)."""
+    theta = np.zeros((num_trajectories, *shifts.shape[1:], 3))
+    error = seen.errors(theta[:1], basis)[0][0]
     for m in range(1, num_trajectories):
-        theta[m, :, :, 0] = control[starts[m]] - points[starts[m]]
-    for _ in range(iterations):
-        errors, means = assignment_errors(theta, basis, points, frames, tracks, weights, flow.width, flow.height)
-        chosen = errors.argmin(0)
-        for m in range(1, num_trajectories):
-            members = np.flatnonzero(chosen == m)
-            if len(members) < 10:
-                again = int(rng.integers(len(points)))
-                theta[m] = 0
-                theta[m, :, :, 0] = control[again] - points[again]
-                continue
-            theta[m] = _refit(
-                theta[m], basis, means[m, members], tracks[:, members], weights[:, members], flow.width, flow.height
-            )
+        candidates = np.zeros((CANDIDATES, *theta.shape[1:]))
+        candidates[..., 0] = shifts[_draw(error, share, CANDIDATES, rng)]
+        errors = seen.errors(candidates, basis)[0]
+        errors[0] += REST_BONUS  # which is for the trajectory at rest
+        errors = np.minimum(errors, error)
+        chosen = int((errors @ share).argmin())
+        theta[m], error = candidates[chosen], errors[chosen]
     return theta
+
+
+def _draw(error: Float64, share: Float64, count: int, rng: np.random.Generator) -> Int64:
+    """Numbers of tracks, with probability in proportion to their error."""
+    chance = np.maximum(error, 1e-6) * np.maximum(share, 1e-6)
+    return rng.choice(len(chance), size=count, p=chance / chance.sum())
+
+
+def _improve(
+    theta: Float64, seen: Tracks, basis: Float32, shifts: Float64, share: Float64, rng: np.random.Generator
+) -> Float64:
+    """One iteration of EM."""
+    errors, means = seen.errors(theta, basis)
+    chosen = errors.argmin(0)
+    better = theta.copy()
+    for m in range(1, len(theta)):
+        members = np.flatnonzero(chosen == m)
+        if len(members) < MIN_MEMBERS:
+            better[m] = 0
+            better[m, :, :, 0] = shifts[_draw(errors.min(0), share, 1, rng)[0]]
+        else:
+            better[m] = _refit(
+                theta[m], basis, means[m, members], seen.tracks[:, members], seen.weights[:, members], seen.width,
+                seen.height,
+            )  # fmt: skip
+    return better
 
 
 def _start_points(flow: Flow) -> tuple[Float32, Int64]:
@@ -78,7 +145,7 @@ def solve_means(theta: Float64, basis: Float32, points: Float32, frames: Int64, 
     """Means f64 [n,2] for which the trajectory passes through the points in their frames (fixed-point iteration)."""
     means = points.astype(np.float64)
     at_frame = basis[frames].astype(np.float64)
-    for _ in range(4):
+    for _ in range(cpu_tracks.MEAN_ITERATIONS):
         control = displacement_control(theta, means, width, height)
         means = points - np.einsum("nk,nkc->nc", at_frame, control)
     return means
@@ -95,15 +162,9 @@ def assignment_errors(
     height: int,
 ) -> tuple[Float64, Float64]:
     """(errors f64 [M,n] in bits per frame, means f64 [M,n,2]) of following each trajectory."""
-    total = np.maximum(weights.sum(0), 1e-6)
-    errors = np.zeros((len(theta), len(points)))
-    means = np.zeros((len(theta), len(points), 2))
-    for m in range(len(theta)):
-        means[m] = solve_means(theta[m], basis, points, frames, width, height)
-        control = displacement_control(theta[m], means[m], width, height).astype(np.float32)
-        path = np.tensordot(basis, control, ([1], [1])) + means[m].astype(np.float32)
-        distance = np.abs(path - tracks).sum(-1)
-        errors[m] = (np.log2(1 + 2 * distance) * weights).sum(0) / total
+    errors = np.empty((len(theta), len(points)))
+    means = np.empty((len(theta), len(points), 2))
+    cpu_tracks.assign(theta, basis.astype(np.float64), points, frames, tracks, weights, width, height, errors, means)
     errors[0] -= REST_BONUS
     return errors, means
 

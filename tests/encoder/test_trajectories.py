@@ -1,0 +1,93 @@
+"""The trajectory codebook: how well it follows what moves, whatever it began with."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from gvideo.encoder import trajectories
+from gvideo.encoder.flow import Flow
+from gvideo.model import motion
+
+WIDTH, HEIGHT, FRAMES, CONTROL = 96, 64, 20, 5
+
+
+def _flow_of(shift: np.ndarray) -> Flow:
+    """Flow that is the same in every frame: shift f32 [H,W,2] px a frame, seen from either side."""
+    flow = object.__new__(Flow)
+    flow.num_frames, flow.height, flow.width = FRAMES, HEIGHT, WIDTH
+    flow.forward = np.repeat(shift[None].astype(np.float32), FRAMES - 1, 0)
+    flow.backward = -flow.forward
+    return flow
+
+
+def _mean_error(theta: np.ndarray, flow: Flow, basis: np.ndarray) -> float:
+    """Of tracks from a grid, by the best trajectory, in bits per frame."""
+    points, frames = trajectories._start_points(flow)
+    tracks = flow.track(points, frames)
+    weights = trajectories.track_weights(tracks, frames, FRAMES / 5, WIDTH, HEIGHT)
+    errors, _ = trajectories.assignment_errors(theta, basis, points, frames, tracks, weights, WIDTH, HEIGHT)
+    return float(np.average(errors.min(0), weights=weights.sum(0)))
+
+
+def test_errors_and_means_are_those_written_down_once_more():
+    rng = np.random.default_rng(0)
+    basis = motion.basis(np.arange(FRAMES), FRAMES, CONTROL)
+    theta = rng.normal(0, 2, (3, CONTROL, 2, 3))
+    points = (rng.random((40, 2)) * [WIDTH, HEIGHT]).astype(np.float32)
+    frames = rng.integers(0, FRAMES, 40)
+    tracks = (points + rng.normal(0, 5, (FRAMES, 40, 2))).astype(np.float32)
+    weights = trajectories.track_weights(tracks, frames, 3.0, WIDTH, HEIGHT)
+    errors, means = trajectories.assignment_errors(theta, basis, points, frames, tracks, weights, WIDTH, HEIGHT)
+    for m in range(3):
+        wanted = trajectories.solve_means(theta[m], basis, points, frames, WIDTH, HEIGHT)
+        np.testing.assert_allclose(means[m], wanted, atol=1e-9)
+        control = trajectories.displacement_control(theta[m], wanted, WIDTH, HEIGHT)
+        path = wanted + np.einsum("tk,nkc->tnc", basis, control)
+        bits = np.log2(1 + 2 * np.abs(path - tracks).sum(-1))
+        bonus = trajectories.REST_BONUS if m == 0 else 0.0
+        np.testing.assert_allclose(errors[m], np.average(bits, 0, weights) - bonus, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_motion_is_found_from_any_start(seed):
+    """Seven shifts side by side, of which some are small: single tracks at random miss one as often as not."""
+    shift = np.zeros((HEIGHT, WIDTH, 2))
+    for k, (x, y) in enumerate([(2, 0), (-2, 0), (0, 1.5), (1, 1), (-1, 0.5), (0, -1)]):
+        shift[:, 12 + 12 * k : 24 + 12 * k] = x, y
+    shift[:16, :12] = 0.5, -2
+    flow = _flow_of(shift)
+    basis = motion.basis(np.arange(FRAMES), FRAMES, CONTROL)
+    theta = trajectories.fit_trajectories(flow, basis, 8, seed)
+    assert not theta[0].any()
+    assert _mean_error(theta, flow, basis) < 0.68  # single random tracks: 0.65 to 1.11
+
+
+def test_a_zoom_is_one_trajectory():
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    flow = _flow_of(np.stack([x - WIDTH / 2, y - HEIGHT / 2], -1) * 0.01)
+    basis = motion.basis(np.arange(FRAMES), FRAMES, CONTROL)
+    theta = trajectories.fit_trajectories(flow, basis, 2, 0)
+    assert _mean_error(theta, flow, basis) < 0.3
+    assert _mean_error(np.zeros_like(theta), flow, basis) > 1.0
+
+
+def test_codebooks_without_motion_are_at_rest():
+    basis = motion.basis(np.arange(FRAMES), FRAMES, CONTROL)
+    assert not trajectories.fit_trajectories(_flow_of(np.ones((HEIGHT, WIDTH, 2))), basis, 1, 0).any()
+
+
+@pytest.mark.parametrize("size", [(320, 180), (1000, 562)])
+def test_flow_is_in_pixels_of_the_picture_at_any_size(size):
+    """A pattern that moves by (3, -2) px; the larger picture is halved on the way."""
+    width, height = size
+    rng = np.random.default_rng(3)
+    coarse = rng.random((height // 8 + 8, width // 8 + 8)).astype(np.float32)
+    whole = cv2.resize(coarse, None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC)
+    luma = np.stack([whole[20 + 2 * k :, 20 - 3 * k :][:height, :width] for k in range(3)])
+    flow = Flow(luma)
+    assert flow.forward.shape == (2, height, width, 2)
+    inner = (slice(None), slice(16, -16), slice(16, -16))
+    np.testing.assert_allclose(np.median(flow.forward[inner], (1, 2)), [[3, -2]] * 2, atol=0.1)
+    np.testing.assert_allclose(np.median(flow.backward[inner], (1, 2)), [[-3, 2]] * 2, atol=0.1)
