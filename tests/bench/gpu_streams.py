@@ -207,7 +207,9 @@ def _encode(run: Run, clip: Path, size: tuple[int, int], preset: str, work: Path
     case = f"{size[0]}x{size[1]}, {preset}, crf 36, {last.num_frames} frames, {last.num_segments} segments"
     speeds = [report.frames_per_second for report in reports]
     rate = 8 * last.num_bytes / (last.num_frames * size[0] * size[1])
-    beside = f"{last.luma_psnr_db:.2f} dB at {rate:.4f} bits a pixel, {last.num_gaussians} Gaussians; {len(speeds)} runs"
+    beside = (
+        f"{last.luma_psnr_db:.2f} dB at {rate:.4f} bits a pixel, {last.num_gaussians} Gaussians; {len(speeds)} runs"
+    )
     run.note("encode", case, statistics.median(speeds), "frames a second", beside)
     same = len({report.num_bytes for report in reports}) == 1
     run.verdict("encode, same bytes every time", case, same, f"{[report.num_bytes for report in reports]}")
