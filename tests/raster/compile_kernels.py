@@ -1,4 +1,6 @@
-"""Compiles the Triton kernels for a Hopper GPU, without one, and prints registers and stack of each.
+"""Compiles the Triton kernels for an NVIDIA GPU, without one, and prints registers and stack of each.
+
+    python tests/raster/compile_kernels.py [COMPUTE CAPABILITY, default 90: Hopper]
 
 In a process of its own: TRITON_INTERPRET must not be set.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -81,14 +84,20 @@ ONES += ("num_trajectories",)
 WARPS = dict.fromkeys(("draw", "fit_tiles", "fit_tiles_weighted"), cuda._TILE_WARPS)
 
 
-def main() -> None:
+def main(capability: int) -> None:
     dump = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
     for name, types in SIGNATURES.items():
         function = name.removesuffix("_weighted").removesuffix("_wide")
         kernel = next(getattr(m, function) for m in (kernels, cuda_quantise, cuda_step) if hasattr(m, function))
         ones = {k: 1 for k in ONES if k in types}
-        _compile(kernel, {k: t for k, t in types.items() if k not in ones}, CONSTANTS[name] | ones, WARPS.get(name, 4))
-        compiled = _compile(kernel, types, CONSTANTS[name], WARPS.get(name, 4))
+        _compile(
+            kernel,
+            {k: t for k, t in types.items() if k not in ones},
+            CONSTANTS[name] | ones,
+            WARPS.get(name, 4),
+            capability,
+        )
+        compiled = _compile(kernel, types, CONSTANTS[name], WARPS.get(name, 4), capability)
         with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
             file.write(compiled.asm["cubin"])
             file.flush()
@@ -98,12 +107,12 @@ def main() -> None:
         print(name, *found.groups(), flush=True)
 
 
-def _compile(kernel: Any, types: dict[str, str], constants: dict[str, int], num_warps: int) -> Any:
+def _compile(kernel: Any, types: dict[str, str], constants: dict[str, int], num_warps: int, capability: int) -> Any:
     signature = {k: types.get(k, "constexpr") for k in kernel.arg_names}
     source = ASTSource(kernel, signature, constexprs=constants)
-    return triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": num_warps})
+    return triton.compile(source, target=GPUTarget("cuda", capability, 32), options={"num_warps": num_warps})
 
 
 if __name__ == "__main__":
     os.environ.pop("TRITON_INTERPRET", None)
-    main()
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 90)
