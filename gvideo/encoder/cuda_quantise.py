@@ -69,7 +69,7 @@ def _life(centre, inverse, times, num_frames):
     return tl.maximum(total, _MIN_LIFE)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=("count",))  # see raster/cuda/kernels.py
 def quantise_rows(
     mean, residual, log_scale, angle, luma, chroma, centre, log_duration, times, anisotropies, widenings, constants,
     symbols, mean_out, residual_out, residual_levels, residual_step, log_scale_out, angle_out, amplitude_out, levels,

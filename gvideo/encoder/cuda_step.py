@@ -19,6 +19,8 @@ from gvideo.encoder.quantised import Quantised
 #: Gaussians of a program.
 BLOCK = 128
 _LN2 = tl.constexpr(math.log(2))
+#: See raster/cuda/kernels.py.
+_any_size = triton.jit(do_not_specialize=("count",))
 
 
 @triton.jit
@@ -35,7 +37,7 @@ def _jump_slope(x):
     return 2.0 * x / (energy * energy)
 
 
-@triton.jit
+@_any_size
 def displace_rows(
     mean, residual, theta, trajectory, out, count, num_control, middle_x, middle_y, unit, BLOCK: tl.constexpr
 ):  # fmt: skip
@@ -53,7 +55,7 @@ def displace_rows(
             tl.store(out + at, moved + tl.load(residual + at, inside, 0.0), inside)
 
 
-@triton.jit
+@_any_size
 def spread_rows(
     mean, theta, trajectory, displacements, by_mean, partial, count, num_control, num_trajectories, middle_x, middle_y,
     unit, BLOCK: tl.constexpr, TRAJECTORIES: tl.constexpr,
@@ -86,7 +88,7 @@ def spread_rows(
     tl.store(by_mean + 2 * i + 1, by_y, inside)
 
 
-@triton.jit
+@_any_size
 def charge_motion_rows(residual, log_scale, gradient, count, num_control, share, price, BLOCK: tl.constexpr):
     """Arrays as those of cpu_step.charge_motion."""
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK).to(tl.int64)
@@ -99,7 +101,7 @@ def charge_motion_rows(residual, log_scale, gradient, count, num_control, share,
         tl.store(gradient + at, tl.load(gradient + at, inside, 0.0) + slope, inside)
 
 
-@triton.jit
+@_any_size
 def charge_bits_rows(
     levels, ratios, amplitude_step, residual, residual_levels, residual_step, by_amplitude, by_residual, count,
     num_control, amplitude_price, motion_price, existence_price, chroma_price, moves_price, BLOCK: tl.constexpr,

@@ -77,6 +77,8 @@ CONSTANTS = {
     **{name: {"BLOCK": cuda_step.BLOCK} for name in ("displace_rows", "charge_motion_rows", "charge_bits_rows")},
     "spread_rows": {"BLOCK": cuda_step.BLOCK, "TRAJECTORIES": 8},
 }
+#: Sizes that change within a fit.
+VARYING = ("rows", "instances", "capacity", "halvings", "count")
 #: Arguments that can be 1, which Triton compiles as a constant.
 ONES = ("rows", "num_frames", "num_control", "width", "height", "instances", "capacity", "tiles", "tiles_x", "plane")
 ONES += ("no_tile", "halvings", "count", "rule_position", "rule_angle", "rule_centre", "residual_exponent", "cell_bits")
@@ -89,6 +91,7 @@ def main(capability: int) -> None:
     for name, types in SIGNATURES.items():
         function = name.removesuffix("_weighted").removesuffix("_wide")
         kernel = next(getattr(m, function) for m in (kernels, cuda_quantise, cuda_step) if hasattr(m, function))
+        assert all(p.do_not_specialize for p in kernel.params if p.name in VARYING), f"{name}: compiled again and again"
         ones = {k: 1 for k in ONES if k in types}
         _compile(
             kernel,

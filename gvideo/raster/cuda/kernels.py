@@ -42,8 +42,11 @@ _PIXELS = tl.constexpr(TILE * TILE)
 _FIELDS = tl.constexpr(MEMBER_FIELDS)
 _MOMENTS = tl.constexpr(MOMENTS)
 
+#: Kernels whose sizes change all the time in a fit: Triton would compile them anew for 1 and for multiples of 16.
+_any_size = triton.jit(do_not_specialize=("rows", "instances", "capacity", "halvings"))
 
-@triton.jit
+
+@_any_size
 def project(
     means, displacements, log_scales, angles, amplitudes, centres, inverse_durations, basis, times, starts,
     places, strengths, boxes, rows, num_frames, num_control, width, height, view, BLOCK: tl.constexpr,
@@ -134,7 +137,7 @@ def _origin(tile, tiles, tiles_x):
     return (own % tiles_x) * _SIDE, (own // tiles_x) * _SIDE
 
 
-@triton.jit
+@_any_size
 def list_pairs(
     ends, boxes, keys, owners, capacity, instances, rows, tiles, tiles_x, no_tile, halvings, BLOCK: tl.constexpr
 ):  # fmt: skip
@@ -158,7 +161,7 @@ def list_pairs(
     tl.store(owners + slot, tl.where(taken, low, 0), slot < capacity)
 
 
-@triton.jit
+@_any_size
 def prepare(
     places, strengths, keys, slots, owners, members, capacity, instances, tiles, tiles_x, no_tile, BLOCK: tl.constexpr
 ):  # fmt: skip
@@ -289,7 +292,7 @@ def fit_tiles(
         member += _FIELDS
 
 
-@triton.jit
+@_any_size
 def collect(
     moments, places, boxes, ends, log_scales, amplitudes, centres, inverse_durations, basis, times, starts,
     by_mean, by_displacement, by_log_scale, by_angle, by_amplitude, by_centre, by_inverse,
