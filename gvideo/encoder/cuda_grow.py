@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
 
+from gvideo.encoder.cpu_tracks import MEAN_ITERATIONS
 from gvideo.encoder.flow import Flow
 from gvideo.encoder.grow import SMALLEST_LOG_START, START_AMPLITUDE, START_ELONGATION, START_SIGMA, Generation
 from gvideo.encoder.objective import Target
@@ -148,10 +149,10 @@ class CudaGrowth:
         errors, all_means = [], []
         for one in theta:
             means = points.double()
-            for iteration in range(5):
+            for iteration in range(MEAN_ITERATIONS + 1):
                 phi = torch.cat([torch.ones_like(means[:, :1]), (means - middle) / unit], 1)
                 control = torch.einsum("kcf,nf->nkc", one, phi)
-                if iteration == 4:
+                if iteration == MEAN_ITERATIONS:
                     break
                 means = points - torch.einsum("nk,nkc->nc", basis[frames], control)
             path = torch.einsum("tk,nkc->tnc", self.basis, control.float()) + means.float()

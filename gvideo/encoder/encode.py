@@ -158,7 +158,7 @@ class _Run:
         self.segment_frames, self.device = segment_frames, device
         cores = os.cpu_count() or 1
         if workers is None:
-            longest = math.ceil(settings.segment_seconds * float(video.average_rate or 25))
+            longest = math.ceil(settings.segment_seconds * self._frame_rate)
             workers = default_workers(device, video.format.width, video.format.height, longest)
         self.workers = workers
         if self.workers < 1:
@@ -195,6 +195,11 @@ class _Run:
         self.spool.remove()
         return report
 
+    @property
+    def _frame_rate(self) -> float:
+        """Frames a second, a guess where the file does not tell."""
+        return float(self.video.average_rate or 25)
+
     def _distortions(self) -> list[int]:
         """Fits all segments; the distortion at which each is wanted."""
         distortion = self.settings.distortion
@@ -202,7 +207,7 @@ class _Run:
             return [distortion] * len(self._encode(lambda _: distortion, False, ""))
         if self.rate.bitrate is not None:
             fmt = self.video.format
-            distortion = first_guess(self.rate.bitrate / float(self.video.average_rate or 25) / fmt.width / fmt.height)
+            distortion = first_guess(self.rate.bitrate / self._frame_rate / fmt.width / fmt.height)
         probing = self.settings.preset != FASTEST
         self.search = RateSearch(self._encode, self.rate, distortion, self._overhead_bits, probing)
         return self.search.run()

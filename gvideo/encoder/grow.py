@@ -58,7 +58,8 @@ def propose(
 
     tracks = flow.track(points, frames)
     weights = trajectories.track_weights(tracks, frames, life * 0.7, width, height)
-    errors, means = trajectories.assignment_errors(theta, target.basis, points, frames, tracks, weights, width, height)
+    seen = trajectories.Tracks(points, frames, tracks, weights, width, height)
+    errors, means = trajectories.assignment_errors(theta, target.basis, seen)
     chosen = errors.argmin(0)
     elongation = START_ELONGATION * coherence
     log_scale = math.log(max(sigma, 0.7)) + np.stack([-elongation, elongation], 1)

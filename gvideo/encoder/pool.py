@@ -46,20 +46,7 @@ def use_threads(num_threads: int) -> None:
 def _work(number: int, job: SegmentJob) -> SegmentResult:
     if job.device == "cuda":
         use_gpu_of(number)
-    return _encode(job, lambda share: _messages.put((number, share)))
-
-
-def _encode(job: SegmentJob, report: Callable[[float], None]) -> SegmentResult:
-    import torch
-
-    try:
-        return encode_segment(job, report)
-    except torch.OutOfMemoryError as error:
-        told = f"{len(job.frames)} frames of {job.format.width}x{job.format.height}"
-        raise GVideoError(
-            f"the GPU's memory is too small for segments of {told}: try fewer --workers, a shorter --segment or a "
-            "smaller --size"
-        ) from error
+    return encode_segment(job, lambda share: _messages.put((number, share)))
 
 
 def encode_all(
@@ -73,7 +60,7 @@ def encode_all(
     if len(first) < 2:
         use_threads(num_threads)
         for number, job in jobs:
-            yield number, _encode(job, lambda share, n=number: progress(n, share))  # type: ignore[misc]
+            yield number, encode_segment(job, lambda share, n=number: progress(n, share))  # type: ignore[misc]
         return
     context = multiprocessing.get_context("spawn")
     messages = context.Queue()

@@ -21,6 +21,7 @@ from gvideo.encoder.quantised import Geometry
 from gvideo.encoder.settings import EncodeSettings
 from gvideo.entropy.segment import encode_segment as encode_symbols
 from gvideo.entropy.sequence import SequenceState
+from gvideo.errors import GVideoError
 from gvideo.media import CodeFrame, luma_error
 from gvideo.model import motion, quantize
 from gvideo.model.steps import StepRules
@@ -94,7 +95,8 @@ def num_control_points(num_frames: int) -> int:
 
 
 def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResult:
-    """Fits, trains, packs and codes one segment, and measures what a decoder will show."""
+    """Fits, trains, packs and codes one segment, and measures what a decoder will show. Raises GVideoError if the GPU's
+    memory is too small for it."""
     fmt, settings = job.format, job.settings
     durations = tuple(f.duration for f in job.frames)
     ticks = job.frames[0].pts + np.concatenate([[0], np.cumsum(np.array(durations, np.int64))])
@@ -111,10 +113,15 @@ def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResu
     theta = trajectories.fit_trajectories(flow, basis, settings.fit.num_trajectories, settings.seed)
     rules = job.rules
     geometry = Geometry(fmt.width, fmt.height, torch.from_numpy(times).float(), CELL_BITS)
-    fitted = fit_layers(
-        target, flow, theta, settings.fit, settings.seed, settings.layers, rules, geometry, report,
-        job.device,
-    )  # fmt: skip
+    try:
+        fitted = fit_layers(
+            target, flow, theta, settings.fit, settings.seed, settings.layers, rules, geometry, report, job.device
+        )
+    except torch.OutOfMemoryError as error:
+        raise GVideoError(
+            f"the GPU's memory is too small for segments of {num_frames} frames of {fmt.width}x{fmt.height}: try fewer "
+            "--workers, a shorter --segment or a smaller --size"
+        ) from error
     base_rules = rules.with_distortion(fitted.distortions[0])
     symbols = pack.pack(
         fitted.quantised, fitted.trajectory.numpy(), base, fmt.width, fmt.height, CELL_BITS, fitted.layer.numpy(),

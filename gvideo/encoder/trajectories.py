@@ -39,12 +39,6 @@ class Tracks:
     width: int
     height: int
 
-    def errors(self, theta: Float64, basis: Float32) -> tuple[Float64, Float64]:
-        """See assignment_errors()."""
-        return assignment_errors(
-            theta, basis, self.points, self.frames, self.tracks, self.weights, self.width, self.height
-        )
-
 
 def fit_trajectories(flow: Flow, basis: Float32, num_trajectories: int, seed: int) -> Float64:
     """Control points f64 [M,K,2,3] px of the codebook: the best of several starts."""
@@ -66,7 +60,10 @@ def fit_trajectories(flow: Flow, basis: Float32, num_trajectories: int, seed: in
             theta = _improve(theta, seen, basis, shifts, share, rng)
         return theta
 
-    best = min((trial() for _ in range(STARTS)), key=lambda theta: float(seen.errors(theta, basis)[0].min(0) @ share))
+    best = min(
+        (trial() for _ in range(STARTS)),
+        key=lambda theta: float(assignment_errors(theta, basis, seen)[0].min(0) @ share),
+    )
     for _ in range(MORE_ITERATIONS):
         best = _improve(best, seen, basis, shifts, share, rng)
     return best
@@ -78,11 +75,11 @@ def _start(
     """Trajectories of single tracks, one after the other: of a few drawn where the ones so far err, the one that helps
     most (greedy k-means++; Arthur and Vassilvitskii, 2007)."""
     theta = np.zeros((num_trajectories, *shifts.shape[1:], 3))
-    error = seen.errors(theta[:1], basis)[0][0]
+    error = assignment_errors(theta[:1], basis, seen)[0][0]
     for m in range(1, num_trajectories):
         candidates = np.zeros((CANDIDATES, *theta.shape[1:]))
         candidates[..., 0] = shifts[_draw(error, share, CANDIDATES, rng)]
-        errors = seen.errors(candidates, basis)[0]
+        errors = assignment_errors(candidates, basis, seen)[0]
         errors[0] += REST_BONUS  # which is for the trajectory at rest
         errors = np.minimum(errors, error)
         chosen = int((errors @ share).argmin())
@@ -100,7 +97,7 @@ def _improve(
     theta: Float64, seen: Tracks, basis: Float32, shifts: Float64, share: Float64, rng: np.random.Generator
 ) -> Float64:
     """One iteration of EM."""
-    errors, means = seen.errors(theta, basis)
+    errors, means = assignment_errors(theta, basis, seen)
     chosen = errors.argmin(0)
     better = theta.copy()
     for m in range(1, len(theta)):
@@ -151,20 +148,14 @@ def solve_means(theta: Float64, basis: Float32, points: Float32, frames: Int64, 
     return means
 
 
-def assignment_errors(
-    theta: Float64,
-    basis: Float32,
-    points: Float32,
-    frames: Int64,
-    tracks: Float32,
-    weights: Float32,
-    width: int,
-    height: int,
-) -> tuple[Float64, Float64]:
+def assignment_errors(theta: Float64, basis: Float32, seen: Tracks) -> tuple[Float64, Float64]:
     """(errors f64 [M,n] in bits per frame, means f64 [M,n,2]) of following each trajectory."""
-    errors = np.empty((len(theta), len(points)))
-    means = np.empty((len(theta), len(points), 2))
-    cpu_tracks.assign(theta, basis.astype(np.float64), points, frames, tracks, weights, width, height, errors, means)
+    errors = np.empty((len(theta), len(seen.points)))
+    means = np.empty((len(theta), len(seen.points), 2))
+    cpu_tracks.assign(
+        theta, basis.astype(np.float64), seen.points, seen.frames, seen.tracks, seen.weights, seen.width, seen.height,
+        errors, means,
+    )  # fmt: skip
     errors[0] -= REST_BONUS
     return errors, means
 

@@ -93,7 +93,8 @@ def test_tracks_and_assignments_are_those_of_the_cpu(clip):
     np.testing.assert_allclose(got.cpu().numpy(), tracks, atol=0.15)
     theta = rng.normal(0, 2, (3, CONTROL, 2, 3))
     weights = trajectories.track_weights(tracks, frames, 2.0, WIDTH, HEIGHT)
-    wanted = trajectories.assignment_errors(theta, target.basis, points, frames, tracks, weights, WIDTH, HEIGHT)
+    seen = trajectories.Tracks(points, frames, tracks, weights, WIDTH, HEIGHT)
+    wanted = trajectories.assignment_errors(theta, target.basis, seen)
     errors, means = growth.assignment_errors(
         *(torch.from_numpy(a).to(where) for a in (theta, points, frames, tracks, weights))
     )

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gvideo import encode
-from gvideo.encoder import device, pool
+from gvideo.encoder import device, segment
 from gvideo.encoder.device import SEGMENTS_PER_GPU, default_workers, segment_bytes
 from gvideo.errors import GVideoError
 from gvideo.media import open_sink
@@ -43,7 +43,7 @@ def test_a_full_gpu_is_told_in_one_line_and_leaves_nothing(tmp_path, monkeypatch
     def full(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-    monkeypatch.setattr(pool, "encode_segment", full)
+    monkeypatch.setattr(segment, "fit_layers", full)
     with pytest.raises(GVideoError, match=r"3 frames of 32x24: try fewer --workers, a shorter --segment") as error:
         encode(source, tmp_path / "clip.gsv", workers=1, device="cpu")
     assert "\n" not in str(error.value)

@@ -27,7 +27,8 @@ def _mean_error(theta: np.ndarray, flow: Flow, basis: np.ndarray) -> float:
     points, frames = trajectories._start_points(flow)
     tracks = flow.track(points, frames)
     weights = trajectories.track_weights(tracks, frames, FRAMES / 5, WIDTH, HEIGHT)
-    errors, _ = trajectories.assignment_errors(theta, basis, points, frames, tracks, weights, WIDTH, HEIGHT)
+    seen = trajectories.Tracks(points, frames, tracks, weights, WIDTH, HEIGHT)
+    errors, _ = trajectories.assignment_errors(theta, basis, seen)
     return float(np.average(errors.min(0), weights=weights.sum(0)))
 
 
@@ -39,7 +40,8 @@ def test_errors_and_means_are_those_written_down_once_more():
     frames = rng.integers(0, FRAMES, 40)
     tracks = (points + rng.normal(0, 5, (FRAMES, 40, 2))).astype(np.float32)
     weights = trajectories.track_weights(tracks, frames, 3.0, WIDTH, HEIGHT)
-    errors, means = trajectories.assignment_errors(theta, basis, points, frames, tracks, weights, WIDTH, HEIGHT)
+    seen = trajectories.Tracks(points, frames, tracks, weights, WIDTH, HEIGHT)
+    errors, means = trajectories.assignment_errors(theta, basis, seen)
     for m in range(3):
         wanted = trajectories.solve_means(theta[m], basis, points, frames, WIDTH, HEIGHT)
         np.testing.assert_allclose(means[m], wanted, atol=1e-9)

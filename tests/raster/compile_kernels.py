@@ -92,15 +92,10 @@ def main(capability: int) -> None:
         function = name.removesuffix("_weighted").removesuffix("_wide")
         kernel = next(getattr(m, function) for m in (kernels, cuda_quantise, cuda_step) if hasattr(m, function))
         assert all(p.do_not_specialize for p in kernel.params if p.name in VARYING), f"{name}: compiled again and again"
-        ones = {k: 1 for k in ONES if k in types}
-        _compile(
-            kernel,
-            {k: t for k, t in types.items() if k not in ones},
-            CONSTANTS[name] | ones,
-            WARPS.get(name, 4),
-            capability,
-        )
-        compiled = _compile(kernel, types, CONSTANTS[name], WARPS.get(name, 4), capability)
+        ones, warps = {k: 1 for k in ONES if k in types}, WARPS.get(name, 4)
+        rest = {k: t for k, t in types.items() if k not in ones}
+        _compile(kernel, rest, CONSTANTS[name] | ones, warps, capability)
+        compiled = _compile(kernel, types, CONSTANTS[name], warps, capability)
         with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
             file.write(compiled.asm["cubin"])
             file.flush()

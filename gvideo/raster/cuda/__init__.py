@@ -187,6 +187,8 @@ def errors_and_gradients(
     capacity: pairs that memory is kept for; None waits for the device to say how many there are. Errors and gradients
     do not depend on a capacity of at least the pairs; with less they are wrong, and the caller has to compare.
     """
+    import triton
+
     from gvideo.raster.cuda import kernels
 
     height, width = targets.shape[2:]
@@ -207,13 +209,9 @@ def errors_and_gradients(
         batch.inverse_durations, batch.basis, batch.times, batch.starts,
         *(gradients[name] for name in ("means", "displacements", "log_scales", "angles", "amplitudes", "centres")),
         gradients["inverse_durations"], max(batch.rows, 1), batch.num_frames, batch.basis.shape[1], pairs,
-        BLOCK=_COLLECT_BLOCK, LANES=_LANES, CONTROL=_power_of_two(batch.basis.shape[1]),
+        BLOCK=_COLLECT_BLOCK, LANES=_LANES, CONTROL=triton.next_power_of_2(batch.basis.shape[1]),
     )  # fmt: skip
     return errors.reshape(frames, plan.tiles, 3).sum(1, dtype=torch.float64), gradients, plan.ends[-1]
-
-
-def _power_of_two(least: int) -> int:
-    return 1 << (least - 1).bit_length()
 
 
 def _on_device(array: Float32) -> Tensor:
