@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 sample=${1:-samples/bunny_180p25.mp4}
 name=$(basename "${sample%.*}")
 mkdir -p demo
-gvideo encode "$sample" -o "demo/$name.gsv"
+gvideo encode "$sample" -o "demo/$name.gsv" --preset fast
 gvideo info "demo/$name.gsv"
 gvideo decode "demo/$name.gsv" -o "demo/$name.mkv"
 python samples/compare.py "$sample" "demo/$name.mkv" "demo/$name.gsv" "demo/$name.png"

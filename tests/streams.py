@@ -16,6 +16,7 @@ from gvideo.entropy.sequence import SequenceState, rules_of
 from gvideo.model import quantize
 from gvideo.model import symbols as sym
 from gvideo.model.codebooks import LIMITS, Codebook, Codebooks, format_codebooks
+from gvideo.model.motion import refined_count
 from gvideo.model.steps import StepRules, scale_step
 from gvideo.model.symbols import SegmentSymbols, cells, interleave
 
@@ -28,6 +29,7 @@ def random_symbols(
     count: int = 20,
     num_frames: int = 6,
     num_control: int = 2,
+    refinement: int = 1,
     num_trajectories: int = 3,
     num_layers: int = 1,
     cell_bits: int = 2,
@@ -60,7 +62,7 @@ def random_symbols(
     code = np.array([interleave(int(x), int(y)) for x, y in table[:, :2] >> (cell_bits + 4)], np.int64)
     order = np.lexsort((code, layer)) if count else np.zeros(0, np.int64)
     residual = rng.integers(-2, 3, (count, 2 * num_control)) * (rng.random((count, 1)) < 0.4)
-    control = rng.integers(-9, 10, (num_trajectories - 1, num_control, 6))
+    control = rng.integers(-9, 10, (num_trajectories - 1, refined_count(num_control, refinement), 6))
     ends = tuple(int(n) for n in np.cumsum(np.bincount(layer, minlength=num_layers)))
     return SegmentSymbols(
         table[order],
@@ -70,6 +72,7 @@ def random_symbols(
         (400, 500, 530),
         cell_bits,
         margins,
+        parents=np.array([rng.integers(0, m + 1) for m in range(num_trajectories - 1)], np.int64),
     )
 
 
@@ -162,6 +165,7 @@ def make_stream(
         header = SegmentHeader(
             num_frames, 56, symbols.num_control, symbols.num_trajectories, symbols.cell_bits, num_layers, symbols.base,
             symbols.margins, durations, 0, tuple(56 + layer_step * k for k in range(1, num_layers) if layer_step),
+            symbols.refinement,
         )  # fmt: skip
         symbols = replace(symbols, distortions=header.distortions)
         chosen = random_choices(rng, symbols, state, num_frames)

@@ -13,8 +13,8 @@ VERSION = 1
 PROFILE_MAIN = 0
 MAX_SIDE = 16384
 MAX_FRAMES_A_SEGMENT = 4096
-MAX_CONTROL = 16
-MAX_TRAJECTORIES = 16
+MAX_CONTROL = 256
+MAX_TRAJECTORIES = 64
 MAX_LAYERS = 8
 MAX_CELL_BITS = 6
 MAX_MARGIN = 255
@@ -28,6 +28,8 @@ MATRICES = (1, 4, 5, 6, 7, 8, 9, 10)
 MAX_GAUSSIANS_A_BYTE = 2
 #: Gaussians of all layers of a segment together.
 MAX_GAUSSIANS = 1 << 20
+#: Gaussians of all layers times control points of their motion, which bounds the memory of residuals.
+MAX_RESIDUALS = 1 << 24
 #: The smallest segment unit: type, length, a header of 8 bytes, a layer header of 2, checksum.
 MIN_SEGMENT_BYTES = 16
 #: Of a grain block: strengths, coefficients of the kernel, and the largest of these (one byte each).
@@ -98,7 +100,8 @@ class LayerHeader:
 class SegmentHeader:
     """Everything about a segment but its symbols. durations: ticks of each frame, or () if all are the sequence's.
     gap: ticks between the end of the segment before and this one's start. base: Y'CbCr in 1/1023, chroma + 512.
-    distortions: of the layers above the first, or () if `distortion` is that of all."""
+    distortions: of the layers above the first, or () if `distortion` is that of all. num_control: of what a Gaussian
+    adds to its trajectory, whose own spans are cut in `refinement`."""
 
     num_frames: int
     distortion: int
@@ -111,6 +114,12 @@ class SegmentHeader:
     durations: tuple[int, ...] = ()
     gap: int = 0
     distortions: tuple[int, ...] = ()
+    refinement: int = 1
+
+    @property
+    def num_path_control(self) -> int:
+        """Control points of every trajectory."""
+        return (self.num_control - 3) * self.refinement + 3 if self.refinement > 1 else self.num_control
 
     @property
     def layer_distortions(self) -> tuple[int, ...]:
@@ -217,7 +226,13 @@ def visit_segment(f: Fields, h: SegmentHeader | None = None) -> SegmentHeader:
     h = h or SegmentHeader(1, 0, 1, 1, 0, 1, (0, 0, 0))
     num_frames = _positive("segment.num_frames", f.varint("segment.num_frames", h.num_frames, MAX_FRAMES_A_SEGMENT))
     distortion = f.u8("segment.distortion", h.distortion)
-    motion = f.u8("segment.motion", (h.num_control - 1) << 4 | (h.num_trajectories - 1))
+    num_control = f.u8("segment.num_control", h.num_control - 1) + 1
+    refinement = f.u8("segment.refinement", h.refinement - 1) + 1
+    if refinement > 1 and not (num_control > 3 and (num_control - 3) * refinement + 3 <= MAX_CONTROL):
+        raise InvalidError(f"segment.refinement: {refinement}, with {num_control} control points")
+    num_trajectories = _positive(
+        "segment.num_trajectories", f.varint("segment.num_trajectories", h.num_trajectories, MAX_TRAJECTORIES)
+    )
     flags = _FLAG_DURATIONS * bool(h.durations) | _FLAG_GAP * (h.gap != 0) | _FLAG_MARGINS * (h.margins != (0, 0, 0, 0))
     flags |= _FLAG_DISTORTIONS * bool(h.distortions)
     # cell_bits in 3 bits, layers - 1 in 3 bits, and the first two flags; the others are in the base's spare bits
@@ -246,8 +261,8 @@ def visit_segment(f: Fields, h: SegmentHeader | None = None) -> SegmentHeader:
     gap = f.signed("segment.gap", h.gap, MAX_TIME) if shape & _FLAG_GAP else 0
     base = (packed >> 20 & 1023, packed >> 10 & 1023, packed & 1023)
     return SegmentHeader(
-        num_frames, distortion, (motion >> 4) + 1, (motion & 15) + 1, cell_bits, num_layers, base, margins, durations,
-        gap, distortions,
+        num_frames, distortion, num_control, num_trajectories, cell_bits, num_layers, base, margins, durations, gap,
+        distortions, refinement,
     )  # fmt: skip
 
 

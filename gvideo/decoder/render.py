@@ -42,7 +42,7 @@ class SegmentRenderer:
         self.width, self.height, self.ticks = width, height, ticks
         self.num_frames = len(ticks) - 1
         self.times = frame_times(ticks)
-        self.num_control = symbols.num_control
+        self.num_control = symbols.num_path_control
         self.splats = quantize.dequantise(symbols, rules, width, height, self.times)
         self.base = quantize.base_planes(symbols.base).astype(np.float32)
 

@@ -93,7 +93,7 @@ def _segment(stream: Stream, number: int) -> SegmentSurvey:
     symbols = decoded.symbols
     ends = (0, *symbols.layer_ends)
     return SegmentSurvey(
-        stream.segments[number], len(symbols.table), symbols.num_trajectories, symbols.num_control,
+        stream.segments[number], len(symbols.table), symbols.num_trajectories, symbols.num_path_control,
         decoded.header.layer_distortions, decoded.layer_bytes,
         tuple(b - a for a, b in pairwise(ends)), decoded.cost,
     )  # fmt: skip

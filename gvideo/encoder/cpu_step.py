@@ -160,6 +160,35 @@ def quantise_rows(
 
 
 @kernel
+def refine_rows(residual: Float32, refinement: Float32, out: Float32) -> None:
+    """Control points f32 [N,K,2] of residuals f32 [N,J,2] by a matrix f32 [K,J], few of whose values are not zero."""
+    for i in range(len(residual)):
+        for k in range(refinement.shape[0]):
+            x, y = np.float32(0.0), np.float32(0.0)
+            for j in range(refinement.shape[1]):
+                share = refinement[k, j]
+                if share != 0.0:
+                    x += share * residual[i, j, 0]
+                    y += share * residual[i, j, 1]
+            out[i, k, 0], out[i, k, 1] = x, y
+
+
+@kernel
+def refine_gradients(gradient: Float32, refinement: Float32, out: Float32) -> None:
+    """The chain rule of refine_rows(): f32 [N,K,2] to f32 [N,J,2]."""
+    for i in range(len(gradient)):
+        for j in range(refinement.shape[1]):
+            out[i, j, 0], out[i, j, 1] = 0.0, 0.0
+        for k in range(refinement.shape[0]):
+            x, y = gradient[i, k, 0], gradient[i, k, 1]
+            for j in range(refinement.shape[1]):
+                share = refinement[k, j]
+                if share != 0.0:
+                    out[i, j, 0] += share * x
+                    out[i, j, 1] += share * y
+
+
+@kernel
 def displace(
     mean: Float32, residual: Float32, theta: Float32, trajectory: Int64, width: int, height: int, out: Float32
 ) -> None:

@@ -69,7 +69,7 @@ class CudaGrowth:
         log_scale = math.log(max(sigma, 0.7)) + torch.stack([-elongation, elongation], 1)
         values = {
             "mean": means,
-            "residual": torch.zeros((count, self.basis.shape[1], 2), device=self.device),
+            "residual": torch.zeros((count, self.target.num_control, 2), device=self.device),
             "log_scale": log_scale.clamp(min=SMALLEST_LOG_START),
             "angle": angle,
             "luma": amplitude[:, :1] * START_AMPLITUDE,

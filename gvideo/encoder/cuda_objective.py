@@ -41,6 +41,10 @@ class CudaObjective:
         weights = target.weights
         self.pixel_weights = None if weights is None else torch.from_numpy(weights).to(self.device)
         self.basis = torch.from_numpy(target.basis).to(self.device)
+        #: None where residuals have as many control points as trajectories.
+        self.refinement: Tensor | None = None
+        if target.num_control != target.basis.shape[1]:
+            self.refinement = torch.from_numpy(target.refinement).to(self.device)
         self.times = torch.from_numpy(target.times).to(self.device)
         self._room = PairRoom(self.device)
         self._in_window = False
@@ -57,6 +61,9 @@ class CudaObjective:
         finally:
             self._in_window = False
         return self._room.confirm()
+
+    def coarsen(self, sigma: float) -> None:
+        """See Objective: on a GPU errors are always those of the whole size."""
 
     def residual(self, values: Values, trajectory: Tensor) -> Tensor:
         """See Objective. A few frames at a time beside the result."""
@@ -95,7 +102,7 @@ class CudaObjective:
         theta = self._step.spread_gradients(values, trajectory, g["displacements"], g["means"], *self.target.size)
         gradients = {
             "mean": g["means"],
-            "residual": g["displacements"],
+            "residual": self._refined_gradients(g["displacements"]),
             "log_scale": g["log_scales"],
             "angle": g["angles"],
             "amplitude": g["amplitudes"],
@@ -114,7 +121,12 @@ class CudaObjective:
         self._step.charge_bits(q, residual, prices, gradients["amplitude"], gradients["residual"])
 
     def _displace(self, values: Values, trajectory: Tensor) -> Tensor:
+        if self.refinement is not None:
+            values = values | {"residual": torch.matmul(self.refinement, values["residual"])}
         return self._step.displace(values, trajectory, *self.target.size)
+
+    def _refined_gradients(self, gradient: Tensor) -> Tensor:
+        return gradient if self.refinement is None else torch.matmul(self.refinement.T, gradient)
 
     def _chosen(self, frames: Int32) -> tuple[Tensor, Tensor, Tensor]:
         """(frames i64 [F], basis f32 [F,K], times f32 [F]) on the device, handed over when they are first asked for: a

@@ -21,6 +21,7 @@ from gvideo.encoder.flow import Flow
 from gvideo.encoder.objective import CpuObjective, Objective, Target
 from gvideo.encoder.pack import pack
 from gvideo.encoder.parameters import RATES, THETA_RATE, Parameters, Values, empty
+from gvideo.encoder.parents import choose_parents
 from gvideo.encoder.prices import Prices, measure
 from gvideo.encoder.quantised import (
     MAX_LOG_SCALE,
@@ -38,14 +39,18 @@ from gvideo.types import Float32, Float64, Int32
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
-    """Everything that decides how long and how a segment is fitted. growth_rate, train_rate: factors on RATES and
-    TRAIN_RATES; short fits need faster ones. least_strength: Gaussians of fewer amplitude steps leave while growing.
-    first_price, price_ramp: bits cost that share of their price when training begins, all of it from that share of its
-    steps on. fall: exponent of the cosine by which rates fall in training."""
+    """Everything that decides how long and how a segment is fitted. least_net_growth: growth ends when a generation
+    adds less than that share to what was there before those it replaces left. growth_rate, train_rate: factors on RATES
+    and TRAIN_RATES; short fits need faster ones. residual_rate: one more on those of residual motion, 0 for none.
+    least_strength: Gaussians of fewer amplitude steps leave while growing. trajectory_price: squared error charged for
+    a bit of a trajectory, over that for a bit. first_price, price_ramp: bits cost that share of their price when
+    training begins, all of it from that share of its steps on. fall: exponent of the cosine by which rates fall in
+    training."""
 
     first_density: float = 0.002
     least_growth: float = 0.3
     most_growth: float = 1.0
+    least_net_growth: float = 0.0
     max_rounds: int = 14
     growth_gain: float = 4.0
     round_steps: int = 45
@@ -54,6 +59,7 @@ class FitSettings:
     least_strength: float = 0.2
     train_steps: int = 2250
     train_rate: float = 1.0
+    residual_rate: float = 1.0
     fall: float = 1.5
     frames_per_step: int = 4
     first_life: float = 0.5
@@ -61,6 +67,7 @@ class FitSettings:
     motion_price: float = 0.1
     amplitude_price: float = 1.6
     residual_price: float = 1.6
+    trajectory_price: float = 2.0
     price_share: float = 0.2
     price_every: int = 250
     first_price: float = 0.3
@@ -69,7 +76,6 @@ class FitSettings:
     precision_bias: float = 0.0
     permanent_at: float = 1.0
     prune_every: int = 25
-    num_trajectories: int = 8
 
 
 #: Learning rates of quantised training over those of growth.
@@ -128,7 +134,9 @@ class SegmentFit:
         #: Gaussians of the layers below, whose picture the frames are less.
         self.below = 0
         start = torch.from_numpy(theta.astype(np.float32)).to(self.objective.device)
-        self.parameters = empty(target.basis.shape[1], start)
+        self.parameters = empty(target.num_control, start)
+        #: What each trajectory is predicted from.
+        self.parents = torch.zeros(len(theta), dtype=torch.long, device=self.objective.device)
 
     def grow(self, rules: StepRules, report: Report | None = None) -> None:
         """Places Gaussians round by round where the residual is, fitting without quantisation, until two rounds
@@ -138,20 +146,22 @@ class SegmentFit:
         width, height = target.size
         total = math.inf
         number = max(8, round(s.first_density * width * height * math.sqrt(target.num_frames / 32)))
-        poor = 0
+        poor, settled = 0, False
         for index in range(s.max_rounds):
             life = target.num_frames * (s.first_life if index < 2 and not self.below else s.later_life)
             residual = self.objective.residual(unquantised(self.parameters), self.parameters.trajectory)
             error = self.objective.energy(residual)
             gain = (total - error) / (number * s.growth_gain * rules.allowed_error) if index else math.inf
             poor = poor + 1 if gain < 1 else 0
-            last = index == s.max_rounds - 1 or (index > 3 and poor > 1)
             total = error
             if index:
                 share = s.least_growth * math.sqrt(max(gain, 1.0))
                 number = round(min(share, s.most_growth) * len(self.parameters))
+                before = len(self.parameters)
                 if s.least_strength > 0:
                     self._drop_weak(rules)
+                settled = index > 3 and len(self.parameters) + number < (1 + s.least_net_growth) * before
+            last = index == s.max_rounds - 1 or (index > 3 and poor > 1) or settled
             theta = self.parameters.values["theta"]
             generation = self.propose(
                 residual, number, self.below + len(self.parameters) + number, max(life, 0.5), theta, self.rng
@@ -175,6 +185,7 @@ class SegmentFit:
     def _settle(self, sigma: float, steps: float, last: bool) -> None:
         """Adam on everything after a generation of that sigma; in the last round the rates fall to zero."""
         wide = max(1.0, sigma / 6)
+        self.objective.coarsen(0.0 if last else sigma)
 
         def settle(step: int) -> None:
             falling = 0.5 * (1 + math.cos(math.pi * step / steps)) if last else 1.0
@@ -182,7 +193,7 @@ class SegmentFit:
             rates = {name: rate * faster for name, rate in RATES.items()}
             rates["theta"] = THETA_RATE * falling * self.train_trajectories
             rates["mean"] *= wide
-            rates["residual"] *= wide
+            rates["residual"] *= wide * self.settings.residual_rate
             self._float_step(rates)
 
         self._run(int(steps), settle)
@@ -237,7 +248,8 @@ class SegmentFit:
     def train(self, rules: StepRules, geometry: Geometry, report: Report | None = None) -> Quantised:
         """Trains against the quantiser; returns the final quantised set (the parameters match it row by row)."""
         s, p = self.settings, self.parameters
-        self._reassign()
+        self.objective.coarsen(0.0)
+        self._reassign(rules)
         geometry = replace(geometry, frame_times=geometry.frame_times.to(self.objective.device))
         steps = round(self.effort * s.train_steps)
 
@@ -246,6 +258,8 @@ class SegmentFit:
             prune = step % s.prune_every == s.prune_every - 1 and step < 0.9 * steps
             if prune and p.keep(q.levels.abs().sum(1) > 0):
                 q = self._quantise(rules, geometry)
+            if step % s.price_every == 0:
+                self._choose_parents(q)
             if step % s.price_every == s.price_every - 1:
                 self._measure_prices(q, rules, geometry)
             rate = (0.5 * (1 + math.cos(math.pi * step / steps))) ** s.fall
@@ -277,16 +291,25 @@ class SegmentFit:
         symbols = pack(q.cpu(), trajectory, (0, 512, 512), width, height, geometry.cell_bits)
         self.prices = measure(symbols, SequenceState(rules), width, height, geometry.num_frames)
 
-    def _reassign(self) -> None:
+    def _choose_parents(self, q: Quantised) -> None:
+        """Which trajectory each one is charged its difference to, as they stand now."""
+        control = q.control[1:].cpu().numpy()
+        followed, parents = choose_parents(control.reshape(*control.shape[:2], 6))
+        of_all = np.zeros(len(q.control), np.int64)
+        of_all[followed + 1] = np.concatenate([[0], followed + 1])[parents]
+        self.parents = torch.from_numpy(of_all).to(self.objective.device)
+
+    def _reassign(self, rules: StepRules) -> None:
         p = self.parameters
         width, height = self.target.size
         device = self.objective.device
         v = {name: value.cpu() for name, value in unquantised(p).items()}
         sigma = v["log_scale"].min(1)[0].exp().double().numpy()
         chosen, means, residual = trajectories.reassign(
-            v["theta"].double().numpy(), self.target.basis, v["mean"].double().numpy(), v["residual"].double().numpy(),
+            v["theta"].double().numpy(), self.target.basis, self.target.refinement, v["mean"].double().numpy(),
+            v["residual"].double().numpy(),
             p.trajectory.cpu().numpy(), v["centre"].double().numpy(), 1 / v["inverse_duration"].double().numpy(),
-            FLOAT_RESIDUAL_STEP * sigma, width, height,
+            FLOAT_RESIDUAL_STEP * sigma, width, height, 2.0**rules.trajectory,
         )  # fmt: skip
         p.trajectory = torch.from_numpy(chosen).to(device)
         p.values["mean"] = torch.from_numpy(means).float().to(device)
@@ -312,8 +335,13 @@ class SegmentFit:
             self.prices.chroma * share, self.prices.residual * share,
         )  # fmt: skip
         self.objective.charge_bits(q, p.values["residual"], prices, gradients)
+        if s.trajectory_price and self.train_trajectories:
+            _charge_trajectories(
+                p.values["theta"], self.parents, s.trajectory_price * price, 2.0**rules.trajectory, gradients
+            )
         rates = {name: value * rate for name, value in TRAIN_RATES.items()}
         rates["theta"] *= self.train_trajectories
+        rates["residual"] *= s.residual_rate
         p.adam(_by_parameter(gradients, values), rates, factor)
         _confine(p)
 
@@ -330,6 +358,21 @@ def _by_parameter(gradients: Values, values: Values) -> Values:
     gradients["luma"], gradients["chroma"] = amplitude[:, :1].contiguous(), amplitude[:, 1:].contiguous()
     gradients["log_duration"] = -gradients.pop("inverse_duration") * values["inverse_duration"]
     return gradients
+
+
+def _charge_trajectories(theta: Tensor, parents: Tensor, price: float, step: float, gradients: Values) -> None:
+    """Adds the slope of price log2(1 + |level|), levels being what is coded of trajectories f32 [M,K,2,3]: steps along
+    time less those of the parents, i64 [M]."""
+    steps = torch.diff(theta, dim=1, prepend=torch.zeros_like(theta[:, :1]))
+    levels = (steps - steps[parents]) / step
+    size = (levels.square() + 1 / 16).sqrt()  # without a corner at zero
+    slope = levels / size / (1 + size) * (price / (step * math.log(2)))
+    slope[0] = 0
+    children = (parents == torch.arange(len(parents), device=parents.device)[:, None]).to(slope.dtype)
+    slope = slope - (children @ slope.flatten(1)).view_as(slope)
+    slope[:, :-1] -= slope[:, 1:].clone()
+    slope[0] = 0
+    gradients["theta"] += slope
 
 
 def _confine(p: Parameters) -> None:

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gvideo.encoder import trajectories
+from gvideo.encoder import cpu_grow, trajectories
 from gvideo.encoder.flow import Flow
 from gvideo.encoder.objective import Target
 from gvideo.encoder.parameters import Values
+from gvideo.raster.threads import for_each, for_rows
 from gvideo.types import Float32, Float64, Int64
 
 #: Sigma of a new Gaussian over the mean distance of its generation.
@@ -44,13 +45,14 @@ def propose(
     target: Target,
     rng: np.random.Generator,
 ) -> Generation:
-    """`count` new Gaussians against a residual f32 [T,3,H,W] (source less picture). total: Gaussians there will be.
-    life: sigma of a new life, frames. theta f64 [M,K,2,3]."""
+    """At most `count` new Gaussians against a residual f32 [T,3,H,W] (source less picture). total: Gaussians there will
+    be. life: sigma of a new life, frames. theta f64 [M,K,2,3]."""
     _, _, height, width = residual.shape
     sigma = math.sqrt(width * height / max(total, 1)) * START_SIGMA
     kernel = int(sigma) // 2 * 2 + 1
     energy = _energy(residual[:, 0], target.weights, kernel, max(1, int(life / 2) // 2 * 2 + 1))
     places = _sample(energy, count, rng)
+    count = len(places)
     frames, rest = np.divmod(places, width * height)
     y, x = np.divmod(rest, width)
     points = np.stack([x, y], 1).astype(np.float32)
@@ -65,7 +67,7 @@ def propose(
     log_scale = math.log(max(sigma, 0.7)) + np.stack([-elongation, elongation], 1)
     values = {
         "mean": means[chosen, np.arange(count)],
-        "residual": np.zeros((count, target.basis.shape[1], 2)),
+        "residual": np.zeros((count, target.num_control, 2)),
         "log_scale": np.maximum(log_scale, SMALLEST_LOG_START),
         "angle": angle,
         "luma": amplitude[:, :1] * START_AMPLITUDE,
@@ -79,41 +81,37 @@ def propose(
 
 def _energy(luma: Float32, weights: Float32 | None, space: int, time: int) -> Float32:
     """Weighted squared residual averaged over a box of space x space px and `time` frames, f32 [T,H,W]."""
-    squares = (f * f if weights is None else f * f * weights[k] for k, f in enumerate(luma))
-    pooled = np.stack([cv2.blur(s, (space, space), borderType=cv2.BORDER_CONSTANT) for s in squares])
+    pooled = np.empty(luma.shape, np.float32)
+
+    def pool(k: int) -> None:
+        squares = luma[k] * luma[k] if weights is None else luma[k] * luma[k] * weights[k]
+        cv2.blur(squares, (space, space), dst=pooled[k], borderType=cv2.BORDER_CONSTANT)
+
+    for_each(len(luma), pool)
     if time == 1:
         return pooled
-    sums = np.concatenate([np.zeros_like(pooled[:1]), np.cumsum(pooled, 0, dtype=np.float64)])
-    index = np.arange(len(luma))
-    low, high = np.maximum(index - time // 2, 0), np.minimum(index + time // 2 + 1, len(luma))
-    mean: Float32 = ((sums[high] - sums[low]) / (high - low)[:, None, None]).astype(np.float32)
+    mean = np.empty_like(pooled)
+    for_rows(luma.shape[1], lambda a, b: cpu_grow.average_in_time(pooled, time // 2, a, b, mean), least=16)
     return mean
 
 
 def _sample(energy: Float32, count: int, rng: np.random.Generator) -> Int64:
-    """`count` places without repetition, with probability proportional to energy (exponential race)."""
-    flat = energy.reshape(-1).astype(np.float64) + 1e-8
-    keys = rng.standard_exponential(len(flat)) / flat
-    return np.sort(np.argpartition(keys, min(count, len(flat) - 1))[:count]).astype(np.int64)
+    """At most `count` places without repetition, in ascending order, with chances in proportion to energy."""
+    places = np.empty(count, np.int64)
+    found = cpu_grow.sample_places(energy.reshape(-1), rng.random(count), places)
+    return places[:found]
 
 
 def _local(residual: Float32, frames: Int64, x: Int64, y: Int64, kernel: int) -> tuple[Float32, Float32, Float32]:
     """At each place: mean residual f32 [n,3], the angle across the local structure, and its coherence in [0,1]."""
-    amplitude = np.zeros((len(frames), 3), np.float32)
-    tensor = np.zeros((len(frames), 3), np.float32)
-    for frame in np.unique(frames):
-        members = np.flatnonzero(frames == frame)
-        rows, columns = y[members], x[members]
-        for channel in range(3):
-            mean = cv2.blur(residual[frame, channel], (kernel, kernel), borderType=cv2.BORDER_CONSTANT)
-            amplitude[members, channel] = mean[rows, columns]
-        smooth = cv2.blur(residual[frame, 0], (3, 3), borderType=cv2.BORDER_CONSTANT)
-        gx, gy = np.zeros_like(smooth), np.zeros_like(smooth)
-        gx[:, 1:-1] = (smooth[:, 2:] - smooth[:, :-2]) / 2
-        gy[1:-1] = (smooth[2:] - smooth[:-2]) / 2
-        for k, product in enumerate((gx * gx, gx * gy, gy * gy)):
-            box = cv2.blur(product, (kernel + 2, kernel + 2), borderType=cv2.BORDER_CONSTANT)
-            tensor[members, k] = box[rows, columns]
+    amplitude = np.empty((len(frames), 3), np.float32)
+    tensor = np.empty((len(frames), 3), np.float32)
+    for_rows(
+        len(frames),
+        lambda a, b: cpu_grow.describe_places(
+            residual, frames[a:b], x[a:b], y[a:b], kernel, amplitude[a:b], tensor[a:b]
+        ),
+    )
     xx, xy, yy = tensor.T
     angle = 0.5 * np.arctan2(2 * xy, xx - yy) % math.pi
     coherence = np.sqrt((xx - yy) ** 2 + 4 * xy * xy) / (xx + yy + 1e-12)

@@ -6,11 +6,13 @@ rounding alone. Residuals stay where they were made; only numbers and Gaussians 
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, cast
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,22 +21,39 @@ from gvideo import raster
 from gvideo.encoder import cpu_step
 from gvideo.encoder.parameters import Values
 from gvideo.encoder.quantised import Quantised
+from gvideo.raster.threads import for_each, for_rows
 from gvideo.types import Float32, Int32, Splats
 
 #: Weight of a squared error in Cb and Cr against one in Y'.
 CHROMA_WEIGHT = 0.5
+#: A generation of Gaussians is fitted at a size where its sigma is at least so many px, to frames whose shorter side
+#: is at least so many, after at most so many halvings.
+COARSE_SIGMA, COARSE_SIDE, MAX_HALVINGS = 1.5, 32, 3
+#: Gaussians whose part in the trajectories' gradients is one sum.
+_SUMMED_ROWS = 1024
 CHANNEL_WEIGHTS = np.array([1.0, CHROMA_WEIGHT, CHROMA_WEIGHT], np.float32)
 
 
 @dataclass(frozen=True)
 class Target:
     """Frames to fit, f32 [T,3,H,W] less the base colour, with the motion basis f32 [T,K] and times f32 [T]. weights
-    f32 [T,H,W]: of each pixel's squared error, or None for 1 everywhere."""
+    f32 [T,H,W]: of each pixel's squared error, or None for 1 everywhere. refinement f32 [K,J]: what makes K control
+    points of the J of a Gaussian's residual motion (motion.refinement_matrix); an empty one: J = K."""
 
     frames: Float32
     basis: Float32
     times: Float32
     weights: Float32 | None = None
+    refinement: Float32 = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+
+    def __post_init__(self) -> None:
+        if self.refinement.size == 0:
+            object.__setattr__(self, "refinement", np.eye(self.basis.shape[1], dtype=np.float32))
+
+    @property
+    def num_control(self) -> int:
+        """Control points of a Gaussian's residual motion."""
+        return int(self.refinement.shape[1])
 
     @property
     def num_frames(self) -> int:
@@ -68,6 +87,10 @@ class Objective(Protocol):
     def energy(self, residual: Any) -> float:
         """Squared error weighted by channel and pixel."""
 
+    def coarsen(self, sigma: float) -> None:
+        """From now on errors and gradients may be those of frames of a half, a quarter … of the size, on which
+        Gaussians of that sigma in px lose nothing that can be seen; 0: of the whole size. Units stay the same."""
+
     def error_and_gradients(self, values: Values, trajectory: Tensor, frames: Int32) -> tuple[float | Tensor, Values]:
         """(squared error, weighted by channel and pixel, over the chosen frames, its gradients for mean, residual,
         log_scale, angle, amplitude, centre, inverse_duration and theta). frames i32 [F]."""
@@ -90,6 +113,18 @@ class CpuObjective:
 
     def __init__(self, target: Target) -> None:
         self.target = target
+        #: (frames, weights) by halvings; made when they are asked for, one at a time.
+        self._shrunk: tuple[int, Float32, Float32 | None] = (0, target.frames, target.weights)
+
+    def coarsen(self, sigma: float) -> None:
+        """See Objective."""
+        halvings = _halvings(sigma, self.target.size)
+        if halvings == self._shrunk[0]:
+            return
+        frames, weights = self.target.frames, self.target.weights
+        self._shrunk = (
+            halvings, shrink(frames, halvings), None if weights is None else shrink(weights[:, None], halvings)[:, 0],
+        )  # fmt: skip
 
     def attempt(self, steps: Callable[[], None]) -> bool:
         """See Objective."""
@@ -112,19 +147,33 @@ class CpuObjective:
     def error_and_gradients(self, values: Values, trajectory: Tensor, frames: Int32) -> tuple[float, Values]:
         """See Objective."""
         width, height = self.target.size
-        splats = splats_of(values, trajectory, width, height)
+        splats = splats_of(values, trajectory, self.target)
+        halvings, pictures, weights = self._shrunk
         sse, g = raster.get_backend("cpu").loss_and_gradients(
-            splats, self.target.basis[frames], self.target.times[frames], self.target.frames, frames, CHANNEL_WEIGHTS,
-            self.target.weights,
+            shrink_splats(splats, halvings), self.target.basis[frames], self.target.times[frames], pictures, frames,
+            CHANNEL_WEIGHTS * np.float32(4**halvings), weights,
         )  # fmt: skip
+        if halvings:
+            g.means[:] /= 2**halvings
+            g.displacements[:] /= 2**halvings
         theta = values["theta"].numpy()
-        theta_gradient = np.zeros(theta.shape, np.float64)
-        cpu_step.spread_gradients(
-            splats.means, theta, trajectory.numpy(), width, height, g.displacements, g.means, theta_gradient
-        )
+        # partial sums of equal ranges, added in their order: the same for any number of threads
+        ranges = range(0, len(trajectory), _SUMMED_ROWS)
+        parts = np.zeros((max(len(ranges), 1), *theta.shape), np.float64)
+        followed = trajectory.numpy()
+
+        def spread(part: int) -> None:
+            rows = slice(ranges[part], ranges[part] + _SUMMED_ROWS)
+            cpu_step.spread_gradients(
+                splats.means[rows], theta, followed[rows], width, height, g.displacements[rows], g.means[rows],
+                parts[part],
+            )  # fmt: skip
+
+        for_each(len(ranges), spread)
+        theta_gradient = parts.sum(0)
         gradients = {
             "mean": g.means,
-            "residual": g.displacements,
+            "residual": refined_gradients(g.displacements, self.target.refinement),
             "log_scale": g.log_scales,
             "angle": g.angles,
             "amplitude": g.amplitudes,
@@ -132,27 +181,94 @@ class CpuObjective:
             "inverse_duration": g.inverse_durations,
             "theta": theta_gradient.astype(np.float32),
         }
-        return float((sse * CHANNEL_WEIGHTS).sum()), {name: torch.from_numpy(a) for name, a in gradients.items()}
+        error = float((sse * CHANNEL_WEIGHTS).sum()) * 4**halvings
+        return error, {name: torch.from_numpy(a) for name, a in gradients.items()}
 
     def charge_motion(self, values: Values, share: float, price: float, gradients: Values) -> None:
         """See Objective."""
-        cpu_step.charge_motion(
-            values["residual"].numpy(), values["log_scale"].numpy(), share, price, gradients["residual"].numpy()
+        residual, log_scale = values["residual"].numpy(), values["log_scale"].numpy()
+        out = gradients["residual"].numpy()
+        for_rows(
+            len(residual),
+            lambda a, b: cpu_step.charge_motion(residual[a:b], log_scale[a:b], share, price, out[a:b]),
         )
 
     def charge_bits(self, q: Quantised, residual: Tensor, prices: tuple[float, ...], gradients: Values) -> None:
         """See Objective."""
-        cpu_step.charge_bits(
-            q.levels.numpy(), q.ratio.numpy(), q.amplitude_step.numpy(), residual.numpy(), q.residual_levels.numpy(),
-            q.residual_step.numpy(), np.array(prices), gradients["amplitude"].numpy(), gradients["residual"].numpy(),
-        )  # fmt: skip
+        read = [a.numpy() for a in (q.levels, q.ratio, q.amplitude_step, residual, q.residual_levels, q.residual_step)]
+        written = [gradients[name].numpy() for name in ("amplitude", "residual")]
+        paid, charge = np.array(prices), cast(Any, cpu_step.charge_bits)
+        for_rows(len(residual), lambda a, b: charge(*(x[a:b] for x in read), paid, *(x[a:b] for x in written)))
 
 
-def splats_of(values: Values, trajectory: Tensor, width: int, height: int) -> Splats:
+def _halvings(sigma: float, size: tuple[int, int]) -> int:
+    """How often the size may be halved for Gaussians of a sigma in px."""
+    by_sigma = int(math.log2(max(sigma / COARSE_SIGMA, 1.0)))
+    by_size = int(math.log2(max(min(size) / COARSE_SIDE, 1.0)))
+    return min(by_sigma, by_size, MAX_HALVINGS)
+
+
+def shrink(planes: Float32, halvings: int) -> Float32:
+    """Means of blocks of planes f32 [T,C,H,W], of 2^halvings px a side; the border is repeated to whole blocks."""
+    if halvings == 0:
+        return planes
+    block = 1 << halvings
+    height, width = planes.shape[2:]
+    size = (-(-width // block), -(-height // block))
+    shrunk = np.empty((*planes.shape[:2], size[1], size[0]), np.float32)
+    extra = (size[1] * block - height, size[0] * block - width)
+
+    def one(frame: int) -> None:
+        for plane, out in zip(planes[frame], shrunk[frame], strict=True):
+            whole = np.pad(plane, ((0, extra[0]), (0, extra[1])), "edge") if any(extra) else plane
+            cv2.resize(whole, size, dst=out, interpolation=cv2.INTER_AREA)
+
+    for_each(len(planes), one)
+    return shrunk
+
+
+def shrink_splats(splats: Splats, halvings: int) -> Splats:
+    """Gaussians as they look on shrink()ed planes. Blocks blur them a little, which is left out."""
+    if halvings == 0:
+        return splats
+    scale = np.float32(0.5**halvings)
+    return replace(
+        splats, means=(splats.means + np.float32(0.5)) * scale - np.float32(0.5),
+        displacements=splats.displacements * scale, log_scales=splats.log_scales + np.log(scale),
+    )  # fmt: skip
+
+
+def refined(residual: Float32, refinement: Float32) -> Float32:
+    """Control points f32 [N,K,2] of residuals f32 [N,J,2], K = J if refinement f32 [K,J] is square."""
+    if refinement.shape[0] == refinement.shape[1]:
+        return residual
+    out = np.empty((len(residual), len(refinement), 2), np.float32)
+    for_rows(len(out), lambda a, b: cpu_step.refine_rows(residual[a:b], refinement, out[a:b]))
+    return out
+
+
+def refined_gradients(gradient: Float32, refinement: Float32) -> Float32:
+    """The chain rule of refined(): f32 [N,K,2] to f32 [N,J,2]."""
+    if refinement.shape[0] == refinement.shape[1]:
+        return gradient
+    out = np.empty((len(gradient), refinement.shape[1], 2), np.float32)
+    for_rows(len(out), lambda a, b: cpu_step.refine_gradients(gradient[a:b], refinement, out[a:b]))
+    return out
+
+
+def splats_of(values: Values, trajectory: Tensor, target: Target) -> Splats:
     """Gaussians ready to render."""
     v = {name: value.numpy() for name, value in values.items()}
+    width, height = target.size
+    v["residual"] = refined(v["residual"], target.refinement)
     displacement = np.empty_like(v["residual"])
-    cpu_step.displace(v["mean"], v["residual"], v["theta"], trajectory.numpy(), width, height, displacement)
+    mean, residual, theta, followed = v["mean"], v["residual"], v["theta"], trajectory.numpy()
+    for_rows(
+        len(displacement),
+        lambda a, b: cpu_step.displace(
+            mean[a:b], residual[a:b], theta, followed[a:b], width, height, displacement[a:b]
+        ),
+    )
     return Splats(
         v["mean"], displacement, v["log_scale"], v["angle"], v["amplitude"], v["centre"], v["inverse_duration"]
     )
@@ -161,5 +277,5 @@ def splats_of(values: Values, trajectory: Tensor, width: int, height: int) -> Sp
 def render(values: Values, trajectory: Tensor, target: Target) -> Float32:
     """All frames f32 [T,3,H,W] of a set of values."""
     width, height = target.size
-    splats = splats_of(values, trajectory, width, height)
+    splats = splats_of(values, trajectory, target)
     return raster.get_backend("cpu").render(splats, target.basis, target.times, raster.Viewport(width, height))

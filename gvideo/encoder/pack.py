@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gvideo.encoder.parents import choose_parents
 from gvideo.encoder.quantised import Quantised
 from gvideo.model import symbols as sym
 from gvideo.model.steps import scale_step
@@ -43,11 +44,13 @@ def pack(
     table[:, sym.LUMA : sym.RED + 1] = q.levels.numpy().astype(np.int64)
 
     used = np.unique(trajectory[trajectory > 0]) if count else np.zeros(0, np.int64)
+    num_control, num_path_control = q.residual_levels.shape[1], q.control.shape[1]
+    followed, parents = choose_parents(q.control.numpy()[used].reshape(len(used), num_path_control, 6))
+    used = used[followed]
     renumbered = np.zeros(int(trajectory.max(initial=0)) + 1, np.int64)
     renumbered[used] = np.arange(1, len(used) + 1)
     table[:, sym.TRAJECTORY] = renumbered[trajectory]
-    num_control = q.control.shape[1]
-    control = q.control.numpy()[used].reshape(len(used), num_control, 6).astype(np.int64)
+    control = q.control.numpy()[used].reshape(len(used), num_path_control, 6).astype(np.int64)
 
     fixed = np.round((q.mean.numpy().astype(np.float64) + 0.5) * 16 - np.exp2(q.exponent.numpy() + 3))
     fixed = fixed.astype(np.int64)
@@ -62,7 +65,7 @@ def pack(
     order = np.lexsort((code, layer)) if count else np.zeros(0, np.int64)
     residual = q.residual_levels.numpy().astype(np.int64).reshape(count, 2 * num_control)
     ends = tuple(int(e) for e in np.cumsum(np.bincount(layer, minlength=len(distortions) + 1)))
-    return SegmentSymbols(table[order], residual[order], control, ends, base, cell_bits, margins, distortions)
+    return SegmentSymbols(table[order], residual[order], control, ends, base, cell_bits, margins, distortions, parents)
 
 
 def _margins(fixed: Int64, width: int, height: int, cell_bits: int) -> tuple[int, int, int, int]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gvideo.encoder import cpu_step
+from gvideo.raster.threads import for_each
 
 #: Per-Gaussian attributes (shape behind N) and their learning rates while growing: px, nats, radians, full scale.
 RATES = {
@@ -98,9 +99,14 @@ class Parameters:
         if not on_host(self.trajectory):
             self._adam_tensors(gradients, [-rates[name] / correction1 for name in gradients], correction2, factor)
             return
-        for name in gradients:
+        names = list(gradients)
+
+        def step(number: int) -> None:
+            name = names[number]
             v, m, s, g = (a[name].numpy().reshape(-1) for a in (self.values, self.first, self.second, gradients))
             cpu_step.adam(v, m, s, g, factor, BETA1, BETA2, rates[name] / correction1, correction2, EPSILON)
+
+        for_each(len(names), step)
 
     def _adam_tensors(self, gradients: Values, steps: list[float], correction2: float, factor: float) -> None:
         """adam() on any device: a launch for an operation on all attributes, not for each of them."""

@@ -15,6 +15,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from gvideo.encoder.device import use_gpu_of
 from gvideo.encoder.segment import SegmentJob, SegmentResult, encode_segment
 from gvideo.errors import GVideoError
@@ -24,47 +26,62 @@ Progress = Callable[[int, float], None]
 _POLL_SECONDS = 0.2
 
 _messages: Any = None
+_running: Any = None
 
 
-def _start_worker(messages: Any, num_threads: int) -> None:
-    global _messages
-    _messages = messages
+def _start_worker(messages: Any, running: Any, num_cores: int) -> None:
+    global _messages, _running
+    _messages, _running = messages, running
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
-    use_threads(num_threads)
+    # cores that no segment needs any more go to those that are left
+    use_threads(lambda: num_cores // max(running.value, 1))
 
 
-def use_threads(num_threads: int) -> None:
-    """Threads of the kernels; torch stays at one, whose sums do not depend on a thread count."""
+def use_threads(num_threads: int | Callable[[], int]) -> None:
+    """Bounds the threads of this process, here and nowhere else: those of the kernels, which do not change a result, to
+    num_threads; torch, whose sums depend on its threads, BLAS and OpenCV to one. Threads of theirs would wait for each
+    other whenever a core is busy with something else."""
+    import cv2
     import torch
 
     from gvideo import raster
 
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    threadpool_limits(1)
     raster.set_num_threads(num_threads)
 
 
 def _work(number: int, job: SegmentJob) -> SegmentResult:
     if job.device == "cuda":
         use_gpu_of(number)
-    return encode_segment(job, lambda share: _messages.put((number, share)))
+    with _running.get_lock():
+        _running.value += 1
+    try:
+        return encode_segment(job, lambda share: _messages.put((number, share)))
+    finally:
+        with _running.get_lock():
+            _running.value -= 1
 
 
 def encode_all(
     jobs: Iterable[tuple[int, SegmentJob]], num_workers: int, num_threads: int, progress: Progress
 ) -> Iterator[tuple[int, SegmentResult]]:
     """(number, result) of every job, as each is done, so that an interrupt loses none that is finished.
-    num_workers <= 1, or a single job: in this process. Holds few jobs at a time."""
+    num_workers <= 1, or a single job: in this process. num_threads: of each worker, while all are at work. Holds few
+    jobs at a time."""
     jobs = iter(jobs)
     first = list(itertools.islice(jobs, 2)) if num_workers > 1 else []
     jobs = itertools.chain(first, jobs)
     if len(first) < 2:
-        use_threads(num_threads)
+        use_threads(max(num_threads * num_workers, 1))
         for number, job in jobs:
             yield number, encode_segment(job, lambda share, n=number: progress(n, share))  # type: ignore[misc]
         return
     context = multiprocessing.get_context("spawn")
-    messages = context.Queue()
-    pool = ProcessPoolExecutor(num_workers, context, _start_worker, (messages, num_threads))
+    messages, running = context.Queue(), context.Value("i", 0)
+    shared = messages, running, num_threads * num_workers
+    pool = ProcessPoolExecutor(num_workers, context, _start_worker, shared)
     waiting: dict[Future[SegmentResult], int] = {}
     try:
         for number, job in jobs:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from gvideo.encoder import cpu_step
 from gvideo.encoder.parameters import Parameters, on_host
 from gvideo.model import steps
 from gvideo.model.quantize import LIFE_CUT, MIN_LIFE
+from gvideo.raster.threads import for_rows
 
 LN2 = math.log(2)
 #: Smallest sigma while fitting, nats: 2^(SCALE_ORIGIN/16) px.
@@ -111,12 +113,14 @@ def quantise_compiled(
         rules.allowed_error, rules.chroma / 16, precision_bias, math.log(permanent_at * g.num_frames),
         g.cell_bits, rules.residual,
     )  # fmt: skip
-    cpu_step.quantise_rows(
-        v["mean"], v["residual"], v["log_scale"], v["angle"], v["luma"], v["chroma"], v["centre"], v["log_duration"],
-        g.frame_times.numpy(), rules.as_array(), np.array(constants, np.float64), symbols,
-        mean, residual, residual_levels, residual_step, log_scale, angle, amplitude, levels, ratio, step,
+    read = [v[name] for name in ("mean", "residual", "log_scale", "angle", "luma", "chroma", "centre", "log_duration")]
+    shared = g.frame_times.numpy(), rules.as_array(), np.array(constants, np.float64)
+    written = (
+        symbols, mean, residual, residual_levels, residual_step, log_scale, angle, amplitude, levels, ratio, step,
         centre, inverse,
     )  # fmt: skip
+    kernel = cast(Any, cpu_step.quantise_rows)
+    for_rows(n, lambda a, b: kernel(*(x[a:b] for x in read), *shared, *(x[a:b] for x in written)))
     control = control_of(p.values["theta"], rules)
     t, c = torch.from_numpy, cpu_step
     s = t(symbols)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -28,7 +29,7 @@ from gvideo.model.steps import StepRules
 from gvideo.types import Float32, VideoFormat
 
 #: Changes with every change of what the encoder makes of the same frames: spooled segments of another are not used.
-ENCODER_VERSION = 6
+ENCODER_VERSION = 7
 #: Cells of positions: 2^CELL_BITS px.
 CELL_BITS = 2
 #: Frames rendered in one call when the result is measured.
@@ -89,9 +90,9 @@ class SegmentResult:
         return tuple(units.format_unit(kind, payload) for kind, payload in zip(kinds, self.payloads, strict=True))
 
 
-def num_control_points(num_frames: int) -> int:
-    """Control points of a motion spline: one in about eight frames, cubic from 16 frames on."""
-    return min(max(1 + round(num_frames / 8), 1 if num_frames == 1 else 2), 16)
+def num_trajectories(width: int, height: int) -> int:
+    """Trajectories to begin with: larger pictures hold more things that move, and more bits to say how."""
+    return min(max(round(math.sqrt(width * height) / 20), 8), 16)
 
 
 def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResult:
@@ -104,13 +105,17 @@ def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResu
     num_frames = len(job.frames)
     planes = np.stack([f.to_source_frame(fmt).planes for f in job.frames])
     base, colour = _base(planes)
-    basis = motion.basis(times, num_frames, num_control_points(num_frames))
     flow = Flow(planes[:, 0])
+    seen = trajectories.follow_points(flow)
+    num_control, refinement = trajectories.control_points(seen, times)
+    basis = motion.basis(times, num_frames, motion.refined_count(num_control, refinement))
     weights = tune.pixel_weights(planes[:, 0], tune.TUNES[settings.tune])
     tune.sharpen(planes[:, 0], tune.TUNES[settings.tune])
     planes -= colour[:, None, None].astype(np.float32)
-    target = Target(planes, basis, times.astype(np.float32), weights)
-    theta = trajectories.fit_trajectories(flow, basis, settings.fit.num_trajectories, settings.seed)
+    finer = motion.refinement_matrix(num_control, refinement).astype(np.float32)
+    target = Target(planes, basis, times.astype(np.float32), weights, finer)
+    count = num_trajectories(fmt.width, fmt.height)
+    theta = trajectories.fit_trajectories(seen, basis, count, settings.seed)
     rules = job.rules
     geometry = Geometry(fmt.width, fmt.height, torch.from_numpy(times).float(), CELL_BITS)
     try:
@@ -131,6 +136,7 @@ def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResu
         num_frames, base_rules.distortion, symbols.num_control, symbols.num_trajectories, CELL_BITS,
         len(symbols.layer_ends), base, symbols.margins,
         () if all(d == job.frame_duration for d in durations) else durations, 0, symbols.distortions,
+        symbols.refinement,
     )  # fmt: skip
     payloads = encode_symbols(symbols, header, SequenceState(base_rules), fmt.width, fmt.height)
     errors = []

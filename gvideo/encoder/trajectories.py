@@ -4,7 +4,8 @@
     assign: each track to the trajectory with the smallest mean log error      (E)
     refit:  weighted least squares of each trajectory to its tracks (IRLS, L1)  (M)
 
-Trajectory 0 never moves. A track counts most around the frame it starts from, and only inside the picture.
+Control points are as dense in time as the tracks ask for. Trajectory 0 never moves. A track counts most around the
+frame it starts from, and only inside the picture.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from gvideo.encoder import cpu_tracks
 from gvideo.encoder.flow import Flow
+from gvideo.encoder.parents import step_bits
 from gvideo.model import motion
 from gvideo.types import Float32, Float64, Int64
 
@@ -24,6 +26,9 @@ MAX_TRACKS = 3000
 #: Starts that are tried, candidates for each trajectory of a start, iterations of EM of each start, and of the best one
 #: after that. A poor codebook costs a fifth of the bytes on some clips (docs/techniques.md).
 STARTS, CANDIDATES, TRIAL_ITERATIONS, MORE_ITERATIONS = 3, 4, 5, 8
+#: Frames a control point, from few to many, of which the first is taken whose splines leave the tracks no more than so
+#: many bits a frame.
+SPACINGS, UNEXPLAINED = (8, 4, 3, 2, 1), 0.4
 #: A trajectory of fewer tracks begins anew.
 MIN_MEMBERS = 10
 
@@ -40,15 +45,41 @@ class Tracks:
     height: int
 
 
-def fit_trajectories(flow: Flow, basis: Float32, num_trajectories: int, seed: int) -> Float64:
-    """Control points f64 [M,K,2,3] px of the codebook: the best of several starts."""
-    num_frames, num_control = basis.shape
-    if num_trajectories == 1 or num_frames < 2:
-        return np.zeros((num_trajectories, num_control, 2, 3))
+def follow_points(flow: Flow) -> Tracks:
+    """Tracks of a grid of points through a segment."""
     points, frames = _start_points(flow)
     tracks = flow.track(points, frames)
-    weights = track_weights(tracks, frames, num_frames / 5, flow.width, flow.height)
-    seen = Tracks(points, frames, tracks, weights, flow.width, flow.height)
+    weights = track_weights(tracks, frames, flow.num_frames / 5, flow.width, flow.height)
+    return Tracks(points, frames, tracks, weights, flow.width, flow.height)
+
+
+def control_points(seen: Tracks, times: Float64) -> tuple[int, int]:
+    """(control points of a Gaussian's residual, spans of a trajectory in one of a residual) of a segment: the fewest
+    whose trajectories can follow the tracks. times f64 [T]: of the frames."""
+    num_frames = len(times)
+    few = max(1 + round(num_frames / SPACINGS[0]), 1 if num_frames == 1 else 2)
+    if num_frames < 2 * SPACINGS[0]:
+        return few, 1
+    few = max(few, motion.DEGREE + 1)
+    total = max(float(seen.weights.sum(dtype=np.float64)), 1e-6)
+    most = (min(num_frames, motion.MAX_CONTROL_POINTS) - motion.DEGREE) // (few - motion.DEGREE)
+    refinement = 1
+    for spacing in SPACINGS:
+        refinement = min(max(round((num_frames / spacing - 2) / (few - motion.DEGREE)), 1), most)
+        basis = motion.basis(times, num_frames, motion.refined_count(few, refinement)).astype(np.float64)
+        smooth = (basis @ np.linalg.pinv(basis)).astype(np.float32)
+        away = np.abs(np.tensordot(smooth, seen.tracks, 1) - seen.tracks).sum(-1)
+        if float((seen.weights * np.log2(1 + 2 * away)).sum(dtype=np.float64)) <= UNEXPLAINED * total:
+            break
+    return few, refinement
+
+
+def fit_trajectories(seen: Tracks, basis: Float32, num_trajectories: int, seed: int) -> Float64:
+    """Control points f64 [M,K,2,3] px of the codebook: the best of several starts."""
+    num_frames, num_control = basis.shape
+    if num_trajectories == 1 or num_frames < 2 or len(seen.points) == 0:
+        return np.zeros((num_trajectories, num_control, 2, 3))
+    points, tracks, weights = seen.points, seen.tracks, seen.weights
     # a track's control points less its point: the displacement of a Gaussian that moves like it
     shifts = np.einsum("kt,tnc->nkc", np.linalg.pinv(basis.astype(np.float64)), tracks) - points[:, None]
     share = weights.sum(0, dtype=np.float64)
@@ -182,6 +213,7 @@ def _refit(
 def reassign(
     theta: Float64,
     basis: Float32,
+    refinement: Float32,
     means: Float64,
     residual: Float64,
     trajectory: Int64,
@@ -190,32 +222,70 @@ def reassign(
     steps: Float64,
     width: int,
     height: int,
+    trajectory_step: float,
 ) -> tuple[Int64, Float64, Float64]:
-    """Gives every Gaussian the trajectory that leaves the least residual motion, its path unchanged.
+    """Gives every Gaussian the trajectory that leaves the least residual motion, its path unchanged as far as residuals
+    can say it, and leaves out trajectories that cost more bits than they save.
 
     A B-spline's weights sum to one, so a path has absolute control points mean + displacement. Under trajectory m a
     new mean is solved for the position at the life's centre, and the residual is what is left of the control points;
-    those beyond four sigmas of the life do not show and become zero. centres, durations f64 [N] frames; steps f64 [N]:
-    px that a residual is counted in. Returns (trajectory [N], means [N,2], residual [N,K,2]).
+    those beyond four sigmas of the life do not show and become zero. refinement [K,J]: see Target. centres, durations
+    f64 [N] frames; steps f64 [N]: px that a residual is counted in; trajectory_step: px that control points are counted
+    in. Returns (trajectory [N], means [N,2], residual [N,J,2]).
     """
-    num_frames, num_control = basis.shape
+    num_frames = len(basis)
+    finer = refinement.astype(np.float64)
+    coarser = np.linalg.pinv(finer)
     own = np.einsum("nkcf,nf->nkc", theta[trajectory], motion.normalised(means, width, height))
-    path = means[:, None] + own + residual
+    path = means[:, None] + own + finer @ residual
     frames = np.clip(np.round(centres), 0, num_frames - 1).astype(np.int64)
-    places = np.linspace(0, num_frames - 1, num_control)
-    shown = np.abs(places - np.clip(centres, 0, num_frames - 1)[:, None]) <= np.maximum(
-        4 * durations[:, None], (num_frames - 1) / max(num_control - 1, 1)
-    )
+
+    def shows(num_control: int) -> Float64:
+        """1 for control points [N,K] that the life sees, else 0."""
+        places = np.linspace(0, num_frames - 1, num_control)
+        reach = np.maximum(4 * durations[:, None], (num_frames - 1) / max(num_control - 1, 1))
+        return (np.abs(places - np.clip(centres, 0, num_frames - 1)[:, None]) <= reach).astype(np.float64)
+
+    shown, shown_residual = shows(len(finer)), shows(len(coarser))
     here = np.einsum("nk,nkc->nc", basis[frames].astype(np.float64), path).astype(np.float32)
-    best = np.full(len(means), np.inf)
-    chosen, new_means, new_residual = trajectory.copy(), means.copy(), residual.copy()
+
+    def follow(m: int, members: Int64) -> tuple[Float64, Float64, Float64]:
+        """(means, residuals, what residuals cannot say) of members of trajectory m."""
+        mean = solve_means(theta[m], basis, here[members], frames[members], width, height)
+        left = path[members] - mean[:, None] - displacement_control(theta[m], mean, width, height)
+        left *= shown[members][..., None]
+        said = (coarser @ left) * shown_residual[members][..., None]
+        return mean, said, left - finer @ said
+
+    everyone = np.arange(len(means))
+    costs = np.empty((len(theta), len(means)))
     for m in range(len(theta)):
-        mean = solve_means(theta[m], basis, here, frames, width, height)
-        left = path - mean[:, None] - displacement_control(theta[m], mean, width, height)
-        left *= shown[..., None]
-        cost = np.log2(1 + np.abs(left) / steps[:, None, None]).sum((1, 2)) - 1.0 * (trajectory == m)
-        better = cost < best
-        best = np.where(better, cost, best)
-        chosen = np.where(better, m, chosen)
-        new_means[better], new_residual[better] = mean[better], left[better]
+        _, said, unsaid = follow(m, everyone)
+        unsaid *= shown[..., None] * (len(coarser) / len(finer))
+        costs[m] = sum(np.log2(1 + np.abs(part) / steps[:, None, None]).sum((1, 2)) for part in (said, unsaid))
+    costs[trajectory, everyone] -= 1.0  # a tie changes nothing
+    chosen = _assign_paying(theta, trajectory_step, costs)
+    new_means, new_residual = means.copy(), residual.copy()
+    for m in np.unique(chosen):
+        members = np.flatnonzero(chosen == m)
+        new_means[members], new_residual[members], _ = follow(m, members)
     return chosen, new_means, new_residual
+
+
+def _assign_paying(theta: Float64, step: float, costs: Float64) -> Int64:
+    """The cheapest trajectory of each Gaussian i64 [N] among those that save more bits than they take. costs f64
+    [M,N]: bits of each Gaussian on each trajectory. Greedy: the worst one leaves, until each pays."""
+    bits = step_bits(np.diff(np.round(theta / step), axis=1, prepend=0.0)).sum((1, 2, 3))
+    left = np.arange(len(theta))
+    while len(left) > 1:
+        rows = costs[left]
+        first = rows.argmin(0)
+        gain = np.partition(rows, 1, 0)[1] - rows.min(0)
+        worth = np.bincount(first, gain, len(left)) - bits[left]
+        worth[0] = np.inf  # rest is free
+        worst = int(worth.argmin())
+        if worth[worst] >= 0:
+            break
+        left = np.delete(left, worst)
+    chosen: Int64 = left[costs[left].argmin(0)]
+    return chosen

@@ -62,7 +62,7 @@ def visit(
         buffer = buffers[layer] if buffers is not None else None
         size = len(buffer) if buffer is not None else 0
         c = coder.make_coder(mode, *states, len(contexts.ATTRIBUTES), buffer, 0, size)
-        if layer == 0 and walk.walk_trajectories(c, symbols.control) != walk.OK:
+        if layer == 0 and walk.walk_trajectories(c, symbols.control, symbols.parents) != walk.OK:
             raise InvalidError("segment.trajectories: a control point out of range")
         parameters[walk.LAYER] = layer
         problem = walk.walk_layer(
@@ -133,10 +133,15 @@ def decode_segment(
     count = sum(layer.num_gaussians for layer in layers)
     if count > headers.MAX_GAUSSIANS:
         raise InvalidError(f"layer.num_gaussians: {count} in all layers, at most {headers.MAX_GAUSSIANS}")
+    if count * header.num_path_control > headers.MAX_RESIDUALS:
+        raise InvalidError(
+            f"layer.num_gaussians: {count} with {header.num_path_control} control points each, at most "
+            f"{headers.MAX_RESIDUALS} in all"
+        )
     symbols = SegmentSymbols(
         np.zeros((count, sym.NUM_COLUMNS), np.int64),
         np.zeros((count, 2 * header.num_control), np.int64),
-        np.zeros((header.num_trajectories - 1, header.num_control, 6), np.int64),
+        np.zeros((header.num_trajectories - 1, header.num_path_control, 6), np.int64),
         tuple(int(e) for e in np.cumsum([layer.num_gaussians for layer in layers])),
         header.base,
         header.cell_bits,

@@ -204,7 +204,7 @@ def _code_trajectory(c, table, i, parameters, found, count):  # type: ignore[no-
     if same:
         table[i, TRAJECTORY] = guess
         return OK
-    index = code_tree(c, ctx.TRAJECTORY, 4, table[i, TRAJECTORY])
+    index = code_tree(c, ctx.TRAJECTORY, _bit_length(num - 1), table[i, TRAJECTORY])
     table[i, TRAJECTORY] = index
     return OK if index < num else BAD_TRAJECTORY
 
@@ -383,17 +383,30 @@ def walk_layer(c, table, residual, choices, start, stop, rules, parameters, book
 
 
 @exact_kernel
-def walk_trajectories(c, control):  # type: ignore[no-untyped-def]
-    """Visits the trajectories' control points, int64 [M-1, K, 6] (x: 1, mx, my; y: 1, mx, my), as differences along
-    time; the trajectory that does not move is never sent."""
+def walk_trajectories(c, control, parents):  # type: ignore[no-untyped-def]
+    """Visits the trajectories' control points, int64 [M-1, K, 6] (x: 1, mx, my; y: 1, mx, my), as steps along time less
+    the steps of the parent; the trajectory that does not move is never sent. parents: see SegmentSymbols."""
     c.registers[ATTRIBUTE] = 12
+    coded = np.zeros((control.shape[1], 6), np.int64)
     for m in range(control.shape[0]):
+        parents[m] = code_raw(c, _bit_length(m), parents[m])
+        parent = parents[m] - 1
+        if parent >= m:
+            return BAD_TRAJECTORY
         for k in range(control.shape[1]):
             for f in range(6):
-                before = control[m, k - 1, f] if k > 0 else 0
+                expected = control[m, k - 1, f] if k > 0 else 0
+                if parent >= 0:
+                    expected += control[parent, k, f] - (control[parent, k - 1, f] if k > 0 else 0)
                 group = 0 if k == 0 else (1 if f % 3 == 0 else 2)
-                value = code_signed(c, ctx.CONTROL + 16 * group, 8, control[m, k, f] - before)
-                if abs(value) > MAX_MAGNITUDE:
+                before = min(abs(coded[k - 1, f]), 2) if k > 0 else 0
+                beside = abs(coded[k, f - 1]) if f > 0 else 0  # of the same moment
+                if f >= 3:
+                    beside = max(beside, abs(coded[k, f - 3]))
+                block = ctx.CONTROL + 16 * (9 * group + 3 * before + min(beside, 2))
+                value = code_signed(c, block, 8, control[m, k, f] - expected)
+                if abs(value) > MAX_MAGNITUDE or abs(expected + value) > MAX_MAGNITUDE:
                     return BAD_MAGNITUDE
-                control[m, k, f] = before + value
+                coded[k, f] = value
+                control[m, k, f] = expected + value
     return OK

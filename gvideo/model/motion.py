@@ -1,6 +1,7 @@
 """Motion: clamped uniform cubic B-splines in time, and trajectories that are affine in space (SYNTAX.md §8.2).
 
 displacement of a Gaussian at time t:  sum_k B_k(t) (Theta_k [1, mx, my]^T + d_k)
+Trajectories have finer knots than what a Gaussian adds to them, d: (d_k) is a refinement of the few that are coded.
 mx, my: its position in units of a quarter of the frame's longer side, from the frame's centre
 """
 
@@ -13,7 +14,7 @@ from gvideo.types import Float32, Float64
 
 DEGREE = 3
 #: More control points than this are not legal.
-MAX_CONTROL_POINTS = 16
+MAX_CONTROL_POINTS = 256
 
 
 def basis(times: ArrayLike, num_frames: int, num_control: int) -> Float32:
@@ -43,6 +44,35 @@ def basis(times: ArrayLike, num_frames: int, num_control: int) -> Float32:
                 following[:, i] += (knots[i + p + 1] - u) / right * values[:, i + 1]
         values = following
     return values[:, :num_control].astype(np.float32)
+
+
+def refined_count(num_control: int, refinement: int) -> int:
+    """Control points of a spline of num_control (at least 4, or refinement 1) whose spans are cut in `refinement`."""
+    return num_control if refinement == 1 else (num_control - DEGREE) * refinement + DEGREE
+
+
+def refinement_matrix(num_control: int, refinement: int) -> Float64:
+    """What turns control points into those of the same spline with finer knots: f64 [refined_count, num_control].
+
+    Knots are inserted one by one (W. Boehm, Inserting new knots into B-spline curves, 1980).
+    """
+    matrix = np.eye(num_control)
+    if refinement == 1:
+        return matrix
+    spans = num_control - DEGREE
+    knots = [0.0] * DEGREE + [k / spans for k in range(spans + 1)] + [1.0] * DEGREE
+    for k in range(spans * refinement):
+        if k % refinement == 0:
+            continue
+        knot = k / (spans * refinement)
+        span = max(i for i, at in enumerate(knots) if at <= knot)
+        rows = [matrix[i] for i in range(span - DEGREE + 1)]
+        for i in range(span - DEGREE + 1, span + 1):
+            share = (knot - knots[i]) / (knots[i + DEGREE] - knots[i])
+            rows.append((1 - share) * matrix[i - 1] + share * matrix[i])
+        matrix = np.array(rows + [matrix[i] for i in range(span, len(matrix))])
+        knots.insert(span + 1, knot)
+    return matrix
 
 
 def normalised(means: Float64, width: int, height: int) -> Float64:

@@ -98,6 +98,7 @@ def dequantise(
     corner = -np.array(symbols.margins[:2]) * float(1 << symbols.cell_bits)
     means = table[:, :2] / 16 + step / 2 - 0.5 + corner
     residual = symbols.residual.reshape(-1, num_control, 2) * (step * 2.0**rules.residual)[:, None, :]
+    residual = np.einsum("kj,njc->nkc", motion.refinement_matrix(num_control, symbols.refinement), residual)
     theta = trajectories(symbols.control, rules)
     features = motion.normalised(means, width, height)
     displacements = np.einsum("nkcf,nf->nkc", theta[table[:, sym.TRAJECTORY]], features) + residual

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,9 +25,10 @@ class SegmentSymbols:
     """A segment as integers: everything that is entropy-coded, and the parameters that say how.
 
     table i64 [N,12] (columns of entropy/walk.py) · residual i64 [N,2K], control points x0 y0 x1 y1 … ·
-    control i64 [M-1,K,6] · layer_ends: index of the first Gaussian behind each layer · base i64 [3], Y'CbCr in
+    control i64 [M-1,K',6] · layer_ends: index of the first Gaussian behind each layer · base i64 [3], Y'CbCr in
     1/1023 of full scale (chroma + 512) · margins in cells: left, top, right, bottom of the frame · distortions: of the
-    layers above the first, or () if the segment's is that of all.
+    layers above the first, or () if the segment's is that of all · parents i64 [M-1]: what each trajectory is predicted
+    from, 0 (rest, all of them by default) or one before it, counted from 1.
     """
 
     table: Int64
@@ -38,11 +39,26 @@ class SegmentSymbols:
     cell_bits: int
     margins: tuple[int, int, int, int]
     distortions: tuple[int, ...] = ()
+    parents: Int64 = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def __post_init__(self) -> None:
+        if len(self.parents) != len(self.control):
+            object.__setattr__(self, "parents", np.zeros(len(self.control), np.int64))
 
     @property
     def num_control(self) -> int:
         """K, control points of a motion spline."""
         return int(self.residual.shape[1]) // 2
+
+    @property
+    def num_path_control(self) -> int:
+        """Control points of a trajectory: those of a residual, or with finer knots."""
+        return int(self.control.shape[1])
+
+    @property
+    def refinement(self) -> int:
+        """Spans of a trajectory in one of a residual."""
+        return 1 if self.num_path_control == self.num_control else (self.num_path_control - 3) // (self.num_control - 3)
 
     @property
     def num_trajectories(self) -> int:

@@ -31,8 +31,8 @@ def frame_bounds(splats: Splats, basis: Float32, time: float, viewport: Viewport
     for footprint in reference.footprints(splats, basis, time, viewport):
         amplitude = splats.amplitudes[footprint.index].astype(np.float64)[:, None, None]
         picture[:, *footprint.window] += amplitude * footprint.weight
-        magnitude[:, *footprint.window] += np.abs(amplitude) * footprint.weight
-        edge[:, *footprint.window] += np.abs(amplitude) * footprint.edge
+        magnitude[:, *footprint.window] += np.abs(amplitude) * footprint.slope
+        edge[:, *footprint.window] += reference.AMBIGUITY * np.abs(amplitude) * footprint.edge
     return picture, magnitude, edge
 
 

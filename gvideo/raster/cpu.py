@@ -112,10 +112,21 @@ def loss_and_gradients(
             )  # fmt: skip
 
         threads.for_each(end - start, fit)
-        sum_frames(moments, basis[start:end], times[start:end], arrays[2], arrays[3], arrays[4], sums)
+        _sum_rows(moments, basis[start:end], times[start:end], arrays, sums)
     gradients = SplatGradients(*(np.zeros_like(_as_kernel_array(getattr(splats, name))) for name in _FIELDS))
     apply_chain_rule(sums, axes, *(getattr(gradients, name) for name in _FIELDS))
     return squared_errors, gradients
+
+
+def _sum_rows(moments: Float32, basis: Float32, times: Float32, arrays: tuple[Float32, ...], sums: Float64) -> None:
+    """sum_frames() with the Gaussians on several threads. arrays: as kernels take them."""
+    threads.for_rows(
+        len(sums),
+        lambda a, b: sum_frames(
+            np.ascontiguousarray(moments[:, a:b]), basis, times, arrays[2][a:b], arrays[3][a:b], arrays[4][a:b],
+            sums[a:b],
+        ),
+    )  # fmt: skip
 
 
 _FIELDS = ("means", "displacements", "log_scales", "angles", "amplitudes", "centres", "inverse_durations")

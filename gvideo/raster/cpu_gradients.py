@@ -16,6 +16,8 @@ import numpy as np
 from gvideo.raster.jit import kernel
 from gvideo.types import Float32, Float64
 
+f32 = np.float32
+
 # Sums over frames, float64: amplitudes, u dx², u dx s, u s², centre, inverse duration, then (u dx, u s) plain and
 # once more per control point, times its basis.
 S_AMPLITUDE, S_XX, S_XS, S_SS, S_CENTRE, S_INVERSE_DURATION, S_MEAN = 0, 3, 4, 5, 6, 7, 8
@@ -50,6 +52,8 @@ def sum_frames(
             sums[n, S_MEAN] += along
             sums[n, S_MEAN + 1] += sheared
             for k in range(basis.shape[1]):
+                if basis[f, k] == f32(0):  # all but four
+                    continue
                 sums[n, S_MEAN + 2 + 2 * k] += along * np.float64(basis[f, k])
                 sums[n, S_MEAN + 3 + 2 * k] += sheared * np.float64(basis[f, k])
             sums[n, S_XX] += moments[5]

@@ -11,18 +11,17 @@ A work item is one Gaussian in one block of eight columns, from a first row down
 
 Items are sorted by their number of rows (counting sort), so that the branch at the end of a walk is predictable.
 
-Backwards the same walk sums w g_c into t_c. With u = sum_c A_c t_c after each row, the running sums s1 += u, s2 += s1
-hold the first and second moment in y without a multiplication (summation by parts): for the row after the last,
-at s = end, and f_j the value of row j = 0..n-1,  sum f_j (end - s_j) = sum (n-j) f_j = s1
-and sum (n-j)² f_j = 2 s2 - s1.
+What is drawn is max(w - FLOOR, 0). Backwards the same walk sums that times g_c into t_c, and w sum_c A_c g_c into u,
+for the shape moves w alone. With the u after each row, the running sums s1 += u, s2 += s1 hold the first and second
+moment in y without a multiplication (summation by parts): for the row after the last, at s = end, and f_j the value of
+row j = 0..n-1,  sum f_j (end - s_j) = sum (n-j) f_j = s1  and sum (n-j)² f_j = 2 s2 - s1.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
+from gvideo.raster import interface
 from gvideo.raster.cpu_items import BLOCK_SHIFT, MEMBER_SHIFT, ROW_SHIFT, ROWS_MASK, list_items, start_walk
 from gvideo.raster.cpu_plan import (
     BLOCK,
@@ -35,12 +34,12 @@ from gvideo.raster.cpu_plan import (
     TILE,
     plan_frame,
 )
-from gvideo.raster.interface import SUPPORT_EXPONENT
 from gvideo.raster.jit import kernel
 from gvideo.raster.simd import (
     add,
     keep_above,
     load,
+    maximum,
     multiply,
     multiply_add,
     spread,
@@ -53,11 +52,11 @@ from gvideo.types import Float32, Float64, Int32, Int64
 
 f32 = np.float32
 
-THRESHOLD = f32(math.exp(-SUPPORT_EXPONENT))
+FLOOR = f32(interface.FLOOR)
 ROW_STRIDE = 3 * BLOCK
 BLOCK_STRIDE = TILE * ROW_STRIDE
 TILE_SIZE = BLOCKS * BLOCK_STRIDE
-MOMENTS = 8  # sums per Gaussian and frame: w g_c (three channels), then u dx, u s, u dx², u dx s, u s²
+MOMENTS = 8  # sums per Gaussian and frame: max(w - FLOOR, 0) g_c (three channels), then u dx, u s, u dx², u dx s, u s²
 
 
 @kernel
@@ -73,7 +72,8 @@ def splat_items(
     luma_only: bool,
 ) -> None:
     """Tile += A_c w for every item."""
-    threshold = spread(THRESHOLD)
+    floor = spread(FLOOR)
+    zero = spread(f32(0))
     for i in range(count):
         item = items[i]
         rows = item & ROWS_MASK
@@ -88,16 +88,16 @@ def splat_items(
         at = block * BLOCK_STRIDE + row * ROW_STRIDE
         if luma_only:
             for _ in range(rows):
-                store(tile, at, multiply_add(keep_above(w, threshold), a0, load(tile, at)))
+                store(tile, at, multiply_add(maximum(subtract(w, floor), zero), a0, load(tile, at)))
                 w = multiply(w, r)
                 r = multiply(r, q)
                 at += ROW_STRIDE
         else:
             for _ in range(rows):
-                masked = keep_above(w, threshold)
-                store(tile, at, multiply_add(masked, a0, load(tile, at)))
-                store(tile, at + BLOCK, multiply_add(masked, a1, load(tile, at + BLOCK)))
-                store(tile, at + 2 * BLOCK, multiply_add(masked, a2, load(tile, at + 2 * BLOCK)))
+                weight = maximum(subtract(w, floor), zero)
+                store(tile, at, multiply_add(weight, a0, load(tile, at)))
+                store(tile, at + BLOCK, multiply_add(weight, a1, load(tile, at + BLOCK)))
+                store(tile, at + 2 * BLOCK, multiply_add(weight, a2, load(tile, at + 2 * BLOCK)))
                 w = multiply(w, r)
                 r = multiply(r, q)
                 at += ROW_STRIDE
@@ -116,7 +116,7 @@ def gather_items(
     moments: Float32,
 ) -> None:
     """moments[8 m ...] += the eight sums of every item, with tile holding g_c = dLoss/dF_c."""
-    threshold = spread(THRESHOLD)
+    floor = spread(FLOOR)
     zero = spread(f32(0))
     for i in range(count):
         item = items[i]
@@ -137,11 +137,15 @@ def gather_items(
         s1 = zero
         s2 = zero
         for _ in range(rows):
-            masked = keep_above(w, threshold)
-            t0 = multiply_add(masked, load(tile, at), t0)
-            t1 = multiply_add(masked, load(tile, at + BLOCK), t1)
-            t2 = multiply_add(masked, load(tile, at + 2 * BLOCK), t2)
-            u = multiply_add(a2, t2, multiply_add(a1, t1, multiply(a0, t0)))
+            g0 = load(tile, at)
+            g1 = load(tile, at + BLOCK)
+            g2 = load(tile, at + 2 * BLOCK)
+            weight = maximum(subtract(w, floor), zero)
+            t0 = multiply_add(weight, g0, t0)
+            t1 = multiply_add(weight, g1, t1)
+            t2 = multiply_add(weight, g2, t2)
+            slope = multiply_add(a2, g2, multiply_add(a1, g1, multiply(a0, g0)))
+            u = multiply_add(keep_above(w, floor), slope, u)
             s1 = add(s1, u)
             s2 = add(s2, s1)
             w = multiply(w, r)

@@ -22,6 +22,7 @@ from gvideo.raster.interface import (
     LARGEST_AMPLITUDE,
     LARGEST_LOG_SCALE,
     LARGEST_POSITION_PX,
+    LIFE_EXPONENT,
     SUPPORT_EXPONENT,
 )
 from gvideo.raster.jit import kernel
@@ -130,17 +131,22 @@ def plan_frame(
     spans = np.empty((count, 4), np.int32)
     tile_starts = np.zeros(tiles_x * tiles_y + 1, np.int64)
     item_bounds = np.zeros(tiles_x * tiles_y, np.int64)
+    first_control, end_control = 0, len(basis)  # of the few whose weights are not zero
+    while first_control < end_control and basis[first_control] == 0.0:
+        first_control += 1
+    while end_control > first_control and basis[end_control - 1] == 0.0:
+        end_control -= 1
     visible = 0
     for n in range(count):
         half_width = np.float64(shapes[n, HALF_WIDTH])
         life_argument = (time - np.float64(centres[n])) * np.float64(inverse_durations[n])
         life_exponent = -0.5 * life_argument * life_argument
         # "not (a >= b)" instead of "a < b" also turns NaN away.
-        if half_width < 0.0 or not (life_exponent >= -SUPPORT_EXPONENT):
+        if half_width < 0.0 or not (life_exponent >= -LIFE_EXPONENT):
             continue
         mean_x = np.float64(means[n, 0])
         mean_y = np.float64(means[n, 1])
-        for k in range(len(basis)):
+        for k in range(first_control, end_control):
             mean_x += np.float64(basis[k]) * np.float64(displacements[n, k, 0])
             mean_y += np.float64(basis[k]) * np.float64(displacements[n, k, 1])
         if not (abs(mean_x) <= LARGEST_POSITION_PX and abs(mean_y) <= LARGEST_POSITION_PX):

@@ -15,8 +15,11 @@ from typing import Protocol
 
 from gvideo.types import Float32, Float64, Int32, Splats
 
-# The cut of the support and of the life: weights below exp(-5) (0.7 % of the peak) do not exist.
-SUPPORT_EXPONENT = 5.0
+# The support ends where the exponent falls to -SUPPORT_EXPONENT, and what is left there, FLOOR, is taken off
+# everywhere inside, so that a Gaussian ends without a step. Lives end with a step, at exp(-LIFE_EXPONENT).
+SUPPORT_EXPONENT = 4.0
+FLOOR = math.exp(-SUPPORT_EXPONENT)
+LIFE_EXPONENT = 5.0
 
 # A Gaussian outside these limits, or with a parameter that is not finite, is not drawn and has no gradient.
 # They are far beyond what the syntax can express; they keep every intermediate of a float32 kernel finite.

@@ -1,18 +1,19 @@
 """The signal model of CODEC §2 in float64 NumPy, written for the eye: the meaning of every other backend.
 
-    F_c(x, t) = sum_i A_ic life_i(t) exp(-(p² + q²) / 2)
+    F_c(x, t) = sum_i A_ic life_i(t) w_i(x, t),   w = max(exp(-(p² + q²) / 2) - FLOOR, 0)
     life_i(t) = exp(-((t - centre_i) inverse_duration_i)² / 2)
 
           y ^     v   u            (p, q): a pixel's coordinates in the axes of the Gaussian, in sigmas
             |      \\ /  angle          p = ( cos θ dx + sin θ dy) / sigma_u
             +--> x  o----              q = (-sin θ dx + cos θ dy) / sigma_v
 
-With g_c = dLoss/dF_c and u = life exp(..) sum_c A_c g_c at each pixel, sums over the support give all gradients:
+With g_c = dLoss/dF_c and u = life exp(..) sum_c A_c g_c at each pixel, sums over the support give all gradients (FLOOR
+does not depend on the shape, so the shape's gradients are those of exp(..) alone):
 
     dL/dmean          = sum u (p ∇p + q ∇q), ∇ by the pixel's position
     dL/dlog sigma_u   = sum u p²                dL/dlog sigma_v = sum u q²
     dL/dangle         = (sigma_u/sigma_v - sigma_v/sigma_u) sum u p q
-    dL/dA_c           = sum life exp(..) g_c    dL/d(exponent of life) = sum u
+    dL/dA_c           = sum life w g_c          dL/d(exponent of life) = sum_c A_c dL/dA_c
 
 The kernels walk along the conic in other coordinates, so a mistake in one of the two forms cannot hide in the other.
 """
@@ -28,9 +29,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gvideo.raster.interface import (
+    FLOOR,
     LARGEST_AMPLITUDE,
     LARGEST_LOG_SCALE,
     LARGEST_POSITION_PX,
+    LIFE_EXPONENT,
     SUPPORT_EXPONENT,
     SplatGradients,
     Viewport,
@@ -46,13 +49,15 @@ AMBIGUITY = 1e-3
 @dataclass(frozen=True, slots=True)
 class Footprint:
     """One Gaussian in one frame. window: rows and columns of the picture; p, q, weight: per pixel of the window,
-    weight with life, 0 outside the support; edge: the weight where only rounding decides about the support, else 0."""
+    weight with life, 0 outside the support; slope: life exp(..) inside the support, by which the weight follows its
+    exponent; edge: the slope where only rounding decides about the support, else 0."""
 
     index: int
     window: tuple[slice, slice]
     p: Float64
     q: Float64
     weight: Float64
+    slope: Float64
     edge: Float64
     life: float
 
@@ -79,7 +84,7 @@ def footprints(splats: Splats, basis: Float32, time: float, viewport: Viewport) 
         mean = splats.means[n].astype(np.float64)
         for k, weight_k in enumerate(weights):
             mean = mean + weight_k * splats.displacements[n, k].astype(np.float64)
-        if not (life_exponent >= -SUPPORT_EXPONENT and (np.abs(mean) <= LARGEST_POSITION_PX).all()):
+        if not (life_exponent >= -LIFE_EXPONENT and (np.abs(mean) <= LARGEST_POSITION_PX).all()):
             continue
         sigma_u, sigma_v = np.exp(splats.log_scales[n].astype(np.float64))
         cosine, sine = math.cos(float(splats.angles[n])), math.sin(float(splats.angles[n]))
@@ -95,9 +100,10 @@ def footprints(splats: Splats, basis: Float32, time: float, viewport: Viewport) 
         q = (-sine * dx + cosine * dy) / sigma_v
         exponent = -0.5 * (p * p + q * q)
         life = math.exp(life_exponent)
-        weight = np.where(exponent >= -SUPPORT_EXPONENT, life * np.exp(exponent), 0.0)
+        slope = np.where(exponent >= -SUPPORT_EXPONENT, life * np.exp(exponent), 0.0)
+        weight = np.where(exponent >= -SUPPORT_EXPONENT, slope - life * FLOOR, 0.0)
         edge = np.where(np.abs(exponent + SUPPORT_EXPONENT) < AMBIGUITY, life * np.exp(exponent), 0.0)
-        yield Footprint(n, (rows, columns), p, q, weight, edge, life)
+        yield Footprint(n, (rows, columns), p, q, weight, slope, edge, life)
 
 
 def _inside(positions: NDArray[np.floating], centre: float, half: float) -> slice:
@@ -142,9 +148,12 @@ class Gradients64:
             cosine, sine = math.cos(float(self.splats.angles[n])), math.sin(float(self.splats.angles[n]))
             amplitude = size(self.splats.amplitudes[n].astype(np.float64))
             p, q = size(footprint.p), size(footprint.q)
-            weighted = (footprint.edge if only_edge else footprint.weight) * loss_by_picture[:, *footprint.window]
-            by_amplitude = weighted.sum(axis=(1, 2))
-            u = np.tensordot(amplitude, weighted, 1)
+            loss = loss_by_picture[:, *footprint.window]
+            # a weight is a difference, as exact as what is subtracted; at the edge it is nearly 0, only its slope jumps
+            weight = footprint.slope if self.absolute else footprint.weight
+            by_amplitude = ((AMBIGUITY * footprint.edge if only_edge else weight) * loss).sum(axis=(1, 2))
+            by_life = (amplitude * by_amplitude).sum()
+            u = (footprint.edge if only_edge else footprint.slope) * np.tensordot(amplitude, loss, 1)
             by_p, by_q = (u * p).sum() / sigma_u, (u * q).sum() / sigma_v
             by_mean = np.array([
                 size(cosine) * by_p + size(-sine) * by_q,
@@ -158,8 +167,8 @@ class Gradients64:
             fields["log_scales"][n] += (u * p * p).sum(), (u * q * q).sum()
             fields["angles"][n] += size(sigma_u / sigma_v - sigma_v / sigma_u) * (u * p * q).sum()
             fields["amplitudes"][n] += by_amplitude
-            fields["centres"][n] += size(from_centre * inverse * inverse) * u.sum()
-            fields["inverse_durations"][n] += size(-from_centre * from_centre * inverse) * u.sum()
+            fields["centres"][n] += size(from_centre * inverse * inverse) * by_life
+            fields["inverse_durations"][n] += size(-from_centre * from_centre * inverse) * by_life
 
     def rounded(self) -> SplatGradients:
         return SplatGradients(**{name: values.astype(np.float32) for name, values in self.fields.items()})

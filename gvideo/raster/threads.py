@@ -12,23 +12,28 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 _pool: ThreadPoolExecutor | None = None
-_num_threads: int | None = None
+_num_threads: int | Callable[[], int] | None = None
 
 
 def num_threads() -> int:
     """The bound in force: set_num_threads, else GVIDEO_THREADS, else the processors this process may use."""
     if _num_threads is not None:
-        return _num_threads
+        return _num_threads if isinstance(_num_threads, int) else max(1, _num_threads())
     variable = os.environ.get("GVIDEO_THREADS", "")
     if variable.isdecimal() and int(variable) > 0:
         return int(variable)
+    return _cores()
+
+
+def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def set_num_threads(count: int | None) -> None:
-    """Bound the threads of every kernel call from now on (None: back to the default). Raises ValueError below 1."""
+def set_num_threads(count: int | Callable[[], int] | None) -> None:
+    """Bound the threads of every kernel call from now on (None: back to the default; a function is asked at every
+    call). Raises ValueError below 1."""
     global _num_threads
-    if count is not None and count < 1:
+    if isinstance(count, int) and count < 1:
         raise ValueError(f"{count} threads: must be at least 1")
     _num_threads = count
     _forget_pool()
@@ -57,10 +62,18 @@ def for_each(count: int, task: Callable[[int], None]) -> None:
                 other.result()
 
 
+def for_rows(count: int, task: Callable[[int, int], None], least: int = 256) -> None:
+    """Call task(start, stop) for ranges that cover 0 ... count - 1, one for each thread, of at least
+    `least` rows: fewer are done before another thread has begun."""
+    parts = max(1, min(num_threads(), count // least))
+    bounds = [count * part // parts for part in range(parts + 1)]
+    for_each(parts, lambda part: task(bounds[part], bounds[part + 1]))
+
+
 def _get_pool() -> ThreadPoolExecutor:
     global _pool
     if _pool is None:
-        _pool = ThreadPoolExecutor(max_workers=num_threads(), thread_name_prefix="gvideo-raster")
+        _pool = ThreadPoolExecutor(max_workers=max(num_threads(), _cores()), thread_name_prefix="gvideo-raster")
     return _pool
 
 

@@ -3,7 +3,8 @@
     GET /v0-1f0c/seg_7.m4s        the file, or the ranges asked for
     GET /r2/v0-1f0c/seg_7.m4s     its first two layers, as if that were the whole file
 
-Ranges (RFC 9110) are Starlette's. A prefix is found in the segment's own sidx and ssix.
+Ranges (RFC 9110) are Starlette's, but for those that nobody understands: section 14.2 has a server ignore these. A
+prefix is found in the segment's own sidx and ssix.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ _PAGE_TYPES = {
 #: Texts that are compressed for clients that like it.
 _COMPRESSED = {".m3u8", ".mpd", ".vtt", ".html", ".js", ".css", ".json"}
 _RUNG = re.compile(r"^r([1-9]\d?)/(.+\.m4s)$")
+#: First and last byte of a range; one of them may be absent.
+_RANGE = re.compile(r"^(?=.*\d)(\d{0,30})-(\d{0,30})$", re.ASCII)
 #: styp, sidx and ssix of a segment lie within so many bytes.
 _HEAD_BYTES = 1 << 16
 
@@ -60,6 +63,8 @@ class PublishedFiles(StaticFiles):
         path = path.replace(os.sep, "/")
         if path == ".":
             path = "index.html"
+        if not _understood(Headers(scope=scope).get("range")):
+            scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"range"]
         if "\0" in path or any(part.startswith(".") for part in path.split("/")):
             raise HTTPException(404)
         rung = _RUNG.match(path)
@@ -86,6 +91,17 @@ class PublishedFiles(StaticFiles):
         if self.is_not_modified(response.headers, request):
             return NotModifiedResponse(response.headers)
         return response
+
+
+def _understood(text: str | None) -> bool:
+    """Whether a Range header is one of bytes, every part of which is a range (RFC 9110, section 14.1)."""
+    if text is None:
+        return True
+    unit, _, ranges = text.partition("=")
+    parts = [_RANGE.match(part.strip()) for part in ranges.split(",") if part.strip()]
+    if unit.strip().lower() != "bytes" or not parts:
+        return False
+    return all(p is not None and not (p[1] and p[2] and int(p[1]) > int(p[2])) for p in parts)
 
 
 def _media_type(name: str) -> str:

@@ -1,10 +1,13 @@
-"""The standing benchmark: rate and distortion of eight clips, and of Kodak's pictures, against the anchors.
+"""The standing benchmarks: rate and distortion of clips, and of Kodak's pictures, against the anchors.
 
     GVIDEO_CLIPS=… python tests/bench/rate_distortion.py [--clips carphone,foreman] [--crf 28,36,44] [--report DIR]
+    GVIDEO_CLIPS=… python tests/bench/rate_distortion.py --set real [--crf 18,24,30,36,42]
     GVIDEO_KODAK=… python tests/bench/rate_distortion.py --images [--pictures 4]
 
-Writes docs/results/VERSION/points.tsv and bd_rate.tsv (images.tsv and images_bd_rate.tsv). Everything is cached: an
-interrupted or extended run does only what is new. 64 frames a clip, segments of 2 s, whole files as bytes.
+The sets: "small", eight clips of up to 384x288, 64 frames; "real", eight of 640x360 (or as many pixels in their own
+shape), 48 frames; "hd", three of 1280x720, 48 frames. Writes docs/results/VERSION/points.tsv and bd_rate.tsv, with the
+set's name behind for others than the small one (images.tsv and images_bd_rate.tsv). Everything is cached: an
+interrupted or extended run does only what is new. Segments of 2 s, whole files as bytes.
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ from gvideo.evaluate.compare import DEFAULT_CRFS, EvalSettings, Evaluation, eval
 from gvideo.evaluate.images import IMAGE_METRICS, compare_images, image_codecs, image_point
 from gvideo.evaluate.report import write_report
 
-CLIPS: dict[str, tuple[str, tuple[int, int]]] = {
+Clips = dict[str, tuple[str, tuple[int, int]]]
+CLIPS: Clips = {
     "carphone": ("carphone_qcif.mp4", (176, 144)),
     "foreman": ("foreman_cif_300.mp4", (352, 288)),
     "bikes": ("bikes_272p25.mp4", (320, 136)),
@@ -35,14 +39,34 @@ CLIPS: dict[str, tuple[str, tuple[int, int]]] = {
     "selfie": ("selfie_1280p30.mp4", (180, 320)),
     "cups": ("cups_720p2997.mp4", (320, 180)),
 }
+REAL: Clips = {
+    "bunny": ("bunny_720p25.mp4", (640, 360)),
+    "cups": ("cups_720p2997.mp4", (640, 360)),
+    "bbb": ("bbb_540p60.mp4", (640, 360)),
+    "friday": ("friday_480p30.mp4", (480, 360)),
+    "road": ("road_540p25.mp4", (640, 360)),
+    "juggle": ("juggle_720p24.mp4", (640, 360)),
+    "selfie": ("selfie_1280p30.mp4", (360, 640)),
+    "tennis": ("davis_tennis_480p24.mkv", (640, 360)),
+}
+HD: Clips = {
+    "bunny": ("bunny_720p25.mp4", (1280, 720)),
+    "cups": ("cups_720p2997.mp4", (1280, 720)),
+    "street": ("street_1080p30.mp4", (1280, 720)),
+}
+#: name -> (clips, frames, end of the files' names)
+SETS: dict[str, tuple[Clips, int, str]] = {
+    "small": (CLIPS, 64, ""), "real": (REAL, 48, "_real"), "hd": (HD, 48, "_hd"),
+}  # fmt: skip
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", default=",".join(CLIPS), help="of " + ", ".join(CLIPS))
+    parser.add_argument("--set", default="small", choices=SETS, help="which clips, at which size")
+    parser.add_argument("--clips", help="some of the set's")
     parser.add_argument("--crf", default=",".join(f"{c:g}" for c in DEFAULT_CRFS))
     parser.add_argument("--anchors", default="x264,x265,x265-veryslow,svtav1")
-    parser.add_argument("--frames", type=int, default=64)
+    parser.add_argument("--frames", type=int, help="default: the set's")
     parser.add_argument("--preset", default="medium")
     parser.add_argument("--tune", default="psnr", help="the measure that gvideo serves")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
@@ -67,16 +91,18 @@ def folder(variable: str) -> Path:
 
 def run_clips(args: argparse.Namespace) -> int:
     root, clips = default_root(), folder("GVIDEO_CLIPS")
+    known, num_frames, end = SETS[args.set]
+    end += f"_{args.preset}" * (args.preset != "medium")
     settings = EvalSettings(
         crfs=tuple(float(c) for c in args.crf.split(",")), anchors=parse_anchors(args.anchors),
-        num_frames=args.frames, preset=args.preset, threads=args.threads, tune=args.tune,
+        num_frames=args.frames or num_frames, preset=args.preset, threads=args.threads, tune=args.tune,
     )  # fmt: skip
     parts: list[Evaluation] = []
     last = 0.0
-    for name in args.clips.split(","):
-        if name not in CLIPS:
-            raise GVideoError(f"--clips {name}: of {', '.join(CLIPS)} wanted")
-        file, size = CLIPS[name]
+    for name in (args.clips or ",".join(known)).split(","):
+        if name not in known:
+            raise GVideoError(f"--clips {name}: of {', '.join(known)} wanted")
+        file, size = known[name]
 
         def tell(what: str, share: float) -> None:
             nonlocal last
@@ -95,8 +121,8 @@ def run_clips(args: argparse.Namespace) -> int:
         print(problem, file=sys.stderr)
     if not evaluation.points:
         return 2
-    tables.write_tsv(args.output / "points.tsv", tables.points_table(evaluation))
-    tables.write_tsv(args.output / "bd_rate.tsv", tables.bd_table(evaluation.rows))
+    tables.write_tsv(args.output / f"points{end}.tsv", tables.points_table(evaluation))
+    tables.write_tsv(args.output / f"bd_rate{end}.tsv", tables.bd_table(evaluation.rows))
     if args.report:
         write_report(evaluation, args.report, root)
     for (anchor, tune, metric), (mean, used, total) in tables.mean_rates(evaluation.rows).items():

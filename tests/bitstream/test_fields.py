@@ -239,12 +239,27 @@ def test_unit_limits():
         units.parse_unit_header(b"\x03\xff")
 
 
+def test_refinement_needs_four_control_points_and_ends_at_256():
+    def written(num_control: int, refinement: int) -> bytes:
+        writer = Writer()
+        headers.visit_segment(writer, SegmentHeader(1, 56, num_control, 1, 2, 1, (0, 0, 0), refinement=refinement))
+        return writer.getvalue()
+
+    assert headers.visit_segment(Reader(written(7, 5))).num_path_control == 23
+    assert headers.visit_segment(Reader(written(3, 1))).num_path_control == 3
+    for num_control, refinement in ((3, 2), (130, 2), (4, 254)):
+        data = bytearray(written(num_control, 1))
+        data[3] = refinement - 1
+        with pytest.raises(InvalidError, match=rf"segment\.refinement: {refinement}, with {num_control}"):
+            headers.visit_segment(Reader(bytes(data)))
+
+
 def test_distortions_of_layers_need_layers():
     writer = Writer()
     headers.visit_segment(writer, SegmentHeader(1, 56, 1, 1, 2, 2, (0, 0, 0), distortions=(60,)))
     data = bytearray(writer.getvalue())
     assert headers.visit_segment(Reader(bytes(data))).layer_distortions == (56, 60)
-    data[3] &= ~(7 << 2)  # one layer
+    data[5] &= ~(7 << 2)  # one layer
     with pytest.raises(InvalidError, match=r"segment\.base"):
         headers.visit_segment(Reader(bytes(data)))
 

@@ -13,8 +13,9 @@ import pytest
 
 from gvideo import VideoDecoder, encode
 from gvideo.cli import main
-from gvideo.media import VideoSource, planes_to_code_values
+from gvideo.media import VideoSource, open_sink, planes_to_code_values
 from gvideo.media.chroma import chroma_shape
+from gvideo.types import VideoFormat
 
 #: Luma PSNR that the fast preset must reach on these smooth clips.
 FLOOR_DB = 29.0
@@ -144,3 +145,19 @@ def test_size_and_frames(tmp_path, capsys):
     m = VideoDecoder(tmp_path / "a.gsv").metadata
     assert (m.width, m.height, m.num_frames, m.format.sample_aspect) == (24, 32, 3, 2)
     assert m.begin_stream_seconds == 0.08
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 3), (33, 1), (1, 200), (4, 64)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_pictures_too_small_for_optical_flow(tmp_path, size):
+    """No point of a grid that tracks could start from lies in them."""
+    fmt = VideoFormat(*size, timescale=25, chroma_format="444")
+    clip, stream = tmp_path / "small.y4m", tmp_path / "small.gsv"
+    rng = np.random.default_rng(0)
+    planes = [np.stack([rng.uniform(0.2, 0.8, size[::-1]), *np.zeros((2, *size[::-1]))]) for _ in range(4)]
+    with open_sink(clip, fmt, frame_rate=Fraction(25)) as sink:
+        for k, picture_planes in enumerate(planes):
+            sink.write(picture_planes.astype(np.float32), k, 1)
+    encode(clip, stream, preset="fast", crf=30)
+    decoder = VideoDecoder(stream)
+    assert len(decoder) == 4
+    assert decoder.get_all_frames().data.shape == (4, 3, size[1], size[0])

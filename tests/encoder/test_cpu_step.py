@@ -69,9 +69,7 @@ def test_gradients_of_the_error_are_those_of_autograd():
     cosine, sine = v["angle"].cos()[:, None, None], v["angle"].sin()[:, None, None]
     sigma = v["log_scale"].exp()[:, :, None, None]
     exponent = -0.5 * (((cosine * dx + sine * dy) / sigma[:, 0]) ** 2 + ((cosine * dy - sine * dx) / sigma[:, 1]) ** 2)
-    weight = (
-        torch.where(exponent >= -5, exponent.exp(), 0.0) * torch.where(life >= -5, life.exp(), 0.0)[..., None, None]
-    )
+    weight = (exponent.exp() - math.exp(-4)).clamp(min=0) * torch.where(life >= -5, life.exp(), 0.0)[..., None, None]
     picture = torch.einsum("fnyx,nc->fcyx", weight, v["amplitude"])
     squares = (picture - torch.from_numpy(target.frames[frames])).square().sum((0, 2, 3))
     wanted = (squares * torch.from_numpy(objective.CHANNEL_WEIGHTS)).sum()

@@ -220,7 +220,7 @@ def _add_some(p: Parameters) -> None:
     """Three Gaussians in one place."""
     where = p.trajectory.device
     new = {name: torch.zeros((3, *p.values[name].shape[1:]), device=where) for name in RATES}
-    new["mean"] += 10
+    new["mean"] += 10.1  # no pixel where only rounding decides about the support
     new["luma"] += 0.5
     p.append(new, torch.zeros(3, dtype=torch.long, device=where))
 

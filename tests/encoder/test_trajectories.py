@@ -61,7 +61,7 @@ def test_every_motion_is_found_from_any_start(seed):
     shift[:16, :12] = 0.5, -2
     flow = _flow_of(shift)
     basis = motion.basis(np.arange(FRAMES), FRAMES, CONTROL)
-    theta = trajectories.fit_trajectories(flow, basis, 8, seed)
+    theta = trajectories.fit_trajectories(trajectories.follow_points(flow), basis, 8, seed)
     assert not theta[0].any()
     assert _mean_error(theta, flow, basis) < 0.68  # single random tracks: 0.65 to 1.11
 
@@ -70,14 +70,70 @@ def test_a_zoom_is_one_trajectory():
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     flow = _flow_of(np.stack([x - WIDTH / 2, y - HEIGHT / 2], -1) * 0.01)
     basis = motion.basis(np.arange(FRAMES), FRAMES, CONTROL)
-    theta = trajectories.fit_trajectories(flow, basis, 2, 0)
+    theta = trajectories.fit_trajectories(trajectories.follow_points(flow), basis, 2, 0)
     assert _mean_error(theta, flow, basis) < 0.3
     assert _mean_error(np.zeros_like(theta), flow, basis) > 1.0
 
 
 def test_codebooks_without_motion_are_at_rest():
     basis = motion.basis(np.arange(FRAMES), FRAMES, CONTROL)
-    assert not trajectories.fit_trajectories(_flow_of(np.ones((HEIGHT, WIDTH, 2))), basis, 1, 0).any()
+    seen = trajectories.follow_points(_flow_of(np.ones((HEIGHT, WIDTH, 2))))
+    assert not trajectories.fit_trajectories(seen, basis, 1, 0).any()
+
+
+def _seen(path: np.ndarray) -> trajectories.Tracks:
+    """Tracks of 30 points that all move along a path f64 [T,2]."""
+    num_frames = len(path)
+    points = np.random.default_rng(0).uniform(20, 40, (30, 2)).astype(np.float32)
+    tracks = (points + path[:, None] - path[num_frames // 2]).astype(np.float32)
+    frames = np.full(30, num_frames // 2)
+    return trajectories.Tracks(points, frames, tracks, np.ones(tracks.shape[:2], np.float32), WIDTH, HEIGHT)
+
+
+def test_control_points_are_as_dense_as_the_motion_asks_for():
+    times = np.arange(48.0)
+    still, pan = np.zeros((48, 2)), np.stack([times * 2, times**2 / 40], 1)
+    shake = np.random.default_rng(1).normal(0, 2, (48, 2))
+    slow = 3 * np.stack([np.sin(times / 2.5), np.cos(times / 3)], 1)
+    assert trajectories.control_points(_seen(still), times) == (7, 1)
+    assert trajectories.control_points(_seen(pan), times) == (7, 1)
+    few, refinement = trajectories.control_points(_seen(slow), times)
+    assert few == 7
+    assert 1 < refinement <= 6
+    assert motion.refined_count(*trajectories.control_points(_seen(shake), times)) > 40
+    for num_frames in (1, 2, 5, 15, 16, 60, 400):
+        path = np.random.default_rng(2).normal(0, 9, (num_frames, 2))
+        few, refinement = trajectories.control_points(_seen(path), np.arange(float(num_frames)))
+        assert 1 <= few <= max(num_frames, 4)
+        assert motion.refined_count(few, refinement) <= min(max(num_frames, 4), motion.MAX_CONTROL_POINTS)
+
+
+def test_paths_are_kept_and_trajectories_that_cost_more_than_they_save_leave():
+    """Twelve Gaussians move like one of two equal trajectories, one like a third: neither the copy nor the third stay
+    at a large step, and the third does where its bits are few and many follow it."""
+    rng = np.random.default_rng(4)
+    basis = motion.basis(np.arange(FRAMES), FRAMES, CONTROL)
+    theta = np.zeros((4, CONTROL, 2, 3))
+    theta[1, :, 0, 0] = theta[2, :, 0, 0] = np.linspace(0, 12, CONTROL)
+    theta[3, :, 1, 0] = np.linspace(0, -3, CONTROL)
+    trajectory = np.array([1, 2] * 30 + [3] * 30)
+    count = len(trajectory)
+    means = rng.uniform(20, 40, (count, 2))
+    given = basis, np.eye(CONTROL), means, np.zeros((count, CONTROL, 2)), trajectory
+    life = np.full(count, FRAMES / 2), np.full(count, 1e3)
+
+    def path(which: np.ndarray, mean: np.ndarray, residual: np.ndarray) -> np.ndarray:
+        control = np.stack([theta[m, :, :, 0] for m in which]) + residual
+        return mean[:, None] + np.einsum("tk,nkc->ntc", basis, control)
+
+    steps = np.full(count, 0.2)
+    chosen, new_means, residual = trajectories.reassign(theta, *given, *life, steps, WIDTH, HEIGHT, 0.25)
+    assert set(chosen.tolist()) in ({1, 3}, {2, 3})
+    before = path(trajectory, means, given[3])
+    np.testing.assert_allclose(path(chosen, new_means, residual), before, atol=1e-4)
+    chosen, new_means, residual = trajectories.reassign(theta, *given, *life, steps * 1e3, WIDTH, HEIGHT, 1e-3)
+    assert set(chosen.tolist()) == {0}  # bits of trajectories are many, those of residuals few
+    np.testing.assert_allclose(path(chosen, new_means, residual), before, atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [(320, 180), (1000, 562)])

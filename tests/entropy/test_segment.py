@@ -24,7 +24,7 @@ SIZES = [(48, 32), (1, 1), (45, 27), (720, 576)]
 def header_of(symbols: SegmentSymbols, rules: StepRules, num_frames: int) -> SegmentHeader:
     return SegmentHeader(
         num_frames, rules.distortion, symbols.num_control, symbols.num_trajectories, symbols.cell_bits,
-        len(symbols.layer_ends), symbols.base, symbols.margins,
+        len(symbols.layer_ends), symbols.base, symbols.margins, refinement=symbols.refinement,
     )  # fmt: skip
 
 
@@ -47,8 +47,9 @@ RULES = st.builds(
     size=st.sampled_from(SIZES),
     count=st.integers(0, 60),
     num_frames=st.integers(1, 200),
-    num_control=st.integers(1, 16),
-    num_trajectories=st.integers(1, 16),
+    num_control=st.integers(1, 40),
+    refinement=st.integers(1, 12),
+    num_trajectories=st.integers(1, 64),
     num_layers=st.integers(1, 8),
     cell_bits=st.integers(0, 6),
     levels=st.sampled_from([0, 1, 4, 300, 100_000]),
@@ -56,11 +57,13 @@ RULES = st.builds(
     shared=st.booleans(),
 )
 def test_count_write_read(
-    seed, size, count, num_frames, num_control, num_trajectories, num_layers, cell_bits, levels, rules,
-    shared,
+    seed, size, count, num_frames, num_control, refinement, num_trajectories, num_layers, cell_bits, levels,
+    rules, shared,
 ):  # fmt: skip
+    refinement = refinement if num_control > 3 and (num_control - 3) * refinement <= 253 else 1
     symbols = random_symbols(
         np.random.default_rng(seed), *size, count=count, num_frames=num_frames, num_control=num_control,
+        refinement=refinement,
         num_trajectories=num_trajectories, num_layers=num_layers, cell_bits=cell_bits, levels=levels, rules=rules,
         largest_octave=12,
     )  # fmt: skip
@@ -80,6 +83,7 @@ def test_count_write_read(
     np.testing.assert_array_equal(read.table, table)
     np.testing.assert_array_equal(read.residual, residual)
     np.testing.assert_array_equal(read.control, control)
+    np.testing.assert_array_equal(read.parents, symbols.parents)
     assert (read.layer_ends, read.base, read.margins, read.cell_bits) == (
         symbols.layer_ends, symbols.base, symbols.margins, symbols.cell_bits,
     )  # fmt: skip

@@ -131,6 +131,17 @@ def test_basis_is_scipys():
         np.testing.assert_allclose(motion.basis(times, 50, num_control), wanted, atol=1e-6)
 
 
+@pytest.mark.parametrize(("num_control", "refinement"), [(1, 1), (7, 1), (4, 2), (4, 9), (7, 5), (20, 3)])
+def test_refined_control_points_are_those_of_the_same_spline(num_control, refinement):
+    times = np.linspace(0, 30, 301)
+    matrix = motion.refinement_matrix(num_control, refinement)
+    count = motion.refined_count(num_control, refinement)
+    assert matrix.shape == (count, num_control)
+    np.testing.assert_allclose(matrix.sum(1), 1, atol=1e-12)
+    finer = motion.basis(times, 31, count) @ matrix
+    np.testing.assert_allclose(finer, motion.basis(times, 31, num_control), atol=1e-6)
+
+
 def test_layers_have_steps_of_their_own():
     """Sixteen eighths of an octave of D are half the step; symbols and all else stay."""
     plain, finer = (make_stream(num_segments=1, num_layers=3, count=60, layer_step=step) for step in (0, 16))

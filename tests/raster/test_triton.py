@@ -127,9 +127,9 @@ def test_a_pixel_wide_gaussian_adds_its_amplitude():
     splats = splats_of([(4.0, 3.0)], (2.0, 1.0), angles=np.pi / 2, amplitudes=(1.0, 0.5, -0.25))
     basis, times = np.ones((1, splats.displacements.shape[1]), np.float32), np.zeros(1, np.float32)
     picture = cuda.render(splats, basis, times, Viewport(9, 9))[0]
-    np.testing.assert_allclose(picture[:, 3, 4], [1.0, 0.5, -0.25], rtol=1e-6)
-    assert picture[0, 5, 4] == pytest.approx(np.exp(-0.5), rel=1e-5)  # sigma 2 along y, after a quarter turn
-    assert picture[0, 3, 5] == pytest.approx(np.exp(-0.5), rel=1e-5)
+    np.testing.assert_allclose(picture[:, 3, 4], np.array([1.0, 0.5, -0.25]) * (1 - np.exp(-4)), rtol=1e-6)
+    assert picture[0, 5, 4] == pytest.approx(np.exp(-0.5) - np.exp(-4), rel=1e-5)  # sigma 2 along y, a quarter turn on
+    assert picture[0, 3, 5] == pytest.approx(np.exp(-0.5) - np.exp(-4), rel=1e-5)
 
 
 def test_without_a_device_the_backend_says_so():

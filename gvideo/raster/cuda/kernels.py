@@ -19,7 +19,14 @@ import math
 import triton
 import triton.language as tl
 
-from gvideo.raster.interface import LARGEST_AMPLITUDE, LARGEST_LOG_SCALE, LARGEST_POSITION_PX, SUPPORT_EXPONENT
+from gvideo.raster.interface import (
+    FLOOR,
+    LARGEST_AMPLITUDE,
+    LARGEST_LOG_SCALE,
+    LARGEST_POSITION_PX,
+    LIFE_EXPONENT,
+    SUPPORT_EXPONENT,
+)
 
 TILE = 16
 #: Fields of an instance's place, f64: x, y, and A, B, C, D of p = A dx + B dy, q = C dx + D dy.
@@ -33,6 +40,8 @@ MEMBER_FIELDS = 8 + STRENGTH_FIELDS
 MOMENTS = 8
 
 _CUT = tl.constexpr(SUPPORT_EXPONENT)
+_FLOOR = tl.constexpr(FLOOR)
+_LIFE_CUT = tl.constexpr(LIFE_EXPONENT)
 _REACH = tl.constexpr(math.sqrt(2.0 * SUPPORT_EXPONENT))
 _MAX_LOG = tl.constexpr(LARGEST_LOG_SCALE)
 _MAX_POSITION = tl.constexpr(LARGEST_POSITION_PX)
@@ -77,7 +86,7 @@ def project(
     age = tl.load(times + row).to(tl.float64) - tl.load(centres + n, inside, 0.0).to(tl.float64)
     age = age * tl.load(inverse_durations + n, inside, 0.0).to(tl.float64)
     fading = -0.5 * age * age
-    shown = shown & (fading >= -_CUT)
+    shown = shown & (fading >= -_LIFE_CUT)
     life = tl.exp(tl.where(shown, fading, 0.0))
 
     x = tl.load(means + 2 * n, inside, 0.0).to(tl.float64)
@@ -198,14 +207,16 @@ def prepare(
 
 @triton.jit
 def _weigh(member):
-    """(p, q, weight without life) of a member at the pixels of its tile."""
+    """(p, q, slope, weight) of a member at the pixels of its tile, without life; slope: the weight's derivative by its
+    exponent."""
     pixel = tl.arange(0, _PIXELS)
     x = (pixel % _SIDE).to(tl.float32) - tl.load(member + 2)
     y = (pixel // _SIDE).to(tl.float32) - tl.load(member + 3)
     p = tl.load(member) + (tl.load(member + 4) * x + tl.load(member + 5) * y)
     q = tl.load(member + 1) + (tl.load(member + 6) * x + tl.load(member + 7) * y)
     exponent = -0.5 * (p * p + q * q)
-    return p, q, tl.where(exponent >= -_CUT, tl.exp(exponent), 0.0)
+    slope = tl.where(exponent >= -_CUT, tl.exp(exponent), 0.0)
+    return p, q, slope, tl.maximum(slope - _FLOOR, 0.0)
 
 
 @triton.jit
@@ -215,7 +226,7 @@ def _sum_members(members, begin, end):
     red = tl.zeros((_PIXELS,), tl.float32)
     member = members + begin.to(tl.int64) * _FIELDS
     for _ in range(begin, end):
-        _, _, weight = _weigh(member)
+        _, _, _, weight = _weigh(member)
         luma += tl.load(member + 8) * weight
         blue += tl.load(member + 9) * weight
         red += tl.load(member + 10) * weight
@@ -276,9 +287,9 @@ def fit_tiles(
     red = 2.0 * weight_red * by_red
     member = members + begin.to(tl.int64) * _FIELDS
     for i in range(begin, end):
-        p, q, weight = _weigh(member)
+        p, q, slope, weight = _weigh(member)
         u = tl.load(member + 8) * luma + tl.load(member + 9) * blue
-        u = (u + tl.load(member + 10) * red) * weight
+        u = (u + tl.load(member + 10) * red) * slope
         life = tl.load(member + 11)
         out = moments + tl.load(slots + i) * _MOMENTS
         tl.store(out, life * tl.sum(weight * luma))

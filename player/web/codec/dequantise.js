@@ -1,5 +1,6 @@
 /** Symbols to Gaussians ready to draw (SYNTAX.md §8.1, §8.2); floats from here on. */
 
+import { refinementMatrix } from "./motion.js";
 import * as steps from "./steps.js";
 import { ANGLE, CENTRE, DURATION, LUMA, NUM_COLUMNS, PRECISION, RATIO, SCALE, TRAJECTORY, X, Y } from "./symbols.js";
 
@@ -27,10 +28,11 @@ export function dequantise(symbols, sequence, ticks) {
   const { header, table, residual, layerEnds } = symbols;
   const { rules } = sequence;
   const { width, height } = sequence.header;
-  const { numFrames, numControl, cellBits } = header;
+  const { numFrames, numControl, numPathControl, cellBits } = header;
+  const finer = refinementMatrix(numControl, header.refinement);
   const times = frameTimes(ticks);
   const count = table.length / NUM_COLUMNS;
-  const stride = floatsPerGaussian(numControl);
+  const stride = floatsPerGaussian(numPathControl);
   const out = new Float32Array(count * stride);
   let layer = 0;
   const [left, top] = header.margins.map((cells) => cells * 2 ** cellBits);
@@ -75,10 +77,13 @@ export function dequantise(symbols, sequence, ticks) {
     // a trajectory is affine in the position; the first one is at rest
     const mx = (x - width / 2) / unit;
     const my = (y - height / 2) / unit;
-    const trajectory = (table[row + TRAJECTORY] - 1) * numControl * 6;
+    const trajectory = (table[row + TRAJECTORY] - 1) * numPathControl * 6;
     const residualScale = 2 ** rules.residual;
-    for (let j = 0; j < 2 * numControl; j++) {
-      let moved = residual[i * 2 * numControl + j] * (j & 1 ? stepY : stepX) * residualScale;
+    const added = i * 2 * numControl;
+    for (let j = 0; j < 2 * numPathControl; j++) {
+      let moved = 0;
+      finer[j >> 1].forEach((share, k) => (moved += share * residual[added + 2 * k + (j & 1)]));
+      moved *= (j & 1 ? stepY : stepX) * residualScale;
       if (trajectory >= 0) {
         const f = trajectory + 3 * j;
         moved += (symbols.control[f] + symbols.control[f + 1] * mx + symbols.control[f + 2] * my) * trajectoryStep;

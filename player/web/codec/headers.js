@@ -2,11 +2,16 @@
 
 import { BitstreamError, UnsupportedError } from "./errors.js";
 import { Reader } from "./fields.js";
+import { refinedCount } from "./motion.js";
 import { SEQUENCE, checkedPayload, parseUnitHeader } from "./units.js";
 
 const MAX_SIDE = 16384;
+const MAX_CONTROL = 256;
+const MAX_TRAJECTORIES = 64;
 const MAX_FRAMES = 4096;
 const MAX_GAUSSIANS = 2 ** 20;
+/** Gaussians of all layers times control points. */
+const MAX_RESIDUALS = 2 ** 24;
 const MATRICES = [1, 4, 5, 6, 7, 8, 9, 10];
 const CHROMA_FORMATS = ["400", "420", "422", "444"];
 const FLAG = { colour: 1, aspect: 2, rules: 4, codebooks: 8, priors: 16, fullRange: 32, grain: 64 };
@@ -96,9 +101,13 @@ export function parseIndex(payload) {
 /** A segment's header; the reader then stands at its first layer's header. `durations` is null if all are equal. */
 export function parseSegment(f) {
   const h = { numFrames: f.positive("segment.num_frames", MAX_FRAMES), distortion: f.u8("segment.distortion") };
-  const motion = f.u8("segment.motion");
-  h.numControl = (motion >> 4) + 1;
-  h.numTrajectories = (motion & 15) + 1;
+  h.numControl = f.u8("segment.num_control") + 1; // of what a Gaussian adds to its trajectory
+  h.refinement = f.u8("segment.refinement") + 1;
+  h.numPathControl = refinedCount(h.numControl, h.refinement);
+  if (h.refinement > 1 && !(h.numControl > 3 && h.numPathControl <= MAX_CONTROL)) {
+    throw new BitstreamError(`segment.refinement: ${h.refinement}, with ${h.numControl} control points`);
+  }
+  h.numTrajectories = f.positive("segment.num_trajectories", MAX_TRAJECTORIES);
   const shape = f.u8("segment.shape");
   h.cellBits = shape >> 5;
   h.numLayers = ((shape >> 2) & 7) + 1;
@@ -136,4 +145,4 @@ export function parseLayer(f) {
   return { numGaussians, numBytes };
 }
 
-export { MAX_GAUSSIANS };
+export { MAX_GAUSSIANS, MAX_RESIDUALS };

@@ -2,6 +2,36 @@
 
 const DEGREE = 3;
 
+/** Control points of a spline of numControl whose spans are each cut in `refinement`. */
+export function refinedCount(numControl, refinement) {
+  return refinement === 1 ? numControl : (numControl - DEGREE) * refinement + DEGREE;
+}
+
+/** Rows that turn control points into those of the same spline with finer knots: inserted one by one (Boehm, 1980). */
+export function refinementMatrix(numControl, refinement) {
+  let matrix = Array.from({ length: numControl }, (_, i) =>
+    Array.from({ length: numControl }, (_, j) => Number(i === j)),
+  );
+  if (refinement === 1) return matrix;
+  const spans = numControl - DEGREE;
+  const knots = [0, 0, 0, ...Array.from({ length: spans + 1 }, (_, k) => k / spans), 1, 1, 1];
+  for (let k = 0; k < spans * refinement; k++) {
+    if (k % refinement === 0) continue;
+    const knot = k / (spans * refinement);
+    let span = 0;
+    while (span + 1 < knots.length && knots[span + 1] <= knot) span++;
+    const rows = matrix.slice(0, span - DEGREE + 1);
+    for (let i = span - DEGREE + 1; i <= span; i++) {
+      const share = (knot - knots[i]) / (knots[i + DEGREE] - knots[i]);
+      const [before, own] = [matrix[i - 1], matrix[i]];
+      rows.push(own.map((value, j) => (1 - share) * before[j] + share * value));
+    }
+    matrix = rows.concat(matrix.slice(span));
+    knots.splice(span + 1, 0, knot);
+  }
+  return matrix;
+}
+
 /**
  * Weights of four neighbouring control points at model time t (clamped to 0 … numFrames-1); the others have none.
  * @returns {{first: number, weights: number[]}} weights of control points first … first+3, 0 behind the last

@@ -5,7 +5,7 @@ import { noCodebooks, parseCodebooks } from "./codebooks.js";
 import { correctedStates } from "./contexts.js";
 import { BitstreamError } from "./errors.js";
 import { Reader } from "./fields.js";
-import { MAX_GAUSSIANS, parseLayer, parseSegment, parseSequenceUnit } from "./headers.js";
+import { MAX_GAUSSIANS, MAX_RESIDUALS, parseLayer, parseSegment, parseSequenceUnit } from "./headers.js";
 import { LAYER, SEGMENT, checkedPayload, nameOf, unitsOf } from "./units.js";
 import { Walk, readTrajectories } from "./walk.js";
 
@@ -62,6 +62,9 @@ export function decodeSegment(payloads, sequence) {
   });
   const count = layers.reduce((sum, layer) => sum + layer.count, 0);
   if (count > MAX_GAUSSIANS) throw new BitstreamError(`layer.num_gaussians: ${count} in all layers are too many`);
+  if (count * header.numPathControl > MAX_RESIDUALS) {
+    throw new BitstreamError(`layer.num_gaussians: ${count} with ${header.numPathControl} control points are too many`);
+  }
   const [cellsX, cellsY] = domainCells(header, sequence.header);
   const probability = sequence.states.probability.slice();
   const seen = sequence.states.seen.slice();
@@ -70,7 +73,7 @@ export function decodeSegment(payloads, sequence) {
   let start = 0;
   const layerEnds = layers.map((layer, number) => {
     const decoder = new Decoder(layer.bytes, probability, seen);
-    control ??= readTrajectories(decoder, header.numTrajectories, header.numControl);
+    control ??= readTrajectories(decoder, header.numTrajectories, header.numPathControl);
     walk.readLayer(decoder, start, start + layer.count, number);
     start += layer.count;
     return start;

@@ -43,14 +43,32 @@ function evenBits(code) {
   return value;
 }
 
-/** The trajectories' control points, Int32Array [(M-1)·K·6]. */
+/** Bits of a number: 0 for 0. */
+function bitLength(value) {
+  return 32 - Math.clz32(value);
+}
+
+/** The trajectories' control points, Int32Array [(M-1)·K·6]: steps along time less those of a parent. */
 export function readTrajectories(decoder, numTrajectories, numControl) {
-  const control = new Int32Array((numTrajectories - 1) * numControl * 6);
-  for (let i = 0; i < control.length; i++) {
-    const k = Math.floor(i / 6) % numControl;
-    const group = k === 0 ? 0 : i % 3 === 0 ? 1 : 2;
-    const difference = checkedMagnitude(decoder.signed(CONTEXT.control + 16 * group, 8));
-    control[i] = (k > 0 ? control[i - 6] : 0) + difference;
+  const size = 6 * numControl;
+  const control = new Int32Array((numTrajectories - 1) * size);
+  const coded = new Int32Array(size);
+  for (let m = 0; m < numTrajectories - 1; m++) {
+    const parent = decoder.raw(bitLength(m)) - 1;
+    if (parent >= m) throw bad("trajectory");
+    const own = m * size;
+    for (let i = 0; i < size; i++) {
+      const f = i % 6;
+      let expected = i >= 6 ? control[own + i - 6] : 0;
+      if (parent >= 0) expected += control[parent * size + i] - (i >= 6 ? control[parent * size + i - 6] : 0);
+      const group = i < 6 ? 0 : f % 3 === 0 ? 1 : 2;
+      const before = i >= 6 ? Math.min(Math.abs(coded[i - 6]), 2) : 0;
+      let beside = f > 0 ? Math.abs(coded[i - 1]) : 0; // of the same moment
+      if (f >= 3) beside = Math.max(beside, Math.abs(coded[i - 3]));
+      const block = CONTEXT.control + 16 * (9 * group + 3 * before + Math.min(beside, 2));
+      coded[i] = checkedMagnitude(decoder.signed(block, 8));
+      control[own + i] = checkedMagnitude(expected + coded[i]);
+    }
   }
   return control;
 }
@@ -273,7 +291,7 @@ export class Walk {
       if (same > votes) [guess, votes] = [candidate, same];
     }
     const follows = d.bit(CONTEXT.trajectorySame + Math.min(votes, 6)) === 1;
-    const index = follows ? guess : d.tree(CONTEXT.trajectory, 4);
+    const index = follows ? guess : d.tree(CONTEXT.trajectory, bitLength(this.segment.numTrajectories - 1));
     if (index >= this.segment.numTrajectories) throw bad("trajectory");
     table[row + TRAJECTORY] = index;
   }

@@ -185,9 +185,9 @@ export class Renderer {
     gl.useProgram(program);
     gl.activeTexture(gl.TEXTURE0);
     gl.bindTexture(gl.TEXTURE_2D, this.#textureOf(segment));
-    const { first, weights } = splineWeights(time, header.numFrames, header.numControl);
+    const { first, weights } = splineWeights(time, header.numFrames, header.numPathControl);
     gl.uniform1i(at("gaussians"), 0);
-    gl.uniform1i(at("texelsPerGaussian"), floatsPerGaussian(header.numControl) / 4);
+    gl.uniform1i(at("texelsPerGaussian"), floatsPerGaussian(header.numPathControl) / 4);
     gl.uniform1f(at("time"), time);
     gl.uniform4iv(
       at("points"),

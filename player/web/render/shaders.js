@@ -21,7 +21,8 @@ flat out vec2 centre;       // output px, pixel centres on halves
 flat out vec3 form;         // inverse covariance xx, xy, yy in output px, times -1/2
 flat out vec3 amplitude;
 
-const float CUT = 5.0;      // weights below exp(-5) do not exist
+const float CUT = 4.0;      // the support ends where the exponent is -4 …
+const float LIFE_CUT = 5.0; // … and a life where its is -5
 
 vec4 texel(int index) {
   return texelFetch(gaussians, ivec2(index % ${DATA_WIDTH}, index / ${DATA_WIDTH}), 0);
@@ -38,7 +39,7 @@ void main() {
   centre = vec2(0.0);
   form = vec3(0.0);
   amplitude = vec3(0.0);
-  if (life < -CUT) return;
+  if (life < -LIFE_CUT) return;
   vec2 mean = place.xy;
   for (int j = 0; j < 4; j++) {
     if (points[j] < 0) continue;
@@ -75,8 +76,8 @@ out vec4 sum;
 void main() {
   vec2 d = gl_FragCoord.xy - centre;
   float e = form.x * d.x * d.x + 2.0 * form.y * d.x * d.y + form.z * d.y * d.y;
-  if (e < -5.0) discard;
-  sum = vec4(amplitude * exp(e), 0.0);
+  if (e < -4.0) discard;
+  sum = vec4(amplitude * (exp(e) - 0.01831563888873418), 0.0);  // exp(-4): no step where the support ends
 }
 `;
 
