@@ -160,29 +160,29 @@ def quantise_rows(
 
 
 @kernel
-def refine_rows(residual: Float32, refinement: Float32, out: Float32) -> None:
-    """Control points f32 [N,K,2] of residuals f32 [N,J,2] by a matrix f32 [K,J], few of whose values are not zero."""
-    for i in range(len(residual)):
-        for k in range(refinement.shape[0]):
+def weigh_control(control: Float32, basis: Float32, out: Float32) -> None:
+    """Displacements f32 [N,F,2] of control points f32 [N,J,2] with weights f32 [F,J], few of which are not zero."""
+    for i in range(len(control)):
+        for f in range(basis.shape[0]):
             x, y = np.float32(0.0), np.float32(0.0)
-            for j in range(refinement.shape[1]):
-                share = refinement[k, j]
+            for j in range(basis.shape[1]):
+                share = basis[f, j]
                 if share != 0.0:
-                    x += share * residual[i, j, 0]
-                    y += share * residual[i, j, 1]
-            out[i, k, 0], out[i, k, 1] = x, y
+                    x += share * control[i, j, 0]
+                    y += share * control[i, j, 1]
+            out[i, f, 0], out[i, f, 1] = x, y
 
 
 @kernel
-def refine_gradients(gradient: Float32, refinement: Float32, out: Float32) -> None:
-    """The chain rule of refine_rows(): f32 [N,K,2] to f32 [N,J,2]."""
+def weigh_gradients(gradient: Float32, basis: Float32, out: Float32) -> None:
+    """The chain rule of weigh_control(): f32 [N,F,2] to f32 [N,J,2]."""
     for i in range(len(gradient)):
-        for j in range(refinement.shape[1]):
+        for j in range(basis.shape[1]):
             out[i, j, 0], out[i, j, 1] = 0.0, 0.0
-        for k in range(refinement.shape[0]):
-            x, y = gradient[i, k, 0], gradient[i, k, 1]
-            for j in range(refinement.shape[1]):
-                share = refinement[k, j]
+        for f in range(basis.shape[0]):
+            x, y = gradient[i, f, 0], gradient[i, f, 1]
+            for j in range(basis.shape[1]):
+                share = basis[f, j]
                 if share != 0.0:
                     out[i, j, 0] += share * x
                     out[i, j, 1] += share * y

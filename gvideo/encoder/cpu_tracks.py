@@ -1,4 +1,4 @@
-"""How well tracks follow trajectories, compiled for the CPU. See trajectories.assignment_errors."""
+"""How well tracks and Gaussians follow trajectories, compiled for the CPU. See trajectories.py."""
 
 from __future__ import annotations
 
@@ -69,3 +69,106 @@ def assign(
                     error += weight[t] * math.log2(away[t])
             errors[m, i] = error / max(total, 1e-6)
             means[m, i, 0], means[m, i, 1] = x, y
+
+
+@kernel
+def _shown(num_control: int, num_frames: int, centre: float, duration: float) -> tuple[int, int]:
+    """First and behind the last of the control points that a life sees."""
+    last = num_frames - 1.0
+    spacing = last / max(num_control - 1, 1)
+    reach = max(4.0 * duration, spacing)
+    middle = min(max(centre, 0.0), last)
+    first, end = 0, num_control
+    while first < end and first * spacing < middle - reach:
+        first += 1
+    while end > first and (end - 1) * spacing > middle + reach:
+        end -= 1
+    return first, end
+
+
+@kernel
+def _follow(
+    theta: Float64, here: Float64, at_frame: Float64, path: Float64, finer: Float64, coarser: Float64, first: int,
+    end: int, first_residual: int, end_residual: int, width: int, height: int, mean: Float64, said: Float64,
+    unsaid: Float64,
+) -> None:  # fmt: skip
+    """Mean f64 [2] for which a trajectory f64 [K,2,3] passes through `here` f64 [2] in a frame with weights f64 [K],
+    the residuals f64 [J,2] that a path f64 [K,2] leaves then, and what these cannot say of it, f64 [K,2]."""
+    num_control, num_residual = finer.shape
+    unit = 0.25 * max(width, height)
+    mean[0], mean[1] = here[0], here[1]
+    for _ in range(MEAN_ITERATIONS):
+        u, v = (mean[0] - 0.5 * width) / unit, (mean[1] - 0.5 * height) / unit
+        mean[0], mean[1] = here[0], here[1]
+        for k in range(num_control):
+            if at_frame[k] != 0.0:
+                mean[0] -= at_frame[k] * (theta[k, 0, 0] + theta[k, 0, 1] * u + theta[k, 0, 2] * v)
+                mean[1] -= at_frame[k] * (theta[k, 1, 0] + theta[k, 1, 1] * u + theta[k, 1, 2] * v)
+    u, v = (mean[0] - 0.5 * width) / unit, (mean[1] - 0.5 * height) / unit
+    unsaid[:] = 0.0
+    said[:] = 0.0
+    for k in range(first, end):
+        for axis in range(2):
+            moved = theta[k, axis, 0] + theta[k, axis, 1] * u + theta[k, axis, 2] * v
+            unsaid[k, axis] = path[k, axis] - mean[axis] - moved
+    for j in range(first_residual, end_residual):
+        for axis in range(2):
+            for k in range(first, end):
+                said[j, axis] += coarser[j, k] * unsaid[k, axis]
+    for k in range(first, end):
+        for j in range(num_residual):
+            if finer[k, j] != 0.0:
+                unsaid[k, 0] -= finer[k, j] * said[j, 0]
+                unsaid[k, 1] -= finer[k, j] * said[j, 1]
+
+
+@kernel
+def follow_others(
+    theta: Float64, basis: Float64, finer: Float64, coarser: Float64, means: Float64, residual: Float64,
+    trajectory: Int64, centres: Float64, durations: Float64, steps: Float64, width: int, height: int, chosen: Int64,
+    costs: Float64, new_means: Float64, new_residual: Float64,
+) -> None:  # fmt: skip
+    """What Gaussians would need to stay on their paths: for the trajectories `chosen` i64 [N], means f64 [N,2] and
+    residuals f64 [N,J,2]; where `chosen` is empty, only bits f64 [M,N] on every trajectory. theta f64 [M,K,2,3]; basis
+    f64 [T,K]; finer f64 [K,J] and coarser f64 [J,K], its inverse; means, residual, trajectory: as they are; centres,
+    durations f64 [N] frames; steps f64 [N] px that residuals are counted in."""
+    num_frames, num_control = basis.shape
+    num_residual = finer.shape[1]
+    unit = 0.25 * max(width, height)
+    path, unsaid = np.empty((num_control, 2)), np.empty((num_control, 2))
+    said, mean, here = np.empty((num_residual, 2)), np.empty(2), np.empty(2)
+    # parts of a path that residuals cannot say, counted as so many residuals
+    share = num_residual / num_control if num_residual > 0 else 1.0
+    for i in range(len(means)):
+        own = theta[trajectory[i]]
+        u, v = (means[i, 0] - 0.5 * width) / unit, (means[i, 1] - 0.5 * height) / unit
+        frame = int(np.rint(min(max(centres[i], 0.0), num_frames - 1.0)))
+        here[:] = 0.0
+        for k in range(num_control):
+            for axis in range(2):
+                place = means[i, axis] + own[k, axis, 0] + own[k, axis, 1] * u + own[k, axis, 2] * v
+                for j in range(num_residual):
+                    if finer[k, j] != 0.0:
+                        place += finer[k, j] * residual[i, j, axis]
+                path[k, axis] = place
+                here[axis] += basis[frame, k] * place
+        first, end = _shown(num_control, num_frames, centres[i], durations[i])
+        first_residual, end_residual = _shown(num_residual, num_frames, centres[i], durations[i])
+        if len(chosen) > 0:
+            _follow(
+                theta[chosen[i]], here, basis[frame], path, finer, coarser, first, end, first_residual, end_residual,
+                width, height, new_means[i], new_residual[i], unsaid,
+            )  # fmt: skip
+            continue
+        for m in range(len(theta)):
+            _follow(
+                theta[m], here, basis[frame], path, finer, coarser, first, end, first_residual, end_residual, width,
+                height, mean, said, unsaid,
+            )  # fmt: skip
+            bits = 0.0
+            for axis in range(2):
+                for j in range(first_residual, end_residual):
+                    bits += math.log2(1.0 + abs(said[j, axis]) / steps[i])
+                for k in range(first, end):
+                    bits += math.log2(1.0 + share * abs(unsaid[k, axis]) / steps[i])
+            costs[m, i] = bits

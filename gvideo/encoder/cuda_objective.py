@@ -21,10 +21,10 @@ WINDOW = 25
 class CudaObjective:
     """A segment's frames on the device. See objective.Objective.
 
-    Bytes for T frames of W x H px and N Gaussians with K control points on M trajectories: 12 T W H for the frames (4
+    Bytes for T frames of W x H px and N Gaussians: 12 T W H for the frames (4
     more for weights of pixels, if there are any); 12 T W H for a residual while it is held, 12 W H for each frame of
     one launch on the way to it, and 24 W H for its energy. A step of F frames adds 84 F N for places,
-    100 for a pair of a Gaussian and a tile of 16 x 16 px, and 16 K N for displacements, without what torch's operations
+    100 for a pair of a Gaussian and a tile of 16 x 16 px, and 16 F N for displacements, without what torch's operations
     need for themselves; a window of steps keeps the parameters and their moments once more.
     """
 
@@ -41,15 +41,12 @@ class CudaObjective:
         weights = target.weights
         self.pixel_weights = None if weights is None else torch.from_numpy(weights).to(self.device)
         self.basis = torch.from_numpy(target.basis).to(self.device)
-        #: None where residuals have as many control points as trajectories.
-        self.refinement: Tensor | None = None
-        if target.num_control != target.basis.shape[1]:
-            self.refinement = torch.from_numpy(target.refinement).to(self.device)
+        self.residual_basis = torch.from_numpy(target.residual_basis).to(self.device)
         self.times = torch.from_numpy(target.times).to(self.device)
         self._room = PairRoom(self.device)
         self._in_window = False
         # what would be handed over at every step, and have the host wait for it
-        self._choices: dict[bytes, tuple[Tensor, Tensor, Tensor]] = {}
+        self._choices: dict[bytes, tuple[Tensor, Tensor, Tensor, Tensor]] = {}
         self._channel_weights = torch.from_numpy(CHANNEL_WEIGHTS).double().to(self.device)
         self._starts = torch.zeros(2, dtype=torch.int32, device=self.device)
 
@@ -70,11 +67,11 @@ class CudaObjective:
         left = self.frames.clone()
         if len(trajectory):
             view = Viewport(*self.target.size)
-            displacements, step = self._displace(values, trajectory), cuda.frames_a_launch(view)
+            step = cuda.frames_a_launch(view)
             for start in range(0, len(left), step):
                 part = slice(start, start + step)
-                batch = self._batch(values, displacements, self.basis[part], self.times[part])
-                left[part].sub_(cuda.draw(batch, view))
+                there = self._at(values, self.basis[part], self.residual_basis[part])
+                left[part].sub_(cuda.draw(self._batch(there, trajectory, self.times[part]), view))
         return left
 
     def energy(self, residual: Tensor) -> float:
@@ -90,8 +87,9 @@ class CudaObjective:
 
     def error_and_gradients(self, values: Values, trajectory: Tensor, frames: Int32) -> tuple[Tensor, Values]:
         """See Objective. In an attempt() the host does not wait for the device, but for the first step of a size."""
-        rows, basis, times = self._chosen(frames)
-        batch = self._batch(values, self._displace(values, trajectory), basis, times)
+        rows, basis, residual_basis, times = self._chosen(frames)
+        there = self._at(values, basis, residual_basis)
+        batch = self._batch(there, trajectory, times)
         weights = (1.0, CHROMA_WEIGHT, CHROMA_WEIGHT)
         capacity = self._room.capacity_of(len(trajectory)) if self._in_window else None
         errors, g, pairs = cuda.errors_and_gradients(batch, self.frames, rows, weights, capacity, self.pixel_weights)
@@ -99,16 +97,16 @@ class CudaObjective:
             self._room.note(pairs, capacity)
         elif self._in_window:
             self._room.measure(len(trajectory), pairs)
-        theta = self._step.spread_gradients(values, trajectory, g["displacements"], g["means"], *self.target.size)
+        theta = self._step.spread_gradients(there, trajectory, g["displacements"], g["means"], *self.target.size)
         gradients = {
             "mean": g["means"],
-            "residual": self._refined_gradients(g["displacements"]),
+            "residual": torch.matmul(residual_basis.T, g["displacements"]),
             "log_scale": g["log_scales"],
             "angle": g["angles"],
             "amplitude": g["amplitudes"],
             "centre": g["centres"],
             "inverse_duration": g["inverse_durations"],
-            "theta": theta,
+            "theta": _weighed(basis.T, theta),
         }
         return (errors.sum(0) * self._channel_weights).sum(), gradients
 
@@ -120,27 +118,36 @@ class CudaObjective:
         """See Objective."""
         self._step.charge_bits(q, residual, prices, gradients["amplitude"], gradients["residual"])
 
-    def _displace(self, values: Values, trajectory: Tensor) -> Tensor:
-        if self.refinement is not None:
-            values = values | {"residual": torch.matmul(self.refinement, values["residual"])}
-        return self._step.displace(values, trajectory, *self.target.size)
+    def _at(self, values: Values, basis: Tensor, residual_basis: Tensor) -> Values:
+        """Values with trajectories f32 [M,F,2,3] and residuals f32 [N,F,2] as they are in frames, whose weights are
+        f32 [F,K] and [F,J]: a step sees few frames, and a segment may have as many control points as frames."""
+        there = {
+            "theta": _weighed(basis, values["theta"]),
+            "residual": torch.matmul(residual_basis, values["residual"]),
+        }
+        return values | there
 
-    def _refined_gradients(self, gradient: Tensor) -> Tensor:
-        return gradient if self.refinement is None else torch.matmul(self.refinement.T, gradient)
-
-    def _chosen(self, frames: Int32) -> tuple[Tensor, Tensor, Tensor]:
-        """(frames i64 [F], basis f32 [F,K], times f32 [F]) on the device, handed over when they are first asked for: a
-        fit has as many choices as frames."""
+    def _chosen(self, frames: Int32) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """(frames i64 [F], basis f32 [F,K], that of residuals f32 [F,J], times f32 [F]) on the device, handed over when
+        they are first asked for: a fit has as many choices as frames."""
         key = frames.tobytes()
         if key not in self._choices:
             rows = torch.from_numpy(frames.astype("int64")).to(self.device)
-            self._choices[key] = rows, self.basis[rows], self.times[rows]
+            self._choices[key] = rows, self.basis[rows], self.residual_basis[rows], self.times[rows]
         return self._choices[key]
 
-    def _batch(self, values: Values, displacements: Tensor, basis: Tensor, times: Tensor) -> cuda.Batch:
-        self._starts[1].fill_(len(displacements))
+    def _batch(self, there: Values, trajectory: Tensor, times: Tensor) -> cuda.Batch:
+        """What is drawn at some times, of values as _at() gives them."""
+        self._starts[1].fill_(len(trajectory))
+        displacements = self._step.displace(there, trajectory, *self.target.size)
+        basis = torch.eye(len(times), device=self.device)
         return cuda.Batch(
-            values["mean"].contiguous(), displacements, values["log_scale"].contiguous(),
-            values["angle"].contiguous(), values["amplitude"].contiguous(), values["centre"].contiguous(),
-            values["inverse_duration"].contiguous(), self._starts, len(displacements), basis, times,
+            there["mean"].contiguous(), displacements, there["log_scale"].contiguous(),
+            there["angle"].contiguous(), there["amplitude"].contiguous(), there["centre"].contiguous(),
+            there["inverse_duration"].contiguous(), self._starts, len(trajectory), basis, times,
         )  # fmt: skip
+
+
+def _weighed(weights: Tensor, theta: Tensor) -> Tensor:
+    """Trajectories f32 [M,F,2,3] of control points f32 [M,K,2,3] with weights f32 [F,K]."""
+    return torch.matmul(weights, theta.flatten(2)).view(len(theta), len(weights), 2, 3)

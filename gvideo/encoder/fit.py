@@ -21,7 +21,7 @@ from gvideo.encoder.flow import Flow
 from gvideo.encoder.objective import CpuObjective, Objective, Target
 from gvideo.encoder.pack import pack
 from gvideo.encoder.parameters import RATES, THETA_RATE, Parameters, Values, empty
-from gvideo.encoder.parents import choose_parents
+from gvideo.encoder.parents import choose_parents, difference_matrix
 from gvideo.encoder.prices import Prices, measure
 from gvideo.encoder.quantised import (
     MAX_LOG_SCALE,
@@ -135,8 +135,10 @@ class SegmentFit:
         self.below = 0
         start = torch.from_numpy(theta.astype(np.float32)).to(self.objective.device)
         self.parameters = empty(target.num_control, start)
-        #: What each trajectory is predicted from.
-        self.parents = torch.zeros(len(theta), dtype=torch.long, device=self.objective.device)
+        #: Trajectories less what they are predicted from, f32 [M,M], and control points less those before, f32 [K,K].
+        self.differences = torch.eye(len(theta), device=self.objective.device)
+        in_time = np.eye(theta.shape[1], dtype=np.float32) - np.eye(theta.shape[1], k=-1, dtype=np.float32)
+        self.in_time = torch.from_numpy(in_time).to(self.objective.device)
 
     def grow(self, rules: StepRules, report: Report | None = None) -> None:
         """Places Gaussians round by round where the residual is, fitting without quantisation, until two rounds
@@ -297,7 +299,7 @@ class SegmentFit:
         followed, parents = choose_parents(control.reshape(*control.shape[:2], 6))
         of_all = np.zeros(len(q.control), np.int64)
         of_all[followed + 1] = np.concatenate([[0], followed + 1])[parents]
-        self.parents = torch.from_numpy(of_all).to(self.objective.device)
+        self.differences = torch.from_numpy(difference_matrix(of_all)).to(self.objective.device)
 
     def _reassign(self, rules: StepRules) -> None:
         p = self.parameters
@@ -337,8 +339,9 @@ class SegmentFit:
         self.objective.charge_bits(q, p.values["residual"], prices, gradients)
         if s.trajectory_price and self.train_trajectories:
             _charge_trajectories(
-                p.values["theta"], self.parents, s.trajectory_price * price, 2.0**rules.trajectory, gradients
-            )
+                p.values["theta"], self.differences, self.in_time, s.trajectory_price * price, 2.0**rules.trajectory,
+                gradients,
+            )  # fmt: skip
         rates = {name: value * rate for name, value in TRAIN_RATES.items()}
         rates["theta"] *= self.train_trajectories
         rates["residual"] *= s.residual_rate
@@ -360,19 +363,17 @@ def _by_parameter(gradients: Values, values: Values) -> Values:
     return gradients
 
 
-def _charge_trajectories(theta: Tensor, parents: Tensor, price: float, step: float, gradients: Values) -> None:
-    """Adds the slope of price log2(1 + |level|), levels being what is coded of trajectories f32 [M,K,2,3]: steps along
-    time less those of the parents, i64 [M]."""
-    steps = torch.diff(theta, dim=1, prepend=torch.zeros_like(theta[:, :1]))
-    levels = (steps - steps[parents]) / step
-    size = (levels.square() + 1 / 16).sqrt()  # without a corner at zero
-    slope = levels / size / (1 + size) * (price / (step * math.log(2)))
-    slope[0] = 0
-    children = (parents == torch.arange(len(parents), device=parents.device)[:, None]).to(slope.dtype)
-    slope = slope - (children @ slope.flatten(1)).view_as(slope)
-    slope[:, :-1] -= slope[:, 1:].clone()
-    slope[0] = 0
-    gradients["theta"] += slope
+def _charge_trajectories(
+    theta: Tensor, differences: Tensor, in_time: Tensor, price: float, step: float, gradients: Values
+) -> None:
+    """Adds the slope of price log2(1 + |level|), levels being what is coded of trajectories f32 [M,K,2,3]: their
+    differences f32 [M,M] to parents, and then those in time, f32 [K,K]."""
+    size = (*theta.shape[:2], 6)
+    levels = torch.matmul(in_time, torch.matmul(differences, theta.flatten(1)).view(size)).mul_(1 / step)
+    smooth = levels.square().add_(1 / 16).sqrt_()  # without a corner at zero
+    slope = levels.div_(smooth).div_(smooth.add_(1)).mul_(price / (step * math.log(2)))
+    slope = torch.matmul(differences.T, torch.matmul(in_time.T, slope).flatten(1))
+    gradients["theta"].add_(slope.view_as(theta))
 
 
 def _confine(p: Parameters) -> None:

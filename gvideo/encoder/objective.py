@@ -10,6 +10,7 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Protocol, cast
 
 import cv2
@@ -29,6 +30,8 @@ CHROMA_WEIGHT = 0.5
 #: A generation of Gaussians is fitted at a size where its sigma is at least so many px, to frames whose shorter side
 #: is at least so many, after at most so many halvings.
 COARSE_SIGMA, COARSE_SIDE, MAX_HALVINGS = 1.5, 32, 3
+#: Frames that are rendered in one call.
+_RENDERED_FRAMES = 16
 #: Gaussians whose part in the trajectories' gradients is one sum.
 _SUMMED_ROWS = 1024
 CHANNEL_WEIGHTS = np.array([1.0, CHROMA_WEIGHT, CHROMA_WEIGHT], np.float32)
@@ -38,7 +41,8 @@ CHANNEL_WEIGHTS = np.array([1.0, CHROMA_WEIGHT, CHROMA_WEIGHT], np.float32)
 class Target:
     """Frames to fit, f32 [T,3,H,W] less the base colour, with the motion basis f32 [T,K] and times f32 [T]. weights
     f32 [T,H,W]: of each pixel's squared error, or None for 1 everywhere. refinement f32 [K,J]: what makes K control
-    points of the J of a Gaussian's residual motion (motion.refinement_matrix); an empty one: J = K."""
+    points of the J of a Gaussian's residual motion (motion.refinement_matrix), J = 0 where there is none; without it,
+    J = K."""
 
     frames: Float32
     basis: Float32
@@ -47,13 +51,18 @@ class Target:
     refinement: Float32 = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
     def __post_init__(self) -> None:
-        if self.refinement.size == 0:
+        if self.refinement.shape[0] == 0:
             object.__setattr__(self, "refinement", np.eye(self.basis.shape[1], dtype=np.float32))
 
     @property
     def num_control(self) -> int:
         """Control points of a Gaussian's residual motion."""
         return int(self.refinement.shape[1])
+
+    @cached_property
+    def residual_basis(self) -> Float32:
+        """Weights f32 [T,J] of the control points of residual motion in every frame."""
+        return np.ascontiguousarray(self.basis @ self.refinement)
 
     @property
     def num_frames(self) -> int:
@@ -147,16 +156,15 @@ class CpuObjective:
     def error_and_gradients(self, values: Values, trajectory: Tensor, frames: Int32) -> tuple[float, Values]:
         """See Objective."""
         width, height = self.target.size
-        splats = splats_of(values, trajectory, self.target)
+        splats, theta = splats_at(values, trajectory, self.target, frames)
         halvings, pictures, weights = self._shrunk
         sse, g = raster.get_backend("cpu").loss_and_gradients(
-            shrink_splats(splats, halvings), self.target.basis[frames], self.target.times[frames], pictures, frames,
-            CHANNEL_WEIGHTS * np.float32(4**halvings), weights,
+            shrink_splats(splats, halvings), np.eye(len(frames), dtype=np.float32), self.target.times[frames],
+            pictures, frames, CHANNEL_WEIGHTS * np.float32(4**halvings), weights,
         )  # fmt: skip
         if halvings:
             g.means[:] /= 2**halvings
             g.displacements[:] /= 2**halvings
-        theta = values["theta"].numpy()
         # partial sums of equal ranges, added in their order: the same for any number of threads
         ranges = range(0, len(trajectory), _SUMMED_ROWS)
         parts = np.zeros((max(len(ranges), 1), *theta.shape), np.float64)
@@ -170,16 +178,16 @@ class CpuObjective:
             )  # fmt: skip
 
         for_each(len(ranges), spread)
-        theta_gradient = parts.sum(0)
+        theta_gradient = np.tensordot(self.target.basis[frames], parts.sum(0), ([0], [1])).swapaxes(0, 1)
         gradients = {
             "mean": g.means,
-            "residual": refined_gradients(g.displacements, self.target.refinement),
+            "residual": residual_gradients(g.displacements, self.target.residual_basis[frames]),
             "log_scale": g.log_scales,
             "angle": g.angles,
             "amplitude": g.amplitudes,
             "centre": g.centres,
             "inverse_duration": g.inverse_durations,
-            "theta": theta_gradient.astype(np.float32),
+            "theta": np.ascontiguousarray(theta_gradient, np.float32),
         }
         error = float((sse * CHANNEL_WEIGHTS).sum()) * 4**halvings
         return error, {name: torch.from_numpy(a) for name, a in gradients.items()}
@@ -238,44 +246,49 @@ def shrink_splats(splats: Splats, halvings: int) -> Splats:
     )  # fmt: skip
 
 
-def refined(residual: Float32, refinement: Float32) -> Float32:
-    """Control points f32 [N,K,2] of residuals f32 [N,J,2], K = J if refinement f32 [K,J] is square."""
-    if refinement.shape[0] == refinement.shape[1]:
-        return residual
-    out = np.empty((len(residual), len(refinement), 2), np.float32)
-    for_rows(len(out), lambda a, b: cpu_step.refine_rows(residual[a:b], refinement, out[a:b]))
+def residuals_at(residual: Float32, basis: Float32) -> Float32:
+    """Residual motion f32 [N,F,2] in frames, of control points f32 [N,J,2] with weights f32 [F,J] there."""
+    out = np.empty((len(residual), len(basis), 2), np.float32)
+    for_rows(len(out), lambda a, b: cpu_step.weigh_control(residual[a:b], basis, out[a:b]))
     return out
 
 
-def refined_gradients(gradient: Float32, refinement: Float32) -> Float32:
-    """The chain rule of refined(): f32 [N,K,2] to f32 [N,J,2]."""
-    if refinement.shape[0] == refinement.shape[1]:
-        return gradient
-    out = np.empty((len(gradient), refinement.shape[1], 2), np.float32)
-    for_rows(len(out), lambda a, b: cpu_step.refine_gradients(gradient[a:b], refinement, out[a:b]))
+def residual_gradients(gradient: Float32, basis: Float32) -> Float32:
+    """The chain rule of residuals_at(): f32 [N,F,2] to f32 [N,J,2]."""
+    out = np.empty((len(gradient), basis.shape[1], 2), np.float32)
+    for_rows(len(out), lambda a, b: cpu_step.weigh_gradients(gradient[a:b], basis, out[a:b]))
     return out
 
 
-def splats_of(values: Values, trajectory: Tensor, target: Target) -> Splats:
-    """Gaussians ready to render."""
+def splats_at(values: Values, trajectory: Tensor, target: Target, frames: Int32) -> tuple[Splats, Float32]:
+    """(Gaussians whose control points are their displacements in the chosen frames, the trajectories there f32
+    [M,F,2,3]): a step sees few frames, and a segment may have as many control points as frames."""
     v = {name: value.numpy() for name, value in values.items()}
     width, height = target.size
-    v["residual"] = refined(v["residual"], target.refinement)
-    displacement = np.empty_like(v["residual"])
-    mean, residual, theta, followed = v["mean"], v["residual"], v["theta"], trajectory.numpy()
+    theta = np.tensordot(target.basis[frames], v["theta"], ([1], [1])).swapaxes(0, 1)
+    theta = np.ascontiguousarray(theta, np.float32)
+    residual = residuals_at(v["residual"], target.residual_basis[frames])
+    displacement = np.empty_like(residual)
+    mean, followed = v["mean"], trajectory.numpy()
     for_rows(
         len(displacement),
         lambda a, b: cpu_step.displace(
             mean[a:b], residual[a:b], theta, followed[a:b], width, height, displacement[a:b]
         ),
     )
-    return Splats(
+    splats = Splats(
         v["mean"], displacement, v["log_scale"], v["angle"], v["amplitude"], v["centre"], v["inverse_duration"]
     )
+    return splats, theta
 
 
 def render(values: Values, trajectory: Tensor, target: Target) -> Float32:
     """All frames f32 [T,3,H,W] of a set of values."""
-    width, height = target.size
-    splats = splats_of(values, trajectory, target)
-    return raster.get_backend("cpu").render(splats, target.basis, target.times, raster.Viewport(width, height))
+    view = raster.Viewport(*target.size)
+    pictures = np.empty(target.frames.shape, np.float32)
+    for start in range(0, target.num_frames, _RENDERED_FRAMES):
+        frames = np.arange(start, min(start + _RENDERED_FRAMES, target.num_frames), dtype=np.int32)
+        splats, _ = splats_at(values, trajectory, target, frames)
+        basis = np.eye(len(frames), dtype=np.float32)
+        pictures[frames] = raster.get_backend("cpu").render(splats, basis, target.times[frames], view)
+    return pictures

@@ -6,6 +6,7 @@ import numpy as np
 
 from gvideo.encoder.parents import choose_parents
 from gvideo.encoder.quantised import Quantised
+from gvideo.model import motion
 from gvideo.model import symbols as sym
 from gvideo.model.steps import scale_step
 from gvideo.model.symbols import SegmentSymbols, cells
@@ -44,7 +45,7 @@ def pack(
     table[:, sym.LUMA : sym.RED + 1] = q.levels.numpy().astype(np.int64)
 
     used = np.unique(trajectory[trajectory > 0]) if count else np.zeros(0, np.int64)
-    num_control, num_path_control = q.residual_levels.shape[1], q.control.shape[1]
+    num_path_control = q.control.shape[1]
     followed, parents = choose_parents(q.control.numpy()[used].reshape(len(used), num_path_control, 6))
     used = used[followed]
     renumbered = np.zeros(int(trajectory.max(initial=0)) + 1, np.int64)
@@ -63,7 +64,9 @@ def pack(
 
     code = np.array([sym.interleave(x, y) for x, y in table[:, :2] >> (cell_bits + 4)], np.int64)
     order = np.lexsort((code, layer)) if count else np.zeros(0, np.int64)
-    residual = q.residual_levels.numpy().astype(np.int64).reshape(count, 2 * num_control)
+    residual = q.residual_levels.numpy().astype(np.int64).reshape(count, 2 * q.residual_levels.shape[1])
+    if q.residual_levels.shape[1] == 0:
+        residual = np.zeros((count, 2 * motion.fewest_control(num_path_control)), np.int64)
     ends = tuple(int(e) for e in np.cumsum(np.bincount(layer, minlength=len(distortions) + 1)))
     return SegmentSymbols(table[order], residual[order], control, ends, base, cell_bits, margins, distortions, parents)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gvideo.types import Float64, Int64
+from gvideo.types import Float32, Float64, Int64
 
 #: Bits of a component that is as predicted.
 ZERO_BITS = 0.15
@@ -37,3 +37,12 @@ def choose_parents(control: Int64) -> tuple[Int64, Int64]:
         closer = open_ & (bits < best)
         best[closer], parent[closer] = bits[closer], m + 1
     return order, parents
+
+
+def difference_matrix(parents: Int64) -> Float32:
+    """What makes differences to their parents i64 [M] of trajectories: f32 [M,M]. The first is at rest: nothing is
+    taken from those it predicts, and it has no difference."""
+    matrix = np.eye(len(parents), dtype=np.float32)
+    matrix[np.arange(len(parents)), parents] -= 1
+    matrix[0], matrix[:, 0] = 0, 0
+    return matrix

@@ -113,6 +113,8 @@ def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResu
     tune.sharpen(planes[:, 0], tune.TUNES[settings.tune])
     planes -= colour[:, None, None].astype(np.float32)
     finer = motion.refinement_matrix(num_control, refinement).astype(np.float32)
+    if settings.fit.residual_rate == 0:
+        finer = finer[:, :0]
     target = Target(planes, basis, times.astype(np.float32), weights, finer)
     count = num_trajectories(fmt.width, fmt.height)
     theta = trajectories.fit_trajectories(seen, basis, count, settings.seed)

@@ -18,6 +18,7 @@ from gvideo.encoder import cpu_tracks
 from gvideo.encoder.flow import Flow
 from gvideo.encoder.parents import step_bits
 from gvideo.model import motion
+from gvideo.raster.threads import for_rows
 from gvideo.types import Float32, Float64, Int64
 
 #: Bonus of "no motion" in bits per frame: it costs nothing and stays exact.
@@ -165,27 +166,21 @@ def track_weights(tracks: Float32, frames: Int64, spread: float, width: int, hei
 
 def displacement_control(theta: Float64, means: Float64, width: int, height: int) -> Float64:
     """Control points f64 [n,K,2] of one trajectory [K,2,3] at means [n,2]."""
-    control: Float64 = np.einsum("kcf,nf->nkc", theta, motion.normalised(means, width, height))
+    control: Float64 = np.tensordot(motion.normalised(means, width, height), theta, ([1], [2]))
     return control
-
-
-def solve_means(theta: Float64, basis: Float32, points: Float32, frames: Int64, width: int, height: int) -> Float64:
-    """Means f64 [n,2] for which the trajectory passes through the points in their frames (fixed-point iteration)."""
-    means = points.astype(np.float64)
-    at_frame = basis[frames].astype(np.float64)
-    for _ in range(cpu_tracks.MEAN_ITERATIONS):
-        control = displacement_control(theta, means, width, height)
-        means = points - np.einsum("nk,nkc->nc", at_frame, control)
-    return means
 
 
 def assignment_errors(theta: Float64, basis: Float32, seen: Tracks) -> tuple[Float64, Float64]:
     """(errors f64 [M,n] in bits per frame, means f64 [M,n,2]) of following each trajectory."""
     errors = np.empty((len(theta), len(seen.points)))
     means = np.empty((len(theta), len(seen.points), 2))
-    cpu_tracks.assign(
-        theta, basis.astype(np.float64), seen.points, seen.frames, seen.tracks, seen.weights, seen.width, seen.height,
-        errors, means,
+    exact = basis.astype(np.float64)
+    for_rows(
+        len(seen.points),
+        lambda a, b: cpu_tracks.assign(
+            theta, exact, seen.points[a:b], seen.frames[a:b], np.ascontiguousarray(seen.tracks[:, a:b]),
+            np.ascontiguousarray(seen.weights[:, a:b]), seen.width, seen.height, errors[:, a:b], means[:, a:b],
+        ),
     )  # fmt: skip
     errors[0] -= REST_BONUS
     return errors, means
@@ -202,10 +197,12 @@ def _refit(
     weight = weights / (np.abs(path - tracks).sum(-1) + 0.5)
     products = (features[:, :, None] * features[:, None, :]).reshape(len(features), 9)
     spatial = (weight @ products).reshape(-1, 3, 3)
-    normal = np.einsum("tk,tl,tfg->kflg", b, b, spatial).reshape(num_control * 3, num_control * 3)
+    weighed = (b[:, :, None] * spatial.reshape(-1, 1, 9)).reshape(len(b), -1)
+    normal = (b.T @ weighed).reshape(num_control, num_control, 3, 3).transpose(0, 2, 1, 3)
+    normal = np.ascontiguousarray(normal).reshape(num_control * 3, num_control * 3)
     normal += np.diag(np.tile([1e-3, 1.0, 1.0], num_control)) * weight.sum() * 1e-3
     moved = (weight[..., None] * (tracks - means)).transpose(2, 0, 1) @ features
-    right = np.einsum("tk,ctf->kfc", b, moved).reshape(num_control * 3, 2)
+    right = np.tensordot(b, moved, ([0], [1])).transpose(0, 2, 1).reshape(num_control * 3, 2)
     solution = np.linalg.solve(normal, right)
     return solution.reshape(num_control, 3, 2).transpose(0, 2, 1)
 
@@ -233,42 +230,26 @@ def reassign(
     f64 [N] frames; steps f64 [N]: px that a residual is counted in; trajectory_step: px that control points are counted
     in. Returns (trajectory [N], means [N,2], residual [N,J,2]).
     """
-    num_frames = len(basis)
     finer = refinement.astype(np.float64)
-    coarser = np.linalg.pinv(finer)
-    own = np.einsum("nkcf,nf->nkc", theta[trajectory], motion.normalised(means, width, height))
-    path = means[:, None] + own + finer @ residual
-    frames = np.clip(np.round(centres), 0, num_frames - 1).astype(np.int64)
-
-    def shows(num_control: int) -> Float64:
-        """1 for control points [N,K] that the life sees, else 0."""
-        places = np.linspace(0, num_frames - 1, num_control)
-        reach = np.maximum(4 * durations[:, None], (num_frames - 1) / max(num_control - 1, 1))
-        return (np.abs(places - np.clip(centres, 0, num_frames - 1)[:, None]) <= reach).astype(np.float64)
-
-    shown, shown_residual = shows(len(finer)), shows(len(coarser))
-    here = np.einsum("nk,nkc->nc", basis[frames].astype(np.float64), path).astype(np.float32)
-
-    def follow(m: int, members: Int64) -> tuple[Float64, Float64, Float64]:
-        """(means, residuals, what residuals cannot say) of members of trajectory m."""
-        mean = solve_means(theta[m], basis, here[members], frames[members], width, height)
-        left = path[members] - mean[:, None] - displacement_control(theta[m], mean, width, height)
-        left *= shown[members][..., None]
-        said = (coarser @ left) * shown_residual[members][..., None]
-        return mean, said, left - finer @ said
-
-    everyone = np.arange(len(means))
+    coarser = np.asarray(np.linalg.pinv(finer), np.float64)
+    exact = basis.astype(np.float64)
     costs = np.empty((len(theta), len(means)))
-    for m in range(len(theta)):
-        _, said, unsaid = follow(m, everyone)
-        unsaid *= shown[..., None] * (len(coarser) / len(finer))
-        costs[m] = sum(np.log2(1 + np.abs(part) / steps[:, None, None]).sum((1, 2)) for part in (said, unsaid))
-    costs[trajectory, everyone] -= 1.0  # a tie changes nothing
-    chosen = _assign_paying(theta, trajectory_step, costs)
     new_means, new_residual = means.copy(), residual.copy()
-    for m in np.unique(chosen):
-        members = np.flatnonzero(chosen == m)
-        new_means[members], new_residual[members], _ = follow(m, members)
+
+    def follow(chosen: Int64) -> None:
+        """The costs, or the means and residuals on chosen trajectories."""
+        for_rows(
+            len(means),
+            lambda a, b: cpu_tracks.follow_others(
+                theta, exact, finer, coarser, means[a:b], residual[a:b], trajectory[a:b], centres[a:b], durations[a:b],
+                steps[a:b], width, height, chosen[a:b], costs[:, a:b], new_means[a:b], new_residual[a:b],
+            ),
+        )  # fmt: skip
+
+    follow(np.zeros(0, np.int64))
+    costs[trajectory, np.arange(len(means))] -= 1.0  # a tie changes nothing
+    chosen = _assign_paying(theta, trajectory_step, costs)
+    follow(chosen)
     return chosen, new_means, new_residual
 
 

@@ -51,6 +51,11 @@ def refined_count(num_control: int, refinement: int) -> int:
     return num_control if refinement == 1 else (num_control - DEGREE) * refinement + DEGREE
 
 
+def fewest_control(refined: int) -> int:
+    """The fewest control points of which a refinement makes `refined`."""
+    return min(refined, DEGREE + 1)
+
+
 def refinement_matrix(num_control: int, refinement: int) -> Float64:
     """What turns control points into those of the same spline with finer knots: f64 [refined_count, num_control].
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gvideo.encoder.fit import _charge_trajectories
-from gvideo.encoder.parents import choose_parents, step_bits
+from gvideo.encoder.parents import choose_parents, difference_matrix, step_bits
 
 
 def test_what_shakes_together_is_said_once():
@@ -35,7 +35,9 @@ def test_the_price_of_trajectories_is_the_slope_of_their_bits():
     theta[0] = 0
     parents = torch.tensor([0, 0, 1, 1])
     gradients = {"theta": torch.zeros_like(theta)}
-    _charge_trajectories(theta, parents, 2.0, 0.25, gradients)
+    differences = torch.from_numpy(difference_matrix(parents.numpy())).double()
+    in_time = torch.eye(5, dtype=torch.float64) - torch.diag(torch.ones(4, dtype=torch.float64), -1)
+    _charge_trajectories(theta, differences, in_time, 2.0, 0.25, gradients)
 
     def price(values: torch.Tensor) -> float:
         steps = torch.diff(values, dim=1, prepend=torch.zeros_like(values[:, :1]))
