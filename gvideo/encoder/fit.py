@@ -39,8 +39,7 @@ from gvideo.types import Float32, Float64, Int32
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
-    """Everything that decides how long and how a segment is fitted. least_net_growth: growth ends when a generation
-    adds less than that share to what was there before those it replaces left. growth_rate, train_rate: factors on RATES
+    """Everything that decides how long and how a segment is fitted. growth_rate, train_rate: factors on RATES
     and TRAIN_RATES; short fits need faster ones. residual_rate: one more on those of residual motion, 0 for none.
     least_strength: Gaussians of fewer amplitude steps leave while growing. trajectory_price: squared error charged for
     a bit of a trajectory, over that for a bit. first_price, price_ramp: bits cost that share of their price when
@@ -50,15 +49,14 @@ class FitSettings:
     first_density: float = 0.002
     least_growth: float = 0.3
     most_growth: float = 1.0
-    least_net_growth: float = 0.0
     max_rounds: int = 14
-    growth_gain: float = 4.0
+    growth_gain: float = 8.0
     round_steps: int = 45
     last_round: float = 3.0
     growth_rate: float = 1.0
-    least_strength: float = 0.2
+    least_strength: float = 0.4
     train_steps: int = 2250
-    train_rate: float = 1.0
+    train_rate: float = 2.0
     residual_rate: float = 1.0
     fall: float = 1.5
     frames_per_step: int = 4
@@ -148,7 +146,7 @@ class SegmentFit:
         width, height = target.size
         total = math.inf
         number = max(8, round(s.first_density * width * height * math.sqrt(target.num_frames / 32)))
-        poor, settled = 0, False
+        poor = 0
         for index in range(s.max_rounds):
             life = target.num_frames * (s.first_life if index < 2 and not self.below else s.later_life)
             residual = self.objective.residual(unquantised(self.parameters), self.parameters.trajectory)
@@ -159,11 +157,9 @@ class SegmentFit:
             if index:
                 share = s.least_growth * math.sqrt(max(gain, 1.0))
                 number = round(min(share, s.most_growth) * len(self.parameters))
-                before = len(self.parameters)
                 if s.least_strength > 0:
                     self._drop_weak(rules)
-                settled = index > 3 and len(self.parameters) + number < (1 + s.least_net_growth) * before
-            last = index == s.max_rounds - 1 or (index > 3 and poor > 1) or settled
+            last = index == s.max_rounds - 1 or (index > 3 and poor > 1)
             theta = self.parameters.values["theta"]
             generation = self.propose(
                 residual, number, self.below + len(self.parameters) + number, max(life, 0.5), theta, self.rng

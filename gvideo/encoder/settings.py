@@ -11,27 +11,25 @@ from gvideo.errors import OptionError
 PRESETS: dict[str, FitSettings] = {
     "fast": replace(
         FitSettings(),
-        first_density=0.006,
-        least_growth=1.0,
-        most_growth=1.5,
-        least_net_growth=0.3,
-        max_rounds=10,
+        growth_gain=16.0,
         round_steps=24,
-        last_round=6.0,
-        growth_rate=1.6,
-        train_steps=400,
-        train_rate=2.5,
+        last_round=4.0,
+        growth_rate=2.2,
+        train_steps=800,
+        train_rate=4.5,
         residual_rate=0.0,
     ),
     "medium": FitSettings(),
-    "slow": replace(FitSettings(), round_steps=90, train_steps=7500, max_rounds=18, last_round=4.0),
+    "slow": replace(FitSettings(), round_steps=90, train_steps=7500, train_rate=1.5, max_rounds=18, last_round=4.0),
 }
 
 #: What the first pass of two fits with.
 FASTEST = "fast"
 
-#: `--crf` to distortion (eighths of an octave of 1/D), set so that the mean Y-PSNR equals x264's at the same number.
+#: `--crf` to distortion (eighths of an octave of 1/D), set so that the mean Y-PSNR equals x264's at the same number;
+#: short fits reach less at the same D and are given a lower one.
 CRF_ANCHOR, CRF_DISTORTION, CRF_SLOPE = 36.0, 76.0, 3.5
+PRESET_DISTORTION = {"fast": 8.0, "medium": 0.0, "slow": 0.0}
 MAX_CRF = 63.0
 #: What applies where nothing is asked for.
 DEFAULT_CRF = 34.0
@@ -73,4 +71,5 @@ class EncodeSettings:
     @property
     def distortion(self) -> int:
         """The header's distortion for this crf."""
-        return min(max(round(CRF_DISTORTION - CRF_SLOPE * (self.crf - CRF_ANCHOR)), 0), 255)
+        anchor = CRF_DISTORTION + PRESET_DISTORTION[self.preset]
+        return min(max(round(anchor - CRF_SLOPE * (self.crf - CRF_ANCHOR)), 0), 255)
