@@ -12,7 +12,7 @@ from gvideo import errors
 if TYPE_CHECKING:
     from gvideo.decoder.frames import Frame, FrameBatch
     from gvideo.decoder.video_decoder import VideoDecoder
-    from gvideo.encoder.encode import encode
+    from gvideo.encoder.jobs.encode import encode
 
 __version__ = "0.1.0"
 __all__ = ["Frame", "FrameBatch", "VideoDecoder", "encode", "errors"]
@@ -21,7 +21,7 @@ _PLACES = {
     "Frame": "gvideo.decoder.frames",
     "FrameBatch": "gvideo.decoder.frames",
     "VideoDecoder": "gvideo.decoder.video_decoder",
-    "encode": "gvideo.encoder.encode",
+    "encode": "gvideo.encoder.jobs.encode",
 }
 
 

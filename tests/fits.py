@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from gvideo.encoder.parameters import Parameters
+from gvideo.encoder.gaussians.parameters import Parameters
 
 
 def random_parameters(seed: int, count: int, num_control: int, width: int, height: int, num_frames: int) -> Parameters:

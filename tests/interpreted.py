@@ -22,8 +22,8 @@ def load_kernels() -> None:
         os.environ["TRITON_INTERPRET"] = "1"
     try:
         pytest.importorskip("triton")
-        import gvideo.encoder.cuda_quantise
-        import gvideo.encoder.cuda_step
+        import gvideo.encoder.backends.cuda_kernels
+        import gvideo.encoder.backends.cuda_quantise
         import gvideo.raster.cuda.kernels  # noqa: F401
     finally:
         if before is None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gvideo.encoder.flow import Flow
-from gvideo.encoder.objective import Target
+from gvideo.encoder.backends.base import Target
+from gvideo.encoder.motion.flow import Flow
 from gvideo.model import motion
 
 WIDTH, HEIGHT, FRAMES, CONTROL = 40, 30, 5, 3

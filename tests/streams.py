@@ -8,7 +8,7 @@ import numpy as np
 
 from gvideo.bitstream import headers, units
 from gvideo.bitstream.headers import IndexEntry, SegmentHeader, SequenceHeader
-from gvideo.encoder.codebooks import residuals_of
+from gvideo.encoder.sharing.codebooks import residuals_of
 from gvideo.entropy.contexts import NUM_CONTEXTS
 from gvideo.entropy.priors import Corrections, format_corrections
 from gvideo.entropy.segment import encode_segment

@@ -16,7 +16,7 @@ from gvideo.commands.progress import ProgressLine, format_bitrate, format_bytes,
 from gvideo.errors import OptionError
 
 if TYPE_CHECKING:
-    from gvideo.encoder.encode import EncodeProgress, EncodeReport
+    from gvideo.encoder.jobs.encode import EncodeProgress, EncodeReport
 
 PRESETS = ("fast", "medium", "slow")
 TUNES = ("psnr", "ssim", "vmaf")
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
     size = parse_size(arguments.size)
     bitrate, maxrate, bufsize = (parse_bits(n, getattr(arguments, n)) for n in ("bitrate", "maxrate", "bufsize"))
 
-    from gvideo.encoder.encode import encode
+    from gvideo.encoder.jobs.encode import encode
 
     with ProgressLine() as line:
 

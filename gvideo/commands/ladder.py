@@ -20,7 +20,7 @@ from gvideo.commands.progress import ProgressLine, format_bitrate
 from gvideo.errors import MediaError, OptionError
 
 if TYPE_CHECKING:
-    from gvideo.encoder.encode import EncodeProgress
+    from gvideo.encoder.jobs.encode import EncodeProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _remove_if_empty(folder: Path) -> None:
 
 def _encode_all(arguments: argparse.Namespace, rungs: list[Rung], folder: Path) -> list[Path]:
     from gvideo.commands.encode import frame_bounds
-    from gvideo.encoder.encode import encode
+    from gvideo.encoder.jobs.encode import encode
     from packager.gsv import GsvFile
 
     first, last = frame_bounds(arguments.frames)

@@ -49,8 +49,8 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
 
     rates = {name: parse_bits(name, getattr(arguments, name)) for name in ("bitrate", "maxrate", "bufsize")}
 
-    from gvideo.encoder.live import encode_live
-    from gvideo.encoder.rate import RateTarget
+    from gvideo.encoder.jobs.live import encode_live
+    from gvideo.encoder.rate.model import RateTarget
     from gvideo.encoder.settings import DEFAULT_CRF, EncodeSettings
     from gvideo.media.growing import LiveSource
     from packager.gsv import gsv_track, piece_of, sequence_unit_of

@@ -22,7 +22,7 @@ import numpy as np
 
 from gvideo.bitstream.headers import MAX_KERNEL, NUM_STRENGTHS, STRENGTH_STEPS, Grain
 from gvideo.decoder.render import SegmentRenderer
-from gvideo.encoder.flow import Flow
+from gvideo.encoder.motion.flow import Flow
 from gvideo.media import CodeFrame
 from gvideo.types import Float32, Float64, Int64, VideoFormat
 

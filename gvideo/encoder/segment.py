@@ -13,12 +13,14 @@ import torch
 from gvideo.bitstream import units
 from gvideo.bitstream.headers import SegmentHeader
 from gvideo.decoder.render import SegmentRenderer, frame_times
-from gvideo.encoder import pack, trajectories, tune
-from gvideo.encoder.flow import Flow
+from gvideo.encoder import tune
+from gvideo.encoder.backends.base import Target
+from gvideo.encoder.fitting.layers import fit_layers
+from gvideo.encoder.gaussians import pack
+from gvideo.encoder.gaussians.quantised import Geometry
 from gvideo.encoder.grain import GrainStatistics, measure_grain
-from gvideo.encoder.layers import fit_layers
-from gvideo.encoder.objective import Target
-from gvideo.encoder.quantised import Geometry
+from gvideo.encoder.motion import trajectories
+from gvideo.encoder.motion.flow import Flow
 from gvideo.encoder.settings import EncodeSettings
 from gvideo.entropy.segment import encode_segment as encode_symbols
 from gvideo.entropy.sequence import SequenceState

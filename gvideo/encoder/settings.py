@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from gvideo.encoder.fit import FitSettings
+from gvideo.encoder.fitting.fit import FitSettings
 from gvideo.encoder.tune import TUNES
 from gvideo.errors import OptionError
 

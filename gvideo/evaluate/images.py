@@ -23,7 +23,7 @@ import PIL
 from PIL import Image, features
 
 from gvideo.decoder.video_decoder import VideoDecoder
-from gvideo.encoder.encode import encode as encode_file
+from gvideo.encoder.jobs.encode import encode as encode_file
 from gvideo.errors import GVideoError, MediaError
 from gvideo.evaluate import bd, metrics, own
 from gvideo.evaluate import ffmpeg as program

@@ -17,9 +17,9 @@ from pathlib import Path
 from gvideo import encode
 from gvideo.bitstream import headers
 from gvideo.decoder.stream import Stream
-from gvideo.encoder import codebooks
-from gvideo.encoder.price import Sample
-from gvideo.encoder.recode import recode, sample_of
+from gvideo.encoder.sharing import codebooks
+from gvideo.encoder.sharing.recode import recode, sample_of
+from gvideo.encoder.sharing.start_states import Sample
 from gvideo.model.codebooks import GROUPS
 
 CLIPS = ("juggle_720p24.mp4", "road_540p25.mp4", "bbb_540p60.mp4")

@@ -17,14 +17,14 @@ from kernels import make_splats
 import gvideo
 from gvideo.decoder.render import SegmentRenderer
 from gvideo.encoder import settings
-from gvideo.encoder.cuda_grow import _TRACK_POINTS
-from gvideo.encoder.cuda_objective import CudaObjective
-from gvideo.encoder.encode import EncodeReport, encode
-from gvideo.encoder.fit import TRAIN_RATES, FitSettings, SegmentFit
-from gvideo.encoder.flow import Flow
-from gvideo.encoder.objective import Target
-from gvideo.encoder.parameters import RATES
-from gvideo.encoder.quantised import Geometry, unquantised
+from gvideo.encoder.backends.base import Target
+from gvideo.encoder.backends.cuda_growth import _TRACK_POINTS
+from gvideo.encoder.backends.cuda_objective import CudaObjective
+from gvideo.encoder.fitting.fit import TRAIN_RATES, FitSettings, SegmentFit
+from gvideo.encoder.gaussians.parameters import RATES
+from gvideo.encoder.gaussians.quantised import Geometry, unquantised
+from gvideo.encoder.jobs.encode import EncodeReport, encode
+from gvideo.encoder.motion.flow import Flow
 from gvideo.evaluate import bd
 from gvideo.media import open_sink
 from gvideo.model import motion
@@ -114,7 +114,7 @@ def _fit(width: int, height: int, count: int, num_frames: int) -> SegmentFit:
 
 
 def _memory(run: Run) -> None:
-    """A residual and a generation of new Gaussians, beside what the docstrings of cuda_objective and cuda_grow tell."""
+    """A residual and a generation of new Gaussians, beside what cuda_objective and cuda_growth tell."""
     width, height, frames, count = (*SMALL_SIZE, 3, 6) if run.small else (1920, 1080, MEMORY_FRAMES, 40000)
 
     def grow() -> None:
@@ -122,7 +122,7 @@ def _memory(run: Run) -> None:
         residual = fit.objective.residual(unquantised(fit.parameters), fit.parameters.trajectory)
         fit.objective.energy(residual)
         theta = fit.parameters.values["theta"]
-        fit.propose(residual, count, 2 * count, frames / 2, theta, np.random.default_rng(0))
+        fit.backend.propose(residual, count, 2 * count, frames / 2, theta, np.random.default_rng(0))
 
     peak = peak_bytes(grow)
     plane, control, trajectories = width * height, 5, 8

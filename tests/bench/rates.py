@@ -18,13 +18,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import gvideo
-import gvideo.encoder.live
-import gvideo.encoder.pool
+import gvideo.encoder.jobs.live
+import gvideo.encoder.jobs.pool
 from gvideo.commands.options import parse_size
 from gvideo.decoder.stream import Stream
-from gvideo.encoder.buffer import Buffer
-from gvideo.encoder.live import encode_live
-from gvideo.encoder.rate import RateTarget
+from gvideo.encoder.jobs.live import encode_live
+from gvideo.encoder.rate.buffer import Buffer
+from gvideo.encoder.rate.model import RateTarget
 from gvideo.encoder.segment import SegmentJob, SegmentResult, encode_segment
 from gvideo.encoder.settings import EncodeSettings
 from gvideo.media import VideoSource, open_sink
@@ -70,8 +70,8 @@ class Fits:
 
     def __init__(self) -> None:
         self.number = 0
-        gvideo.encoder.pool.encode_segment = self  # type: ignore[assignment]
-        gvideo.encoder.live.encode_segment = self  # type: ignore[assignment]
+        gvideo.encoder.jobs.pool.encode_segment = self  # type: ignore[assignment]
+        gvideo.encoder.jobs.live.encode_segment = self  # type: ignore[assignment]
 
     def __call__(self, job: SegmentJob, report: object = None) -> SegmentResult:
         self.number += 1

@@ -24,7 +24,7 @@ from pathlib import Path
 import ffmpeg
 
 from gvideo.decoder.video_decoder import VideoDecoder
-from gvideo.encoder.encode import encode as encode_file
+from gvideo.encoder.jobs.encode import encode as encode_file
 from gvideo.errors import GVideoError
 from gvideo.evaluate import anchors, own
 from gvideo.evaluate import ffmpeg as program

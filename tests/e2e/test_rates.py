@@ -13,10 +13,10 @@ from packaged import sized_segment
 from gvideo import encode
 from gvideo.cli import main
 from gvideo.decoder.stream import Stream
-from gvideo.encoder.buffer import first_miss
-from gvideo.encoder.encode import EncodeProgress
-from gvideo.encoder.live import encode_live
-from gvideo.encoder.rate import RateTarget
+from gvideo.encoder.jobs.encode import EncodeProgress
+from gvideo.encoder.jobs.live import encode_live
+from gvideo.encoder.rate.buffer import first_miss
+from gvideo.encoder.rate.model import RateTarget
 from gvideo.encoder.settings import EncodeSettings
 from gvideo.media import VideoSource, open_sink
 from gvideo.types import VideoFormat
@@ -30,8 +30,8 @@ OPTIONS = {"preset": "medium", "segment_seconds": LENGTH / RATE, "workers": 1}
 @pytest.fixture
 def quick_fits(monkeypatch) -> None:
     """Fits that take no time, of sizes that follow the content."""
-    monkeypatch.setattr("gvideo.encoder.pool.encode_segment", sized_segment)
-    monkeypatch.setattr("gvideo.encoder.live.encode_segment", sized_segment)
+    monkeypatch.setattr("gvideo.encoder.jobs.pool.encode_segment", sized_segment)
+    monkeypatch.setattr("gvideo.encoder.jobs.live.encode_segment", sized_segment)
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from streams import random_symbols
 from gvideo import VideoDecoder, encode
 from gvideo.bitstream.headers import SegmentHeader, SequenceHeader, format_sequence
 from gvideo.decoder.stream import Stream
-from gvideo.encoder import encode as encode_module
-from gvideo.encoder.codebooks import Plan, fit_codebook, residuals_of, scalar_bits
-from gvideo.encoder.price import Sample, best_corrections, context_bits, record
-from gvideo.encoder.recode import even_choice, recode, reduce_segments, sample_of
+from gvideo.encoder.jobs import encode as encode_module
+from gvideo.encoder.sharing.codebooks import Plan, fit_codebook, residuals_of, scalar_bits
+from gvideo.encoder.sharing.recode import even_choice, recode, reduce_segments, sample_of
+from gvideo.encoder.sharing.start_states import Sample, best_corrections, context_bits, record
 from gvideo.entropy import priors
 from gvideo.entropy.segment import count_bits, decode_segment, encode_segment
 from gvideo.entropy.sequence import SequenceState, rules_of

@@ -9,9 +9,11 @@ import pytest
 import torch
 from fits import random_parameters
 
-from gvideo.encoder import cpu_step, fit, objective
-from gvideo.encoder.objective import Target
-from gvideo.encoder.parameters import BETA1, BETA2, EPSILON, Parameters
+from gvideo.encoder.backends import cpu_kernels, cpu_objective
+from gvideo.encoder.backends.base import CHANNEL_WEIGHTS, Target
+from gvideo.encoder.backends.cpu import adam as compiled_adam
+from gvideo.encoder.fitting import fit
+from gvideo.encoder.gaussians.parameters import BETA1, BETA2, EPSILON, Parameters
 from gvideo.model import motion
 
 WIDTH, HEIGHT, FRAMES, CONTROL, TRAJECTORIES = 48, 36, 20, 4, 4
@@ -36,10 +38,10 @@ def test_displacements_and_their_gradients_are_those_of_autograd():
     arrays = {name: value.numpy() for name, value in p.values.items()}
     out = np.empty((60, CONTROL, 2), np.float32)
     trajectory = p.trajectory.numpy()
-    cpu_step.displace(arrays["mean"], arrays["residual"], arrays["theta"], trajectory, WIDTH, HEIGHT, out)
+    cpu_kernels.displace(arrays["mean"], arrays["residual"], arrays["theta"], trajectory, WIDTH, HEIGHT, out)
     np.testing.assert_allclose(out, wanted.detach().numpy(), rtol=1e-5, atol=1e-5)
     by_mean, by_theta = np.zeros((60, 2), np.float32), np.zeros((TRAJECTORIES, CONTROL, 2, 3))
-    cpu_step.spread_gradients(
+    cpu_kernels.spread_gradients(
         arrays["mean"], arrays["theta"], trajectory, WIDTH, HEIGHT, weights.numpy(), by_mean, by_theta
     )
     np.testing.assert_allclose(by_mean, mean.grad.numpy(), rtol=1e-4, atol=1e-5)
@@ -56,7 +58,7 @@ def test_gradients_of_the_error_are_those_of_autograd():
     target = Target(rng.normal(0, 0.2, (FRAMES, 3, HEIGHT, WIDTH)).astype(np.float32), basis, times)
     frames = np.array([2, 9, 17], np.int32)
     values = fit.unquantised(p)
-    error, gradients = objective.CpuObjective(target).error_and_gradients(values, p.trajectory, frames)
+    error, gradients = cpu_objective.CpuObjective(target).error_and_gradients(values, p.trajectory, frames)
 
     v = {name: value.double().requires_grad_() for name, value in values.items()}
     unit = max(WIDTH, HEIGHT) / 4
@@ -72,7 +74,7 @@ def test_gradients_of_the_error_are_those_of_autograd():
     weight = (exponent.exp() - math.exp(-4)).clamp(min=0) * torch.where(life >= -5, life.exp(), 0.0)[..., None, None]
     picture = torch.einsum("fnyx,nc->fcyx", weight, v["amplitude"])
     squares = (picture - torch.from_numpy(target.frames[frames])).square().sum((0, 2, 3))
-    wanted = (squares * torch.from_numpy(objective.CHANNEL_WEIGHTS)).sum()
+    wanted = (squares * torch.from_numpy(CHANNEL_WEIGHTS)).sum()
     wanted.backward()
     assert error == pytest.approx(float(wanted.detach()), rel=1e-5)
     v["theta"].grad[0] = 0
@@ -91,7 +93,7 @@ def test_the_price_of_bits_is_the_slope_of_the_bits():
     prices = np.array([1.1, 0.7, 5.0, 2.0, 3.0])
     a, r = np.zeros((40, 3), np.float32), np.zeros((40, CONTROL, 2), np.float32)
     levels = residual / residual_step[:, None]
-    cpu_step.charge_bits(ratio, ratio, step, residual, levels, residual_step, prices, a, r)
+    cpu_kernels.charge_bits(ratio, ratio, step, residual, levels, residual_step, prices, a, r)
 
     x = torch.tensor(ratio * step, dtype=torch.float64, requires_grad=True)
     y = torch.tensor(residual, dtype=torch.float64, requires_grad=True)
@@ -111,7 +113,7 @@ def test_motion_is_charged_while_growing():
     log_scale = np.full((9, 2), 0.7, np.float32)
     log_scale[:, 1] = 0.2
     out = np.zeros_like(residual)
-    cpu_step.charge_motion(residual, log_scale, 0.35, 2.5, out)
+    cpu_kernels.charge_motion(residual, log_scale, 0.35, 2.5, out)
     y = torch.tensor(residual, dtype=torch.float64, requires_grad=True)
     (2.5 * torch.log2(1 + y.abs() / (0.35 * math.exp(0.2)))).sum().backward()
     np.testing.assert_allclose(out, y.grad.numpy(), rtol=1e-4)
@@ -126,7 +128,7 @@ def test_adam_is_adam():
     adam = torch.optim.Adam([other], lr=0.03, betas=(BETA1, BETA2), eps=EPSILON)
     for _ in range(20):
         gradient = torch.randn(33, generator=g)
-        p.adam({"angle": gradient}, {"angle": 0.03}, 2.0)
+        compiled_adam(p, {"angle": gradient}, {"angle": 0.03}, 2.0)
         other.grad = 2 * gradient
         adam.step()
     torch.testing.assert_close(p.values["angle"], other.detach(), rtol=1e-4, atol=1e-5)

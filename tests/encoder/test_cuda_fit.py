@@ -11,13 +11,18 @@ from interpreted import interpreted, load_kernels  # noqa: F401 (a fixture)
 from moving_blob import CONTROL, FRAMES, HEIGHT, WIDTH, moving_blob
 
 from gvideo import VideoDecoder, encode
-from gvideo.encoder import grow, pack, settings, trajectories
-from gvideo.encoder.cuda_grow import CudaGrowth
-from gvideo.encoder.cuda_objective import CudaObjective
-from gvideo.encoder.fit import FitSettings, SegmentFit
-from gvideo.encoder.flow import Flow
-from gvideo.encoder.objective import CpuObjective, Target
-from gvideo.encoder.quantised import Geometry, quantise, unquantised
+from gvideo.encoder import settings
+from gvideo.encoder.backends import cpu_growth
+from gvideo.encoder.backends.base import Target
+from gvideo.encoder.backends.cpu_objective import CpuObjective
+from gvideo.encoder.backends.cpu_quantise import quantise
+from gvideo.encoder.backends.cuda_growth import CudaGrowth
+from gvideo.encoder.backends.cuda_objective import CudaObjective
+from gvideo.encoder.fitting.fit import FitSettings, SegmentFit
+from gvideo.encoder.gaussians import pack
+from gvideo.encoder.gaussians.quantised import Geometry, unquantised
+from gvideo.encoder.motion import trajectories
+from gvideo.encoder.motion.flow import Flow
 from gvideo.errors import OptionError
 from gvideo.media import open_sink
 from gvideo.model.steps import StepRules
@@ -105,12 +110,12 @@ def test_tracks_and_assignments_are_those_of_the_cpu(clip):
 def test_proposals_lie_where_those_of_the_cpu_lie(clip, monkeypatch):
     """All places at once, so that chance has no say: the same places with the same values."""
     target, flow = clip
-    monkeypatch.setattr(grow, "_sample", lambda energy, count, rng: np.arange(energy.size))
+    monkeypatch.setattr(cpu_growth, "_sample", lambda energy, count, rng: np.arange(energy.size))
     where = CudaObjective(target).device
     count = FRAMES * HEIGHT * WIDTH
     theta = np.zeros((2, CONTROL, 2, 3))
     theta[1, :, :, 0] = [[0, 0], [4, 1], [9, 3]]
-    wanted = grow.propose(target.frames, count, 40, 1.5, theta, flow, target, np.random.default_rng(0))
+    wanted = cpu_growth.propose(target.frames, count, 40, 1.5, theta, flow, target, np.random.default_rng(0))
     growth = CudaGrowth(flow, target, where)
     got = growth.propose(
         torch.from_numpy(target.frames).to(where), count, 40, 1.5, torch.from_numpy(theta).float().to(where),

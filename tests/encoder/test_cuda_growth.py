@@ -9,10 +9,10 @@ from device_watch import Memory
 from interpreted import ON_GPU
 from moving_blob import CONTROL, HEIGHT, WIDTH, moving_blob
 
-from gvideo.encoder import cuda_grow, grow
-from gvideo.encoder.cuda_grow import CudaGrowth
-from gvideo.encoder.flow import Flow
-from gvideo.encoder.objective import Target
+from gvideo.encoder.backends import cpu_growth, cuda_growth
+from gvideo.encoder.backends.base import Target
+from gvideo.encoder.backends.cuda_growth import CudaGrowth
+from gvideo.encoder.motion.flow import Flow
 
 FRAMES = 24
 WHERE = torch.device("cuda" if ON_GPU else "cpu")
@@ -35,8 +35,8 @@ def test_the_running_sum_of_energy_is_that_of_the_whole_clip(clip, space, time, 
     luma = clip[0].frames[:, 0]
     weights = np.random.default_rng(1).uniform(0, 3, luma.shape).astype(np.float32) if weighted else None
     on_device = None if weights is None else torch.from_numpy(weights).to(WHERE)
-    got = torch.stack(list(cuda_grow._energies(torch.from_numpy(luma).to(WHERE), on_device, space, time)))
-    np.testing.assert_allclose(got.cpu().numpy(), grow._energy(luma, weights, space, time), rtol=1e-5, atol=1e-9)
+    got = torch.stack(list(cuda_growth._energies(torch.from_numpy(luma).to(WHERE), on_device, space, time)))
+    np.testing.assert_allclose(got.cpu().numpy(), cpu_growth._energy(luma, weights, space, time), rtol=1e-5, atol=1e-9)
 
 
 @pytest.mark.parametrize("count", [1, 30, 700, 5000])
@@ -69,13 +69,13 @@ def test_colour_and_structure_are_those_of_the_cpu(clip):
     rng = np.random.default_rng(5)
     frames = np.sort(rng.choice([0, 1, 4, 5, 9, 20], 60))
     x, y = rng.integers(0, WIDTH, 60), rng.integers(0, HEIGHT, 60)
-    wanted = grow._local(target.frames, frames, x, y, 5)
-    got = cuda_grow._local(*(torch.from_numpy(a).to(WHERE) for a in (target.frames, frames, y, x)), 5)
+    wanted = cpu_growth._local(target.frames, frames, x, y, 5)
+    got = cuda_growth._local(*(torch.from_numpy(a).to(WHERE) for a in (target.frames, frames, y, x)), 5)
     for a, b, name in zip(got, wanted, ("amplitude", "angle", "coherence"), strict=True):
         np.testing.assert_allclose(a.cpu().numpy(), b, rtol=1e-3, atol=1e-5, err_msg=name)
 
 
-def _propose(growth: CudaGrowth, target: Target, count: int) -> grow.Generation:
+def _propose(growth: CudaGrowth, target: Target, count: int) -> cpu_growth.Generation:
     theta = np.random.default_rng(1).normal(0, 1, (4, CONTROL, 2, 3)).astype(np.float32)
     theta[0] = 0
     theta[1, :, :, 1:] = 0
@@ -89,7 +89,7 @@ def test_proposals_do_not_depend_on_how_many_tracks_are_held(clip, growth, monke
     whole = _propose(growth, target, 100)
     assert len(set(whole.trajectory.tolist())) > 1
     for points in (FRAMES * 33, FRAMES * 99, 1):  # four parts, two of which one place alone, and a place at a time
-        monkeypatch.setattr(cuda_grow, "_TRACK_POINTS", points)
+        monkeypatch.setattr(cuda_growth, "_TRACK_POINTS", points)
         parts = _propose(growth, target, 100)
         assert parts.trajectory.tolist() == whole.trajectory.tolist()
         for name, value in whole.values.items():
@@ -99,7 +99,7 @@ def test_proposals_do_not_depend_on_how_many_tracks_are_held(clip, growth, monke
 def test_a_proposal_needs_the_memory_of_a_frame_not_of_the_clip(clip, growth, monkeypatch):
     """The bytes that the docstring of CudaGrowth tells; the clip alone has 12 T = 288 a pixel."""
     target, _ = clip
-    monkeypatch.setattr(cuda_grow, "_TRACK_POINTS", FRAMES * 10)
+    monkeypatch.setattr(cuda_growth, "_TRACK_POINTS", FRAMES * 10)
     residual = torch.from_numpy(target.frames).to(WHERE)
     theta = torch.zeros((2, CONTROL, 2, 3), device=WHERE)
     with Memory() as memory:

@@ -11,8 +11,9 @@ import torch
 from fits import random_parameters
 from interpreted import interpreted, load_kernels  # noqa: F401 (a fixture)
 
-from gvideo.encoder.parameters import Parameters
-from gvideo.encoder.quantised import Geometry, Quantised, quantise_compiled
+from gvideo.encoder.backends.cpu_quantise import quantise
+from gvideo.encoder.gaussians.parameters import Parameters
+from gvideo.encoder.gaussians.quantised import Geometry, Quantised
 from gvideo.model.steps import StepRules
 from gvideo.raster import cuda
 
@@ -27,12 +28,12 @@ SYMBOLS = (
 
 def _both(p: Parameters, rules: StepRules, times: torch.Tensor, bias: float = 0.25) -> tuple[Quantised, Quantised]:
     """By the CPU's code, and by the kernel on the device, brought back."""
-    from gvideo.encoder.cuda_quantise import quantise_kernel
+    from gvideo.encoder.backends.cuda_quantise import quantise_kernel
 
     where = cuda.device()
     there = Parameters({name: value.to(where) for name, value in p.values.items()}, p.trajectory.to(where))
     got = quantise_kernel(there, rules, Geometry(WIDTH, HEIGHT, times.to(where), 2), bias, 1.0)
-    return quantise_compiled(p, rules, Geometry(WIDTH, HEIGHT, times, 2), bias, 1.0), got.cpu()
+    return quantise(p, rules, Geometry(WIDTH, HEIGHT, times, 2), bias, 1.0), got.cpu()
 
 
 def _compare(wanted: Quantised, got: Quantised, share: float) -> None:

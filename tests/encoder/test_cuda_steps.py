@@ -12,14 +12,17 @@ from device_watch import Memory, Operations, no_waits
 from interpreted import interpreted, load_kernels  # noqa: F401 (a fixture)
 from moving_blob import moving_blob
 
-from gvideo.encoder import cuda_room, parameters, quantised
-from gvideo.encoder.cuda_objective import CudaObjective
-from gvideo.encoder.cuda_room import PairRoom
-from gvideo.encoder.fit import FitSettings, SegmentFit
-from gvideo.encoder.flow import Flow
-from gvideo.encoder.objective import CpuObjective, Target
-from gvideo.encoder.parameters import RATES, Parameters
-from gvideo.encoder.quantised import Geometry, unquantised
+from gvideo.encoder.backends import cpu, pair_capacity
+from gvideo.encoder.backends.base import Target
+from gvideo.encoder.backends.cpu_objective import CpuObjective
+from gvideo.encoder.backends.cuda import adam as tensor_adam
+from gvideo.encoder.backends.cuda_objective import CudaObjective
+from gvideo.encoder.backends.pair_capacity import PairCapacity
+from gvideo.encoder.fitting.fit import FitSettings, SegmentFit
+from gvideo.encoder.gaussians import parameters
+from gvideo.encoder.gaussians.parameters import RATES, Parameters
+from gvideo.encoder.gaussians.quantised import Geometry, unquantised
+from gvideo.encoder.motion.flow import Flow
 from gvideo.model.steps import StepRules
 from gvideo.raster import cuda
 
@@ -66,8 +69,8 @@ def test_a_fit_that_runs_out_of_room_is_the_fit_that_counts_every_pair(clip, mon
     right = CudaObjective.attempt
     monkeypatch.setattr(CudaObjective, "attempt", attempt)
     monkeypatch.setattr(CudaObjective, "window", 3)
-    monkeypatch.setattr(cuda_room, "_roomy", lambda pairs: max(int(0.999 * pairs), 1))
-    monkeypatch.setattr(PairRoom, "confirm", _confirm_by_a_hair)
+    monkeypatch.setattr(pair_capacity, "_roomy", lambda pairs: max(int(0.999 * pairs), 1))
+    monkeypatch.setattr(PairCapacity, "confirm", _confirm_by_a_hair)
     got = _fit(clip)
     assert verdicts.count(False) >= 2
     assert verdicts.count(True) == 4  # two rounds of growth, two windows of training
@@ -80,7 +83,7 @@ def test_a_fit_that_runs_out_of_room_is_the_fit_that_counts_every_pair(clip, mon
     assert got.parameters.trajectory.tolist() == wanted.parameters.trajectory.tolist()
 
 
-def _confirm_by_a_hair(room: PairRoom) -> bool:
+def _confirm_by_a_hair(room: PairCapacity) -> bool:
     """Room for just what was seen: the next window may lack it again."""
     most, least = int(room._seen), room._least
     room._seen.zero_()
@@ -92,7 +95,7 @@ def _confirm_by_a_hair(room: PairRoom) -> bool:
 
 def test_room_follows_what_steps_need():
     where = cuda.device()
-    room = PairRoom(where)
+    room = PairCapacity(where)
     assert room.capacity_of(10) is None
     room.measure(10, torch.tensor(100_000, device=where))
     first = room.capacity_of(10)
@@ -110,13 +113,13 @@ def test_room_follows_what_steps_need():
     assert room.confirm()  # what is confirmed is forgotten
     room.note(torch.tensor(9_000, device=where), room.capacity_of(10))
     assert room.confirm()
-    assert room.capacity_of(10) == cuda_room._roomy(9_000)
+    assert room.capacity_of(10) == pair_capacity._roomy(9_000)
     room.measure(20, torch.tensor(4_000, device=where))
-    assert room.capacity_of(20) == cuda_room._roomy(9_000)
+    assert room.capacity_of(20) == pair_capacity._roomy(9_000)
 
 
 def test_one_more_pair_than_there_is_room_for_is_noticed():
-    room = PairRoom(cuda.device())
+    room = PairCapacity(cuda.device())
     room.measure(1, torch.tensor(10, device=cuda.device()))
     room.note(torch.tensor(20, device=cuda.device()), 20)
     assert room.confirm()
@@ -126,8 +129,6 @@ def test_one_more_pair_than_there_is_room_for_is_noticed():
 
 def test_steps_in_a_window_do_not_wait_for_the_device(clip, monkeypatch):
     """Growing and training, with the operations that a GPU would run."""
-    monkeypatch.setattr(parameters, "on_host", lambda _: False)
-    monkeypatch.setattr(quantised, "on_host", lambda _: False)
     target, flow = clip
     fit = SegmentFit(target, flow, np.zeros((2, target.basis.shape[1], 2, 3)), SHORT, 0, "cuda")
     fit.effort = 1.0
@@ -151,7 +152,7 @@ def test_steps_in_a_window_do_not_wait_for_the_device(clip, monkeypatch):
 
 def test_steps_work_on_a_device_whose_memory_the_host_cannot_read(clip, monkeypatch):
     """Torch's meta device has no memory at all: reading from it, or mixing it with the host's, is an error."""
-    from gvideo.encoder import cuda_quantise, cuda_step
+    from gvideo.encoder.backends import cuda_kernels, cuda_quantise
     from gvideo.raster.cuda import kernels
 
     meta = torch.device("meta")
@@ -173,7 +174,7 @@ def test_steps_work_on_a_device_whose_memory_the_host_cannot_read(clip, monkeypa
         monkeypatch.setattr(kernels, name, Launch(name))
     monkeypatch.setattr(cuda_quantise, "quantise_rows", Launch("quantise_rows"))
     for name in ("displace_rows", "spread_rows", "charge_motion_rows", "charge_bits_rows"):
-        monkeypatch.setattr(cuda_step, name, Launch(name))
+        monkeypatch.setattr(cuda_kernels, name, Launch(name))
     monkeypatch.setattr(cuda, "device", lambda: meta)
     target, flow = clip
     fit = SegmentFit(target, flow, np.zeros((2, target.basis.shape[1], 2, 3)), SHORT, 0, "cuda")
@@ -276,10 +277,8 @@ def test_adam_on_all_attributes_at_once_is_the_compiled_one():
     rates = {"mean": 0.3, "angle": 0.03, "theta": 0.02}
     for _ in range(4):
         gradients = random(3.0)
-        compiled.adam({name: g.clone() for name, g in gradients.items()}, rates, 2.5)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(parameters, "on_host", lambda _: False)
-            tensors.adam(gradients, rates, 2.5)
+        cpu.adam(compiled, {name: g.clone() for name, g in gradients.items()}, rates, 2.5)
+        tensor_adam(tensors, gradients, rates, 2.5)
     assert tensors.num_steps == compiled.num_steps == 4
     for name, value in compiled.values.items():
         torch.testing.assert_close(tensors.values[name], value, rtol=1e-5, atol=1e-6, msg=name)

@@ -12,8 +12,8 @@ from gvideo import VideoDecoder, encode
 from gvideo.bitstream import headers
 from gvideo.bitstream.headers import STRENGTH_STEPS
 from gvideo.commands.prefixes import prefix_psnr
-from gvideo.encoder.flow import Flow
 from gvideo.encoder.grain import GrainStatistics, grain_of, no_statistics, pair_statistics
+from gvideo.encoder.motion.flow import Flow
 from gvideo.media import VideoSource, open_sink
 from gvideo.model.grain import tiles
 from gvideo.types import VideoFormat

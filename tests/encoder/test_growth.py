@@ -10,10 +10,10 @@ import pytest
 import torch
 from moving_blob import moving_blob
 
-from gvideo.encoder import grow, objective
-from gvideo.encoder.objective import CpuObjective
-from gvideo.encoder.parameters import Parameters, empty
-from gvideo.encoder.quantised import unquantised
+from gvideo.encoder.backends import cpu_growth, cpu_objective
+from gvideo.encoder.backends.cpu_objective import CpuObjective
+from gvideo.encoder.gaussians.parameters import Parameters, empty
+from gvideo.encoder.gaussians.quantised import unquantised
 from gvideo.model import motion
 
 
@@ -23,7 +23,7 @@ def test_places_are_spread_as_the_energy_is():
     counts = np.zeros(400)
     rng = np.random.default_rng(0)
     for _ in range(200):
-        places = grow._sample(energy, 40, rng)
+        places = cpu_growth._sample(energy, 40, rng)
         assert (np.diff(places) > 0).all()  # ascending, each once
         assert len(places) == pytest.approx(40, abs=4)
         in_first = np.count_nonzero(places < 200)
@@ -41,10 +41,10 @@ def test_energy_and_structure_are_those_of_boxes():
     squares = residual[:, 0] ** 2 * weights
     boxes = [cv2.blur(plane, (5, 5), borderType=cv2.BORDER_CONSTANT) for plane in squares]
     wanted = np.stack([np.mean(boxes[max(k - 1, 0) : k + 2], 0) for k in range(7)])
-    np.testing.assert_allclose(grow._energy(residual[:, 0], weights, 5, 3), wanted, rtol=1e-4)
+    np.testing.assert_allclose(cpu_growth._energy(residual[:, 0], weights, 5, 3), wanted, rtol=1e-4)
 
     frames, x, y = rng.integers(0, 7, 50), rng.integers(0, 25, 50), rng.integers(0, 18, 50)
-    amplitude, angle, coherence = grow._local(residual, frames, x, y, 3)
+    amplitude, angle, coherence = cpu_growth._local(residual, frames, x, y, 3)
     for n in range(50):
         frame = residual[frames[n]]
         for c in range(3):
@@ -80,12 +80,12 @@ def test_wide_gaussians_have_the_same_gradients_at_half_the_size():
     values, frames = unquantised(p), np.array([0, 3], np.int32)
     whole = CpuObjective(target)
     error, wanted = whole.error_and_gradients(values, p.trajectory, frames)
-    whole.coarsen(2.0 * objective.COARSE_SIGMA)  # the smaller side halves once, to 24 px, only if that is allowed
+    whole.coarsen(2.0 * cpu_objective.COARSE_SIGMA)  # the smaller side halves once, to 24 px, only if that is allowed
     assert whole.error_and_gradients(values, p.trajectory, frames)[0] == error
     coarse = CpuObjective(target)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(objective, "COARSE_SIDE", 8)
-        coarse.coarsen(2.0 * objective.COARSE_SIGMA)
+        patch.setattr(cpu_objective, "COARSE_SIDE", 8)
+        coarse.coarsen(2.0 * cpu_objective.COARSE_SIGMA)
     got, gradients = coarse.error_and_gradients(values, p.trajectory, frames)
     assert got != error
     assert got == pytest.approx(error, rel=0.05)

@@ -12,8 +12,8 @@ from packaged import serve
 from gvideo import VideoDecoder, encode
 from gvideo.cli import main
 from gvideo.decoder.stream import Stream
-from gvideo.encoder.encode import PrefixReport
-from gvideo.encoder.layers import layer_distortions
+from gvideo.encoder.fitting.layers import layer_distortions
+from gvideo.encoder.jobs.encode import PrefixReport
 from gvideo.media import VideoSource, planes_to_code_values
 
 NUM_LAYERS = 4

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from gvideo.encoder.fit import _charge_trajectories
-from gvideo.encoder.parents import choose_parents, difference_matrix, step_bits
+from gvideo.encoder.fitting.fit import _charge_trajectories
+from gvideo.encoder.motion.parents import choose_parents, difference_matrix, step_bits
 
 
 def test_what_shakes_together_is_said_once():

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
-from gvideo.encoder.buffer import Buffer, first_miss
-from gvideo.encoder.one_pass import OnePass
-from gvideo.encoder.rate import MAX_DISTORTION, RateTarget, SegmentRate, curve, plan
-from gvideo.encoder.search import RateSearch, Size
+from gvideo.encoder.rate.buffer import Buffer, first_miss
+from gvideo.encoder.rate.model import MAX_DISTORTION, RateTarget, SegmentRate, curve, plan
+from gvideo.encoder.rate.one_pass import OnePass
+from gvideo.encoder.rate.search import RateSearch, Size
 from gvideo.errors import OptionError
 
 SECONDS = 2.0

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gvideo.encoder.scene_score import difference, thumbnail
-from gvideo.encoder.scenes import Segmenter, TimedFrame
+from gvideo.encoder.scenes.score import difference, thumbnail
+from gvideo.encoder.scenes.segmenter import Segmenter, TimedFrame
 from gvideo.errors import OptionError
 from gvideo.media import CodeFrame, VideoSource
 from gvideo.types import SourceFrame

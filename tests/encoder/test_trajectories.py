@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from gvideo.encoder import trajectories
-from gvideo.encoder.cpu_tracks import MEAN_ITERATIONS
-from gvideo.encoder.flow import Flow
+from gvideo.encoder.motion import trajectories
+from gvideo.encoder.motion.flow import Flow
+from gvideo.encoder.motion.track_kernels import MEAN_ITERATIONS
 from gvideo.model import motion
 
 WIDTH, HEIGHT, FRAMES, CONTROL = 96, 64, 20, 5

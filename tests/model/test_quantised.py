@@ -11,9 +11,10 @@ from fits import random_parameters
 from streams import make_stream, random_symbols
 
 from gvideo.decoder.render import frame_times
-from gvideo.encoder import pack
-from gvideo.encoder.parameters import Parameters
-from gvideo.encoder.quantised import Geometry, quantise
+from gvideo.encoder.backends.cpu_quantise import quantise
+from gvideo.encoder.gaussians import pack
+from gvideo.encoder.gaussians.parameters import Parameters
+from gvideo.encoder.gaussians.quantised import Geometry
 from gvideo.model import motion, quantize, steps
 from gvideo.model import symbols as sym
 from gvideo.model.steps import StepRules

@@ -177,7 +177,7 @@ def test_bad_live_input_is_named(tmp_path):
 
 def test_a_pipe_becomes_a_live_folder(tmp_path, monkeypatch, capsys):
     """The command line reads a pipe in real time, and then a file; the folder can be read while it runs."""
-    monkeypatch.setattr("gvideo.encoder.live.encode_segment", quick_segment)
+    monkeypatch.setattr("gvideo.encoder.jobs.live.encode_segment", quick_segment)
     data = clip_bytes(tmp_path, 3)
     pipe, growing = tmp_path / "pipe", []
     os.mkfifo(pipe)

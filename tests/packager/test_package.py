@@ -318,7 +318,7 @@ def test_a_refusing_store_is_one_line(bucket, inputs, capsys):
 
 def test_encode_makes_a_ladder_that_is_cut_alike(tmp_path, capsys, monkeypatch):
     """A real clip with its sound; only the fit is left out. The second rung takes the cuts of the first."""
-    monkeypatch.setattr("gvideo.encoder.pool.encode_segment", quick_segment)
+    monkeypatch.setattr("gvideo.encoder.jobs.pool.encode_segment", quick_segment)
     clip = ROOT / "samples" / "bunny_180p25.mp4"
     arguments = ["encode", clip, "-o", f"{tmp_path}/out/", "--ladder", "64x36:40,32x18:44", "--workers", "1"]
     assert run(*arguments, "--frames", "10:60", "--segment", "1", "--fallback", "avc", "--thumbnails") == 0
@@ -347,7 +347,7 @@ def test_an_interrupted_ladder_goes_on_with_the_next_rung(tmp_path, monkeypatch)
             raise KeyboardInterrupt
         return quick_segment(job)
 
-    monkeypatch.setattr("gvideo.encoder.pool.encode_segment", fit)
+    monkeypatch.setattr("gvideo.encoder.jobs.pool.encode_segment", fit)
     clip = ROOT / "samples" / "bunny_180p25.mp4"
     arguments = ["encode", clip, "-o", tmp_path / "out", "--ladder", "64x36,32x18", "--workers", "1"]
     arguments += ["--frames", "0:50", "--segment", "1"]

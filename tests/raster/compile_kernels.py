@@ -19,7 +19,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from gvideo.encoder import cuda_quantise, cuda_step
+from gvideo.encoder.backends import cuda_kernels, cuda_quantise
 from gvideo.raster import cuda
 from gvideo.raster.cuda import kernels
 
@@ -74,8 +74,8 @@ CONSTANTS = {
     "fit_tiles_weighted": {"WEIGHTED": True},
     "collect": {"BLOCK": cuda._COLLECT_BLOCK, "LANES": cuda._LANES, "CONTROL": 8},
     "quantise_rows": {"BLOCK": cuda_quantise.BLOCK},
-    **{name: {"BLOCK": cuda_step.BLOCK} for name in ("displace_rows", "charge_motion_rows", "charge_bits_rows")},
-    "spread_rows": {"BLOCK": cuda_step.BLOCK, "TRAJECTORIES": 8},
+    **{name: {"BLOCK": cuda_kernels.BLOCK} for name in ("displace_rows", "charge_motion_rows", "charge_bits_rows")},
+    "spread_rows": {"BLOCK": cuda_kernels.BLOCK, "TRAJECTORIES": 8},
 }
 #: Sizes that change within a fit.
 VARYING = ("rows", "instances", "capacity", "halvings", "count")
@@ -90,7 +90,7 @@ def main(capability: int) -> None:
     dump = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
     for name, types in SIGNATURES.items():
         function = name.removesuffix("_weighted").removesuffix("_wide")
-        kernel = next(getattr(m, function) for m in (kernels, cuda_quantise, cuda_step) if hasattr(m, function))
+        kernel = next(getattr(m, function) for m in (kernels, cuda_quantise, cuda_kernels) if hasattr(m, function))
         assert all(p.do_not_specialize for p in kernel.params if p.name in VARYING), f"{name}: compiled again and again"
         ones, warps = {k: 1 for k in ONES if k in types}, WARPS.get(name, 4)
         rest = {k: t for k, t in types.items() if k not in ones}

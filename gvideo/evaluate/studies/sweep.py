@@ -115,7 +115,7 @@ def known_parameters(kind: str) -> set[str]:
     """Names that a grid of this kind may have."""
     if kind == "still":
         return {f.name for f in fields(StillSettings)} - {"seed"}
-    from gvideo.encoder.fit import FitSettings
+    from gvideo.encoder.fitting.fit import FitSettings
     from gvideo.encoder.settings import EncodeSettings
 
     return {f.name for f in (*fields(FitSettings), *fields(EncodeSettings))} - {"seed"}
@@ -163,8 +163,8 @@ def _encode_run(clip: str, size: tuple[int, ...], frames: int, seed: int, settin
     """A whole encode with fields of FitSettings replaced, through a preset that exists in this process only."""
     from gvideo.decoder.video_decoder import VideoDecoder
     from gvideo.encoder import settings as presets
-    from gvideo.encoder.encode import encode
-    from gvideo.encoder.fit import FitSettings
+    from gvideo.encoder.fitting.fit import FitSettings
+    from gvideo.encoder.jobs.encode import encode
     from gvideo.encoder.settings import EncodeSettings
     from gvideo.evaluate.frames import prepare
     from gvideo.media import planes_to_code_values

@@ -1,0 +1,1 @@
+"""Where fits run: the seam, and the CPU and a GPU behind it."""

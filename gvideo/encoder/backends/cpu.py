@@ -1,0 +1,55 @@
+"""The backend of the CPU: compiled kernels on NumPy arrays, over all threads that are allowed."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+
+from gvideo.encoder.backends import cpu_growth, cpu_kernels
+from gvideo.encoder.backends.base import Generation, Target
+from gvideo.encoder.backends.cpu_objective import CpuObjective
+from gvideo.encoder.backends.cpu_quantise import quantise
+from gvideo.encoder.gaussians.parameters import BETA1, BETA2, EPSILON, Parameters, Values
+from gvideo.encoder.gaussians.quantised import Geometry, Quantised
+from gvideo.encoder.motion.flow import Flow
+from gvideo.model.steps import StepRules
+from gvideo.raster.threads import for_each
+from gvideo.types import Float32
+
+
+class CpuBackend:
+    """See base.Backend."""
+
+    def __init__(self, target: Target, flow: Flow) -> None:
+        self.objective = CpuObjective(target)
+        self._flow = flow
+
+    def propose(
+        self, residual: Float32, count: int, total: int, life: float, theta: Tensor, rng: np.random.Generator
+    ) -> Generation:
+        """See base.Backend."""
+        target = self.objective.target
+        return cpu_growth.propose(residual, count, total, life, theta.double().numpy(), self._flow, target, rng)
+
+    def quantise(
+        self, p: Parameters, rules: StepRules, g: Geometry, precision_bias: float, permanent_at: float
+    ) -> Quantised:
+        """See base.Backend."""
+        return quantise(p, rules, g, precision_bias, permanent_at)
+
+    def adam(self, p: Parameters, gradients: Values, rates: dict[str, float], factor: float) -> None:
+        """See base.Backend."""
+        adam(p, gradients, rates, factor)
+
+
+def adam(p: Parameters, gradients: Values, rates: dict[str, float], factor: float = 1.0) -> None:
+    """See base.Backend.adam."""
+    correction, root = p.corrections()
+    names = list(gradients)
+
+    def step(number: int) -> None:
+        name = names[number]
+        v, m, s, g = (a[name].numpy().reshape(-1) for a in (p.values, p.first, p.second, gradients))
+        cpu_kernels.adam(v, m, s, g, factor, BETA1, BETA2, rates[name] / correction, root, EPSILON)
+
+    for_each(len(names), step)

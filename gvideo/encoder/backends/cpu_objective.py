@@ -1,0 +1,212 @@
+"""Squared error of a set of values against a segment's frames, its gradients for every attribute, and the bits' part,
+by compiled kernels on NumPy arrays."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from gvideo import raster
+from gvideo.encoder.backends import cpu_kernels
+from gvideo.encoder.backends.base import CHANNEL_WEIGHTS, CHROMA_WEIGHT, Target
+from gvideo.encoder.gaussians.parameters import Values
+from gvideo.encoder.gaussians.quantised import Quantised
+from gvideo.raster.threads import for_each, for_rows
+from gvideo.types import Float32, Int32, Splats
+
+#: A generation of Gaussians is fitted at a size where its sigma is at least so many px, to frames whose shorter side
+#: is at least so many, after at most so many halvings.
+COARSE_SIGMA, COARSE_SIDE, MAX_HALVINGS = 1.5, 32, 3
+#: Frames that are rendered in one call.
+_RENDERED_FRAMES = 16
+#: Gaussians whose part in the trajectories' gradients is one sum.
+_SUMMED_ROWS = 1024
+
+
+class CpuObjective:
+    """Compiled kernels on NumPy arrays."""
+
+    device = torch.device("cpu")
+    #: One attempt, which never fails, for however many steps.
+    window = sys.maxsize
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        #: (frames, weights) by halvings; made when they are asked for, one at a time.
+        self._shrunk: tuple[int, Float32, Float32 | None] = (0, target.frames, target.weights)
+
+    def coarsen(self, sigma: float) -> None:
+        """See Objective."""
+        halvings = _halvings(sigma, self.target.size)
+        if halvings == self._shrunk[0]:
+            return
+        frames, weights = self.target.frames, self.target.weights
+        self._shrunk = (
+            halvings, shrink(frames, halvings), None if weights is None else shrink(weights[:, None], halvings)[:, 0],
+        )  # fmt: skip
+
+    def attempt(self, steps: Callable[[], None]) -> bool:
+        """See Objective."""
+        steps()
+        return True
+
+    def residual(self, values: Values, trajectory: Tensor) -> Float32:
+        """See Objective."""
+        if len(trajectory) == 0:
+            return self.target.frames
+        return self.target.frames - render(values, trajectory, self.target)
+
+    def energy(self, residual: Float32) -> float:
+        """See Objective."""
+        weights = self.target.weights
+        channels = (residual[:, k] for k in range(3))
+        sums = [float(np.vdot(c, c if weights is None else weights * c)) for c in channels]
+        return sums[0] + CHROMA_WEIGHT * (sums[1] + sums[2])
+
+    def error_and_gradients(self, values: Values, trajectory: Tensor, frames: Int32) -> tuple[float, Values]:
+        """See Objective."""
+        width, height = self.target.size
+        splats, theta = splats_at(values, trajectory, self.target, frames)
+        halvings, pictures, weights = self._shrunk
+        sse, g = raster.get_backend("cpu").loss_and_gradients(
+            shrink_splats(splats, halvings), np.eye(len(frames), dtype=np.float32), self.target.times[frames],
+            pictures, frames, CHANNEL_WEIGHTS * np.float32(4**halvings), weights,
+        )  # fmt: skip
+        if halvings:
+            g.means[:] /= 2**halvings
+            g.displacements[:] /= 2**halvings
+        # partial sums of equal ranges, added in their order: the same for any number of threads
+        ranges = range(0, len(trajectory), _SUMMED_ROWS)
+        parts = np.zeros((max(len(ranges), 1), *theta.shape), np.float64)
+        followed = trajectory.numpy()
+
+        def spread(part: int) -> None:
+            rows = slice(ranges[part], ranges[part] + _SUMMED_ROWS)
+            cpu_kernels.spread_gradients(
+                splats.means[rows], theta, followed[rows], width, height, g.displacements[rows], g.means[rows],
+                parts[part],
+            )  # fmt: skip
+
+        for_each(len(ranges), spread)
+        theta_gradient = np.tensordot(self.target.basis[frames], parts.sum(0), ([0], [1])).swapaxes(0, 1)
+        gradients = {
+            "mean": g.means,
+            "residual": residual_gradients(g.displacements, self.target.residual_basis[frames]),
+            "log_scale": g.log_scales,
+            "angle": g.angles,
+            "amplitude": g.amplitudes,
+            "centre": g.centres,
+            "inverse_duration": g.inverse_durations,
+            "theta": np.ascontiguousarray(theta_gradient, np.float32),
+        }
+        error = float((sse * CHANNEL_WEIGHTS).sum()) * 4**halvings
+        return error, {name: torch.from_numpy(a) for name, a in gradients.items()}
+
+    def charge_motion(self, values: Values, share: float, price: float, gradients: Values) -> None:
+        """See Objective."""
+        residual, log_scale = values["residual"].numpy(), values["log_scale"].numpy()
+        out = gradients["residual"].numpy()
+        for_rows(
+            len(residual),
+            lambda a, b: cpu_kernels.charge_motion(residual[a:b], log_scale[a:b], share, price, out[a:b]),
+        )
+
+    def charge_bits(self, q: Quantised, residual: Tensor, prices: tuple[float, ...], gradients: Values) -> None:
+        """See Objective."""
+        read = [a.numpy() for a in (q.levels, q.ratio, q.amplitude_step, residual, q.residual_levels, q.residual_step)]
+        written = [gradients[name].numpy() for name in ("amplitude", "residual")]
+        paid, charge = np.array(prices), cast(Any, cpu_kernels.charge_bits)
+        for_rows(len(residual), lambda a, b: charge(*(x[a:b] for x in read), paid, *(x[a:b] for x in written)))
+
+
+def _halvings(sigma: float, size: tuple[int, int]) -> int:
+    """How often the size may be halved for Gaussians of a sigma in px."""
+    by_sigma = int(math.log2(max(sigma / COARSE_SIGMA, 1.0)))
+    by_size = int(math.log2(max(min(size) / COARSE_SIDE, 1.0)))
+    return min(by_sigma, by_size, MAX_HALVINGS)
+
+
+def shrink(planes: Float32, halvings: int) -> Float32:
+    """Means of blocks of planes f32 [T,C,H,W], of 2^halvings px a side; the border is repeated to whole blocks."""
+    if halvings == 0:
+        return planes
+    block = 1 << halvings
+    height, width = planes.shape[2:]
+    size = (-(-width // block), -(-height // block))
+    shrunk = np.empty((*planes.shape[:2], size[1], size[0]), np.float32)
+    extra = (size[1] * block - height, size[0] * block - width)
+
+    def one(frame: int) -> None:
+        for plane, out in zip(planes[frame], shrunk[frame], strict=True):
+            whole = np.pad(plane, ((0, extra[0]), (0, extra[1])), "edge") if any(extra) else plane
+            cv2.resize(whole, size, dst=out, interpolation=cv2.INTER_AREA)
+
+    for_each(len(planes), one)
+    return shrunk
+
+
+def shrink_splats(splats: Splats, halvings: int) -> Splats:
+    """Gaussians as they look on shrink()ed planes. Blocks blur them a little, which is left out."""
+    if halvings == 0:
+        return splats
+    scale = np.float32(0.5**halvings)
+    return replace(
+        splats, means=(splats.means + np.float32(0.5)) * scale - np.float32(0.5),
+        displacements=splats.displacements * scale, log_scales=splats.log_scales + np.log(scale),
+    )  # fmt: skip
+
+
+def residuals_at(residual: Float32, basis: Float32) -> Float32:
+    """Residual motion f32 [N,F,2] in frames, of control points f32 [N,J,2] with weights f32 [F,J] there."""
+    out = np.empty((len(residual), len(basis), 2), np.float32)
+    for_rows(len(out), lambda a, b: cpu_kernels.weigh_control(residual[a:b], basis, out[a:b]))
+    return out
+
+
+def residual_gradients(gradient: Float32, basis: Float32) -> Float32:
+    """The chain rule of residuals_at(): f32 [N,F,2] to f32 [N,J,2]."""
+    out = np.empty((len(gradient), basis.shape[1], 2), np.float32)
+    for_rows(len(out), lambda a, b: cpu_kernels.weigh_gradients(gradient[a:b], basis, out[a:b]))
+    return out
+
+
+def splats_at(values: Values, trajectory: Tensor, target: Target, frames: Int32) -> tuple[Splats, Float32]:
+    """(Gaussians whose control points are their displacements in the chosen frames, the trajectories there f32
+    [M,F,2,3]): a step sees few frames, and a segment may have as many control points as frames."""
+    v = {name: value.numpy() for name, value in values.items()}
+    width, height = target.size
+    theta = np.tensordot(target.basis[frames], v["theta"], ([1], [1])).swapaxes(0, 1)
+    theta = np.ascontiguousarray(theta, np.float32)
+    residual = residuals_at(v["residual"], target.residual_basis[frames])
+    displacement = np.empty_like(residual)
+    mean, followed = v["mean"], trajectory.numpy()
+    for_rows(
+        len(displacement),
+        lambda a, b: cpu_kernels.displace(
+            mean[a:b], residual[a:b], theta, followed[a:b], width, height, displacement[a:b]
+        ),
+    )
+    splats = Splats(
+        v["mean"], displacement, v["log_scale"], v["angle"], v["amplitude"], v["centre"], v["inverse_duration"]
+    )
+    return splats, theta
+
+
+def render(values: Values, trajectory: Tensor, target: Target) -> Float32:
+    """All frames f32 [T,3,H,W] of a set of values."""
+    view = raster.Viewport(*target.size)
+    pictures = np.empty(target.frames.shape, np.float32)
+    for start in range(0, target.num_frames, _RENDERED_FRAMES):
+        frames = np.arange(start, min(start + _RENDERED_FRAMES, target.num_frames), dtype=np.int32)
+        splats, _ = splats_at(values, trajectory, target, frames)
+        basis = np.eye(len(frames), dtype=np.float32)
+        pictures[frames] = raster.get_backend("cpu").render(splats, basis, target.times[frames], view)
+    return pictures

@@ -1,0 +1,1 @@
+"""Growing and training the Gaussians of a segment."""

@@ -1,0 +1,356 @@
+"""Fitting one segment: grow in floats, then train against the quantiser with the bits on the bill (CODEC.md §7, §13).
+
+grow:   rounds of (drop the weakest, propose where it hurts, Adam on everything), cosine in the last round
+train:  loss = squared error + 4 D bits, every value quantised as it will be decoded, rates falling to zero;
+        Gaussians whose amplitudes round to nothing leave, at prices that rise while there are many of them
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gvideo.encoder.backends.base import Target, open_backend
+from gvideo.encoder.gaussians.pack import pack
+from gvideo.encoder.gaussians.parameters import RATES, THETA_RATE, Parameters, Values, empty
+from gvideo.encoder.gaussians.prices import Prices, measure
+from gvideo.encoder.gaussians.quantised import (
+    MAX_LOG_SCALE,
+    MIN_LOG_SCALE,
+    Geometry,
+    Quantised,
+    lives,
+    unquantised,
+)
+from gvideo.encoder.motion import trajectories
+from gvideo.encoder.motion.flow import Flow
+from gvideo.encoder.motion.parents import choose_parents, difference_matrix
+from gvideo.entropy.sequence import SequenceState
+from gvideo.model.steps import StepRules
+from gvideo.types import Float32, Float64, Int32
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """Everything that decides how long and how a segment is fitted. growth_rate, train_rate: factors on RATES
+    and TRAIN_RATES; short fits need faster ones. residual_rate: one more on those of residual motion, 0 for none.
+    least_strength: Gaussians of fewer amplitude steps leave while growing. trajectory_price: squared error charged for
+    a bit of a trajectory, over that for a bit. first_price, price_ramp: bits cost that share of their price when
+    training begins, all of it from that share of its steps on. fall: exponent of the cosine by which rates fall in
+    training."""
+
+    first_density: float = 0.002
+    least_growth: float = 0.3
+    most_growth: float = 1.0
+    max_rounds: int = 14
+    growth_gain: float = 8.0
+    round_steps: int = 45
+    last_round: float = 3.0
+    growth_rate: float = 1.0
+    least_strength: float = 0.4
+    train_steps: int = 2250
+    train_rate: float = 2.0
+    residual_rate: float = 1.0
+    fall: float = 1.5
+    frames_per_step: int = 4
+    first_life: float = 0.5
+    later_life: float = 0.12
+    motion_price: float = 0.1
+    amplitude_price: float = 1.6
+    residual_price: float = 1.6
+    trajectory_price: float = 2.0
+    price_share: float = 0.2
+    price_every: int = 250
+    first_price: float = 0.3
+    price_ramp: float = 0.4
+    lagrangian: float = 4.0
+    precision_bias: float = 0.0
+    permanent_at: float = 1.0
+    prune_every: int = 25
+
+
+#: Learning rates of quantised training over those of growth.
+TRAIN_RATES = {
+    "mean": 0.15, "residual": 0.1, "log_scale": 0.015, "angle": 0.015, "luma": 0.005, "chroma": 0.003,
+    "centre": 0.1, "log_duration": 0.01, "theta": 0.01,
+}  # fmt: skip
+#: Steps of residual motion, in smaller sigmas, that its price is counted in while growing.
+FLOAT_RESIDUAL_STEP = 0.35
+
+#: Steps of a preset are those of this picture size; smaller ones take up to MAX_EFFORT times as many.
+REFERENCE_PIXELS = 352 * 288
+MAX_EFFORT = 3.0
+
+Report = Callable[[float], None]
+
+
+class SegmentFit:
+    """The state of fitting one segment."""
+
+    def __init__(
+        self, target: Target, flow: Flow, theta: Float64, settings: FitSettings, seed: int, device: str = "cpu"
+    ) -> None:
+        """device: "cpu" or "cuda". Raises OptionError if that is not there."""
+        self.target = target
+        self.settings = settings
+        self.backend = open_backend(device, target, flow)
+        self.objective = self.backend.objective
+        self.rng = np.random.default_rng(seed)
+        width, height = target.size
+        # small pictures cost little a step and deserve more of them
+        self.effort = min(max(REFERENCE_PIXELS / (width * height), 1.0), MAX_EFFORT)
+        self.prices = Prices()
+        #: Squared error per pixel and frame of every step of training, over that step's frames.
+        self.losses: list[float | Tensor] = []
+        #: Whether trajectories are trained; the upper layers of a segment follow those of its base.
+        self.train_trajectories = True
+        #: Gaussians of the layers below, whose picture the frames are less.
+        self.below = 0
+        start = torch.from_numpy(theta.astype(np.float32)).to(self.objective.device)
+        self.parameters = empty(target.num_control, start)
+        #: Trajectories less what they are predicted from, f32 [M,M], and control points less those before, f32 [K,K].
+        self.differences = torch.eye(len(theta), device=self.objective.device)
+        in_time = np.eye(theta.shape[1], dtype=np.float32) - np.eye(theta.shape[1], k=-1, dtype=np.float32)
+        self.in_time = torch.from_numpy(in_time).to(self.objective.device)
+
+    def grow(self, rules: StepRules, report: Report | None = None) -> None:
+        """Places Gaussians round by round where the residual is, fitting without quantisation, until two rounds
+        running lower the squared error by less than `growth_gain` D for each Gaussian they add. The larger the last
+        gain, the larger the next generation."""
+        s, target = self.settings, self.target
+        width, height = target.size
+        total = math.inf
+        number = max(8, round(s.first_density * width * height * math.sqrt(target.num_frames / 32)))
+        poor = 0
+        for index in range(s.max_rounds):
+            life = target.num_frames * (s.first_life if index < 2 and not self.below else s.later_life)
+            residual = self.objective.residual(unquantised(self.parameters), self.parameters.trajectory)
+            error = self.objective.energy(residual)
+            gain = (total - error) / (max(number, 1) * s.growth_gain * rules.allowed_error) if index else math.inf
+            poor = poor + 1 if gain < 1 else 0
+            total = error
+            if index:
+                share = s.least_growth * math.sqrt(max(gain, 1.0))
+                number = round(min(share, s.most_growth) * len(self.parameters))
+                if s.least_strength > 0:
+                    self._drop_weak(rules)
+            last = index == s.max_rounds - 1 or (index > 3 and poor > 1)
+            theta = self.parameters.values["theta"]
+            generation = self.backend.propose(
+                residual, number, self.below + len(self.parameters) + number, max(life, 0.5), theta, self.rng
+            )
+            self.parameters.append(generation.values, generation.trajectory)
+            self._settle(generation.sigma, self.effort * s.round_steps * (s.last_round if last else 1), last)
+            if report:
+                report(1.0 if last else (index + 1) / s.max_rounds)
+            if last:
+                break
+
+    def _drop_weak(self, rules: StepRules) -> None:
+        """Drops what training would round to nothing at once: it costs time, and others cannot take its place."""
+        v = self.parameters.values
+        times = torch.from_numpy(self.target.times).to(self.objective.device)
+        life = lives(v["centre"], (-v["log_duration"]).exp(), times)
+        colour = v["luma"].square().sum(1) + (v["chroma"] * (16 / rules.chroma)).square().sum(1)
+        step = 12 * rules.allowed_error / (math.pi * v["log_scale"].sum(1).exp() * life)
+        self.parameters.keep(colour >= self.settings.least_strength**2 * step)
+
+    def _settle(self, sigma: float, steps: float, last: bool) -> None:
+        """Adam on everything after a generation of that sigma; in the last round the rates fall to zero."""
+        wide = max(1.0, sigma / 6)
+        self.objective.coarsen(0.0 if last else sigma)
+
+        def settle(step: int) -> None:
+            falling = 0.5 * (1 + math.cos(math.pi * step / steps)) if last else 1.0
+            faster = falling * self.settings.growth_rate
+            rates = {name: rate * faster for name, rate in RATES.items()}
+            rates["theta"] = THETA_RATE * falling * self.train_trajectories
+            rates["mean"] *= wide
+            rates["residual"] *= wide * self.settings.residual_rate
+            self._float_step(rates)
+
+        self._run(int(steps), settle)
+
+    def _run(self, count: int, step: Callable[[int], None]) -> None:
+        """step(k) for k = 0 … count-1, in windows after which the objective says whether its gradients were right; the
+        others are put back and repeated (see Objective.attempt)."""
+        size = self.objective.window
+        for first in range(0, count, size):
+            window = range(first, min(first + size, count))
+
+            def steps(window: range = window) -> None:
+                for k in window:
+                    step(k)
+
+            put_back = self._remember()
+            while not self.objective.attempt(steps):
+                put_back()
+
+    def _remember(self) -> Callable[[], None]:
+        """What makes the state of the fit what it is now, any number of times."""
+        parameters, prices, num_losses = self.parameters.copy(), self.prices, len(self.losses)
+        chance = self.rng.bit_generator.state
+
+        def put_back() -> None:
+            self.parameters.restore(parameters)
+            self.prices = prices
+            del self.losses[num_losses:]
+            self.rng.bit_generator.state = chance
+
+        return put_back
+
+    def _frames(self) -> Int32:
+        """Frames of one step, evenly spread over the segment from a random start."""
+        num = self.target.num_frames
+        count = min(self.settings.frames_per_step, num)
+        start = int(self.rng.integers(num))
+        return np.array([(start + j * num // count) % num for j in range(count)], np.int32)
+
+    def _float_step(self, rates: dict[str, float]) -> None:
+        p = self.parameters
+        values = unquantised(p)
+        frames = self._frames()
+        _, gradients = self.objective.error_and_gradients(values, p.trajectory, frames)
+        # gradients are those of a step's frames, prices are paid once for all
+        factor = self.target.num_frames / len(frames)
+        price = self.settings.motion_price * self.settings.amplitude_price / factor
+        self.objective.charge_motion(values, FLOAT_RESIDUAL_STEP, price, gradients)
+        self.backend.adam(p, _by_parameter(gradients, values), rates, factor)
+        _confine(p)
+
+    def train(self, rules: StepRules, geometry: Geometry, report: Report | None = None) -> Quantised:
+        """Trains against the quantiser; returns the final quantised set (the parameters match it row by row)."""
+        s, p = self.settings, self.parameters
+        self.objective.coarsen(0.0)
+        self._reassign(rules)
+        geometry = replace(geometry, frame_times=geometry.frame_times.to(self.objective.device))
+        steps = round(self.effort * s.train_steps)
+
+        def train(step: int) -> None:
+            q = self._quantise(rules, geometry)
+            prune = step % s.prune_every == s.prune_every - 1 and step < 0.9 * steps
+            if prune and p.keep(q.levels.abs().sum(1) > 0):
+                q = self._quantise(rules, geometry)
+            if step % s.price_every == 0:
+                self._choose_parents(q)
+            if step % s.price_every == s.price_every - 1:
+                self._measure_prices(q, rules, geometry)
+            rate = (0.5 * (1 + math.cos(math.pi * step / steps))) ** s.fall
+            dearness = min(1.0, s.first_price + (1 - s.first_price) * step / (s.price_ramp * steps))
+            self._train_step(q, rules, s.train_rate * rate, dearness)
+            if report and step % 50 == 49:
+                report((step + 1) / steps)
+
+        self._run(steps, train)
+        q = self._quantise(rules, geometry)
+        p.keep(q.levels.abs().sum(1) > 0)
+        return self._quantise(rules, geometry).cpu()
+
+    def loss_values(self) -> tuple[float, ...]:
+        """The losses as numbers, fetched from the device at once."""
+        if not self.losses:
+            return ()
+        return tuple(torch.stack([torch.as_tensor(loss, dtype=torch.float64) for loss in self.losses]).tolist())
+
+    def left(self, q: Quantised) -> Float32:
+        """Frames less picture f32 [T,3,H,W] of the final set, in the host's memory."""
+        values = {name: value.to(self.objective.device) for name, value in values_of(q).items()}
+        residual = self.objective.residual(values, self.parameters.trajectory)
+        return residual.cpu().numpy() if isinstance(residual, Tensor) else residual
+
+    def _measure_prices(self, q: Quantised, rules: StepRules, geometry: Geometry) -> None:
+        width, height = self.target.size
+        trajectory = self.parameters.trajectory.cpu().numpy()
+        symbols = pack(q.cpu(), trajectory, (0, 512, 512), width, height, geometry.cell_bits)
+        self.prices = measure(symbols, SequenceState(rules), width, height, geometry.num_frames)
+
+    def _choose_parents(self, q: Quantised) -> None:
+        """Which trajectory each one is charged its difference to, as they stand now."""
+        control = q.control[1:].cpu().numpy()
+        followed, parents = choose_parents(control.reshape(*control.shape[:2], 6))
+        of_all = np.zeros(len(q.control), np.int64)
+        of_all[followed + 1] = np.concatenate([[0], followed + 1])[parents]
+        self.differences = torch.from_numpy(difference_matrix(of_all)).to(self.objective.device)
+
+    def _reassign(self, rules: StepRules) -> None:
+        p = self.parameters
+        width, height = self.target.size
+        device = self.objective.device
+        v = {name: value.cpu() for name, value in unquantised(p).items()}
+        sigma = v["log_scale"].min(1)[0].exp().double().numpy()
+        chosen, means, residual = trajectories.reassign(
+            v["theta"].double().numpy(), self.target.basis, self.target.refinement, v["mean"].double().numpy(),
+            v["residual"].double().numpy(),
+            p.trajectory.cpu().numpy(), v["centre"].double().numpy(), 1 / v["inverse_duration"].double().numpy(),
+            FLOAT_RESIDUAL_STEP * sigma, width, height, 2.0**rules.trajectory,
+        )  # fmt: skip
+        p.trajectory = torch.from_numpy(chosen).to(device)
+        p.values["mean"] = torch.from_numpy(means).float().to(device)
+        p.values["residual"] = torch.from_numpy(residual).float().to(device)
+
+    def _quantise(self, rules: StepRules, geometry: Geometry) -> Quantised:
+        s = self.settings
+        return self.backend.quantise(self.parameters, rules, geometry, s.precision_bias, s.permanent_at)
+
+    def _train_step(self, q: Quantised, rules: StepRules, rate: float, dearness: float) -> None:
+        """rate: on TRAIN_RATES. dearness: share of their price that bits cost."""
+        s, p = self.settings, self.parameters
+        frames = self._frames()
+        values = values_of(q)
+        error, gradients = self.objective.error_and_gradients(values, p.trajectory, frames)
+        width, height = self.target.size
+        self.losses.append(error / (len(frames) * width * height))
+        factor = self.target.num_frames / len(frames)
+        price = dearness * s.lagrangian * rules.allowed_error / factor
+        share = s.price_share * price
+        prices = (
+            s.amplitude_price * price, s.residual_price * price, self.prices.existence * share,
+            self.prices.chroma * share, self.prices.residual * share,
+        )  # fmt: skip
+        self.objective.charge_bits(q, p.values["residual"], prices, gradients)
+        if s.trajectory_price and self.train_trajectories:
+            _charge_trajectories(
+                p.values["theta"], self.differences, self.in_time, s.trajectory_price * price, 2.0**rules.trajectory,
+                gradients,
+            )  # fmt: skip
+        rates = {name: value * rate for name, value in TRAIN_RATES.items()}
+        rates["theta"] *= self.train_trajectories
+        rates["residual"] *= s.residual_rate
+        self.backend.adam(p, _by_parameter(gradients, values), rates, factor)
+        _confine(p)
+
+
+def values_of(q: Quantised) -> Values:
+    """The fields of a quantised set that rendering needs."""
+    names = ("mean", "residual", "log_scale", "angle", "amplitude", "centre", "inverse_duration", "theta")
+    return {name: getattr(q, name) for name in names}
+
+
+def _by_parameter(gradients: Values, values: Values) -> Values:
+    """Gradients of what is rendered, as those of what is trained."""
+    amplitude = gradients.pop("amplitude")
+    gradients["luma"], gradients["chroma"] = amplitude[:, :1].contiguous(), amplitude[:, 1:].contiguous()
+    gradients["log_duration"] = -gradients.pop("inverse_duration") * values["inverse_duration"]
+    return gradients
+
+
+def _charge_trajectories(
+    theta: Tensor, differences: Tensor, in_time: Tensor, price: float, step: float, gradients: Values
+) -> None:
+    """Adds the slope of price log2(1 + |level|), levels being what is coded of trajectories f32 [M,K,2,3]: their
+    differences f32 [M,M] to parents, and then those in time, f32 [K,K]."""
+    size = (*theta.shape[:2], 6)
+    levels = torch.matmul(in_time, torch.matmul(differences, theta.flatten(1)).view(size)).mul_(1 / step)
+    smooth = levels.square().add_(1 / 16).sqrt_()  # without a corner at zero
+    slope = levels.div_(smooth).div_(smooth.add_(1)).mul_(price / (step * math.log(2)))
+    slope = torch.matmul(differences.T, torch.matmul(in_time.T, slope).flatten(1))
+    gradients["theta"].add_(slope.view_as(theta))
+
+
+def _confine(p: Parameters) -> None:
+    p.values["log_scale"].clamp_(MIN_LOG_SCALE, MAX_LOG_SCALE)

@@ -1,0 +1,1 @@
+"""The Gaussians of a segment while they are fitted: parameters, quantised values, symbols, prices."""

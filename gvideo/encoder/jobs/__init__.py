@@ -1,0 +1,1 @@
+"""Encodes as a whole: segments to workers and back, files and live streams."""

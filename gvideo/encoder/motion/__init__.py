@@ -1,0 +1,1 @@
+"""How a segment moves: optical flow, tracks, the codebook of trajectories."""

@@ -1,0 +1,1 @@
+"""Where segments begin: cuts and longest durations."""

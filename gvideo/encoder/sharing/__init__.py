@@ -1,0 +1,1 @@
+"""What segments share: codebooks and start states, trained and coded anew."""
