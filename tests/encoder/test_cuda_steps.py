@@ -194,7 +194,7 @@ def test_steps_work_on_a_device_whose_memory_the_host_cannot_read(clip, monkeypa
     assert len(growing.names) <= 42, growing.names
     assert len(training.names) <= 60, training.names
     assert {value.device for value in fit.parameters.values.values()} == {meta}
-    chosen, means = fit.propose.__self__._follow(
+    chosen, means = fit.backend._growth._follow(
         fit.parameters.values["theta"].double(), fit.parameters.values["mean"], fit.parameters.trajectory, 1.0
     )
     assert (chosen.shape, means.shape) == ((3,), (3, 2))
