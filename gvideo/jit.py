@@ -26,7 +26,7 @@ Stamp = tuple[object, ...]
 
 def stamp_of(*folders: Path) -> Stamp:
     """Changes whenever code compiled from the files of these folders might."""
-    files = sorted(file for folder in folders for file in folder.rglob("*.py"))
+    files = sorted(file for folder in folders for file in folder.glob("*.py"))
     return (
         os.environ.get("GVIDEO_BOUNDS"),
         *((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files),

@@ -16,7 +16,6 @@ from gvideo.entropy.sequence import SequenceState, rules_of
 from gvideo.model import quantize
 from gvideo.model import symbols as sym
 from gvideo.model.codebooks import LIMITS, Codebook, Codebooks, format_codebooks
-from gvideo.model.motion import refined_count
 from gvideo.model.steps import StepRules, scale_step
 from gvideo.model.symbols import SegmentSymbols, cells, interleave
 
@@ -62,7 +61,7 @@ def random_symbols(
     code = np.array([interleave(int(x), int(y)) for x, y in table[:, :2] >> (cell_bits + 4)], np.int64)
     order = np.lexsort((code, layer)) if count else np.zeros(0, np.int64)
     residual = rng.integers(-2, 3, (count, 2 * num_control)) * (rng.random((count, 1)) < 0.4)
-    control = rng.integers(-9, 10, (num_trajectories - 1, refined_count(num_control, refinement), 6))
+    control = rng.integers(-9, 10, (num_trajectories - 1, headers.refined_count(num_control, refinement), 6))
     ends = tuple(int(n) for n in np.cumsum(np.bincount(layer, minlength=num_layers)))
     return SegmentSymbols(
         table[order],

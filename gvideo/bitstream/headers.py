@@ -13,6 +13,8 @@ VERSION = 1
 PROFILE_MAIN = 0
 MAX_SIDE = 16384
 MAX_FRAMES_A_SEGMENT = 4096
+#: Degree of motion splines of enough control points, and the most of these.
+SPLINE_DEGREE = 3
 MAX_CONTROL = 256
 MAX_TRAJECTORIES = 64
 MAX_LAYERS = 8
@@ -119,7 +121,7 @@ class SegmentHeader:
     @property
     def num_path_control(self) -> int:
         """Control points of every trajectory."""
-        return (self.num_control - 3) * self.refinement + 3 if self.refinement > 1 else self.num_control
+        return refined_count(self.num_control, self.refinement)
 
     @property
     def layer_distortions(self) -> tuple[int, ...]:
@@ -221,6 +223,11 @@ def _visit_grain(f: Fields, g: Grain) -> Grain:
     )
 
 
+def refined_count(num_control: int, refinement: int) -> int:
+    """Control points of a spline of num_control (at least 4, or refinement 1) whose spans are cut in `refinement`."""
+    return num_control if refinement == 1 else (num_control - SPLINE_DEGREE) * refinement + SPLINE_DEGREE
+
+
 def visit_segment(f: Fields, h: SegmentHeader | None = None) -> SegmentHeader:
     """Writes h, or reads a header. Layer headers and bytes follow it (entropy/segment.py)."""
     h = h or SegmentHeader(1, 0, 1, 1, 0, 1, (0, 0, 0))
@@ -228,7 +235,8 @@ def visit_segment(f: Fields, h: SegmentHeader | None = None) -> SegmentHeader:
     distortion = f.u8("segment.distortion", h.distortion)
     num_control = f.u8("segment.num_control", h.num_control - 1) + 1
     refinement = f.u8("segment.refinement", h.refinement - 1) + 1
-    if refinement > 1 and not (num_control > 3 and (num_control - 3) * refinement + 3 <= MAX_CONTROL):
+    enough = refinement == 1 or num_control > SPLINE_DEGREE
+    if not (enough and refined_count(num_control, refinement) <= MAX_CONTROL):
         raise InvalidError(f"segment.refinement: {refinement}, with {num_control} control points")
     num_trajectories = _positive(
         "segment.num_trajectories", f.varint("segment.num_trajectories", h.num_trajectories, MAX_TRAJECTORIES)

@@ -11,9 +11,10 @@ from gvideo.model import steps
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_compile = compiler(
-    stamp_of(Path(__file__).parent, Path(steps.__file__).parent), error_model="numpy", fastmath={"nsz", "contract"}
-)
+_HERE = Path(__file__).parent
+#: Folders of the kernels and of what they call.
+_FOLDERS = (_HERE, _HERE / "backends", _HERE / "motion", Path(steps.__file__).parent)
+_compile = compiler(stamp_of(*_FOLDERS), error_model="numpy", fastmath={"nsz", "contract"})
 
 
 def kernel(function: Function) -> Function:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from gvideo.bitstream import units
+from gvideo.bitstream import headers, units
 from gvideo.bitstream.headers import SegmentHeader
 from gvideo.decoder.render import SegmentRenderer, frame_times
 from gvideo.encoder import tune
@@ -110,12 +110,12 @@ def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResu
     flow = Flow(planes[:, 0])
     seen = trajectories.follow_points(flow)
     num_control, refinement = trajectories.control_points(seen, times)
-    basis = motion.basis(times, num_frames, motion.refined_count(num_control, refinement))
+    basis = motion.basis(times, num_frames, headers.refined_count(num_control, refinement))
     weights = tune.pixel_weights(planes[:, 0], tune.TUNES[settings.tune])
     tune.sharpen(planes[:, 0], tune.TUNES[settings.tune])
     planes -= colour[:, None, None].astype(np.float32)
     finer = motion.refinement_matrix(num_control, refinement).astype(np.float32)
-    if settings.fit.residual_rate == 0:
+    if not settings.fit.residual_motion:
         finer = finer[:, :0]
     target = Target(planes, basis, times.astype(np.float32), weights, finer)
     count = num_trajectories(fmt.width, fmt.height)

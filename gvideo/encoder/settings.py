@@ -17,7 +17,7 @@ PRESETS: dict[str, FitSettings] = {
         growth_rate=2.2,
         train_steps=800,
         train_rate=4.5,
-        residual_rate=0.0,
+        residual_motion=False,
     ),
     "medium": FitSettings(),
     "slow": replace(FitSettings(), round_steps=90, train_steps=7500, train_rate=1.5, max_rounds=18, last_round=4.0),

@@ -53,6 +53,14 @@ def bd_rate(
     return _delta(anchor, test, method, as_rate=True, within=within)
 
 
+def rate_at(points: Points, quality: float) -> float | None:
+    """The rate at a quality, along PCHIP through points (rate, quality), or None where the curve does not reach it."""
+    curve, _ = _curve(points, "pchip")
+    if curve is None or not curve[0][0] <= quality <= curve[0][-1]:
+        return None
+    return float(10 ** interpolate.PchipInterpolator(*curve)(quality))
+
+
 def bd_quality(anchor: Points, test: Points, method: str = "akima") -> Delta:
     """Quality that `test` has above `anchor` at the same rate, in the metric's unit."""
     return _delta(anchor, test, method, as_rate=False)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gvideo.errors import MediaError
+from gvideo.evaluate import bd
 from gvideo.evaluate.compare import BdRow, Evaluation
 from gvideo.evaluate.metrics import METRICS
 
@@ -99,6 +100,21 @@ def read_tsv(path: Path) -> list[dict[str, str]]:
             return list(csv.DictReader(file, delimiter="\t"))
     except OSError as error:
         raise MediaError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def psnr_curves(points: Path) -> dict[str, tuple[bd.Points, dict[str, bd.Points]]]:
+    """By clip of a written table of points: gvideo's curve of (bytes, Y-PSNR), and those of anchors tuned for it."""
+    curves: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for row in read_tsv(points):
+        curve = curves.setdefault(row["clip"], {}).setdefault(row["codec"], [])
+        curve.append((float(row["bytes"]), float(row["y_psnr_db"])))
+    return {
+        clip: (
+            next(curve for codec, curve in codecs.items() if codec.startswith("gvideo")),
+            {codec: curve for codec, curve in codecs.items() if codec.endswith("tune psnr")},
+        )
+        for clip, codecs in curves.items()
+    }
 
 
 def as_json(evaluation: Evaluation) -> str:

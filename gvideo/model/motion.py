@@ -7,14 +7,13 @@ mx, my: its position in units of a quarter of the frame's longer side, from the 
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gvideo.bitstream.headers import SPLINE_DEGREE
 from gvideo.types import Float32, Float64
-
-DEGREE = 3
-#: More control points than this are not legal.
-MAX_CONTROL_POINTS = 256
 
 
 def basis(times: ArrayLike, num_frames: int, num_control: int) -> Float32:
@@ -26,7 +25,7 @@ def basis(times: ArrayLike, num_frames: int, num_control: int) -> Float32:
     t = np.atleast_1d(np.asarray(times, np.float64))
     if num_control == 1:
         return np.ones((len(t), 1), np.float32)
-    degree = min(DEGREE, num_control - 1)
+    degree = min(SPLINE_DEGREE, num_control - 1)
     u = np.clip(t / max(num_frames - 1, 1), 0.0, 1.0)
     inner = np.linspace(0.0, 1.0, num_control - degree + 1)
     knots = np.concatenate([np.zeros(degree), inner, np.ones(degree)])
@@ -46,37 +45,33 @@ def basis(times: ArrayLike, num_frames: int, num_control: int) -> Float32:
     return values[:, :num_control].astype(np.float32)
 
 
-def refined_count(num_control: int, refinement: int) -> int:
-    """Control points of a spline of num_control (at least 4, or refinement 1) whose spans are cut in `refinement`."""
-    return num_control if refinement == 1 else (num_control - DEGREE) * refinement + DEGREE
-
-
 def fewest_control(refined: int) -> int:
     """The fewest control points of which a refinement makes `refined`."""
-    return min(refined, DEGREE + 1)
+    return min(refined, SPLINE_DEGREE + 1)
 
 
+@functools.lru_cache(maxsize=64)
 def refinement_matrix(num_control: int, refinement: int) -> Float64:
-    """What turns control points into those of the same spline with finer knots: f64 [refined_count, num_control].
+    """What turns control points into those of the same spline with finer knots: f64 [headers.refined_count(),
+    num_control], read-only: segments of a stream share it.
 
     Knots are inserted one by one (W. Boehm, Inserting new knots into B-spline curves, 1980).
     """
     matrix = np.eye(num_control)
-    if refinement == 1:
-        return matrix
-    spans = num_control - DEGREE
-    knots = [0.0] * DEGREE + [k / spans for k in range(spans + 1)] + [1.0] * DEGREE
+    spans = max(num_control - SPLINE_DEGREE, 1)  # fewer control points are only legal with refinement 1
+    knots = [0.0] * SPLINE_DEGREE + [k / spans for k in range(spans + 1)] + [1.0] * SPLINE_DEGREE
     for k in range(spans * refinement):
         if k % refinement == 0:
             continue
         knot = k / (spans * refinement)
         span = max(i for i, at in enumerate(knots) if at <= knot)
-        rows = [matrix[i] for i in range(span - DEGREE + 1)]
-        for i in range(span - DEGREE + 1, span + 1):
-            share = (knot - knots[i]) / (knots[i + DEGREE] - knots[i])
+        rows = [matrix[i] for i in range(span - SPLINE_DEGREE + 1)]
+        for i in range(span - SPLINE_DEGREE + 1, span + 1):
+            share = (knot - knots[i]) / (knots[i + SPLINE_DEGREE] - knots[i])
             rows.append((1 - share) * matrix[i - 1] + share * matrix[i])
         matrix = np.array(rows + [matrix[i] for i in range(span, len(matrix))])
         knots.insert(span + 1, knot)
+    matrix.flags.writeable = False
     return matrix
 
 

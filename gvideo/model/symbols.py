@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gvideo.bitstream.headers import SPLINE_DEGREE
 from gvideo.model import steps
 from gvideo.model.jit import exact_kernel
 from gvideo.types import Int64
@@ -58,7 +59,9 @@ class SegmentSymbols:
     @property
     def refinement(self) -> int:
         """Spans of a trajectory in one of a residual."""
-        return 1 if self.num_path_control == self.num_control else (self.num_path_control - 3) // (self.num_control - 3)
+        if self.num_path_control == self.num_control:
+            return 1
+        return (self.num_path_control - SPLINE_DEGREE) // (self.num_control - SPLINE_DEGREE)
 
     @property
     def num_trajectories(self) -> int:

@@ -22,16 +22,12 @@ def main() -> int:
     parser.add_argument("--high", type=float, default=34.0, help="dB")
     parser.add_argument("--results", type=Path, default=Path("docs/results") / gvideo.__version__)
     args = parser.parse_args()
-    curves: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    for row in tables.read_tsv(args.results / "points.tsv"):
-        points = curves.setdefault(row["clip"], {}).setdefault(row["codec"], [])
-        points.append((float(row["bytes"]), float(row["y_psnr_db"])))
+    curves = tables.psnr_curves(args.results / "points.tsv")
     table: tables.Table = [("clip", "anchor", "bd_rate_percent", "overlap", "warning")]
     means: dict[str, list[float]] = {}
-    for clip, codecs in curves.items():
-        own = next(codec for codec in codecs if codec.startswith("gvideo"))
-        for anchor in (codec for codec in codecs if codec.endswith("tune psnr")):
-            delta = bd.bd_rate(codecs[anchor], codecs[own], within=(args.low, args.high))
+    for clip, (own, anchors) in curves.items():
+        for anchor, curve in anchors.items():
+            delta = bd.bd_rate(curve, own, within=(args.low, args.high))
             table.append((
                 clip, anchor, tables.number(delta.value, 2, sign=True), tables.number(delta.overlap, 2), delta.warning
             ))  # fmt: skip

@@ -13,20 +13,7 @@ import argparse
 import math
 from pathlib import Path
 
-import numpy as np
-from scipy.interpolate import PchipInterpolator
-
-from gvideo.evaluate import tables
-
-Curve = list[tuple[float, float]]
-
-
-def rate_at(curve: Curve, psnr: float) -> float | None:
-    """Bytes at a quality, or None outside the curve."""
-    quality, rate = np.array(sorted((q, math.log(b)) for b, q in curve)).T
-    if len(quality) < 2 or not quality[0] <= psnr <= quality[-1] or bool((np.diff(quality) <= 0).any()):
-        return None
-    return math.exp(float(PchipInterpolator(quality, rate)(psnr)))
+from gvideo.evaluate import bd, tables
 
 
 def main() -> int:
@@ -34,18 +21,11 @@ def main() -> int:
     parser.add_argument("points", type=Path)
     parser.add_argument("--psnr", default="28,31,34,37,40", help="dB")
     args = parser.parse_args()
-    curves: dict[str, dict[str, Curve]] = {}
-    for row in tables.read_tsv(args.points):
-        of_clip = curves.setdefault(row["clip"], {})
-        of_clip.setdefault(row["codec"], []).append((float(row["bytes"]), float(row["y_psnr_db"])))
     rows = []
-    for clip, codecs in curves.items():
-        own = next(curve for codec, curve in codecs.items() if codec.startswith("gvideo"))
-        for codec, curve in codecs.items():
-            if not codec.endswith("tune psnr"):
-                continue
+    for clip, (own, anchors) in tables.psnr_curves(args.points).items():
+        for codec, curve in anchors.items():
             for psnr in map(float, args.psnr.split(",")):
-                ours, theirs = rate_at(own, psnr), rate_at(curve, psnr)
+                ours, theirs = bd.rate_at(own, psnr), bd.rate_at(curve, psnr)
                 if ours is not None and theirs is not None:
                     rows.append((ours / theirs, clip, codec, psnr))
     table: tables.Table = [("factor", "clip", "anchor", "y_psnr_db")]

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from gvideo.bitstream import headers
 from gvideo.encoder.motion import trajectories
 from gvideo.encoder.motion.flow import Flow
 from gvideo.encoder.motion.track_kernels import MEAN_ITERATIONS
@@ -104,12 +105,12 @@ def test_control_points_are_as_dense_as_the_motion_asks_for():
     few, refinement = trajectories.control_points(_seen(slow), times)
     assert few == 7
     assert 1 < refinement <= 6
-    assert motion.refined_count(*trajectories.control_points(_seen(shake), times)) > 40
+    assert headers.refined_count(*trajectories.control_points(_seen(shake), times)) > 40
     for num_frames in (1, 2, 5, 15, 16, 60, 400):
         path = np.random.default_rng(2).normal(0, 9, (num_frames, 2))
         few, refinement = trajectories.control_points(_seen(path), np.arange(float(num_frames)))
         assert 1 <= few <= max(num_frames, 4)
-        assert motion.refined_count(few, refinement) <= min(max(num_frames, 4), motion.MAX_CONTROL_POINTS)
+        assert headers.refined_count(few, refinement) <= min(max(num_frames, 4), headers.MAX_CONTROL)
 
 
 def test_paths_are_kept_and_trajectories_that_cost_more_than_they_save_leave():

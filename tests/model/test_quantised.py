@@ -10,6 +10,7 @@ import torch
 from fits import random_parameters
 from streams import make_stream, random_symbols
 
+from gvideo.bitstream import headers
 from gvideo.decoder.render import frame_times
 from gvideo.encoder.backends.cpu_quantise import quantise
 from gvideo.encoder.gaussians import pack
@@ -136,7 +137,7 @@ def test_basis_is_scipys():
 def test_refined_control_points_are_those_of_the_same_spline(num_control, refinement):
     times = np.linspace(0, 30, 301)
     matrix = motion.refinement_matrix(num_control, refinement)
-    count = motion.refined_count(num_control, refinement)
+    count = headers.refined_count(num_control, refinement)
     assert matrix.shape == (count, num_control)
     np.testing.assert_allclose(matrix.sum(1), 1, atol=1e-12)
     finer = motion.basis(times, 31, count) @ matrix

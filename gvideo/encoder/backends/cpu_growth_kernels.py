@@ -1,4 +1,4 @@
-"""Where new Gaussians go and how they begin, compiled for the CPU. See grow.propose."""
+"""Where new Gaussians go and how they begin, compiled for the CPU. See cpu_growth.propose."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class CudaObjective:
         self._room = PairCapacity(self.device)
         self._in_window = False
         # what would be handed over at every step, and have the host wait for it
-        self._choices: dict[bytes, tuple[Tensor, Tensor, Tensor, Tensor]] = {}
+        self._choices: dict[bytes, tuple[Tensor, ...]] = {}
         self._channel_weights = torch.from_numpy(CHANNEL_WEIGHTS).double().to(self.device)
         self._starts = torch.zeros(2, dtype=torch.int32, device=self.device)
 
@@ -71,7 +71,9 @@ class CudaObjective:
             for start in range(0, len(left), step):
                 part = slice(start, start + step)
                 there = self._at(values, self.basis[part], self.residual_basis[part])
-                left[part].sub_(cuda.draw(self._batch(there, trajectory, self.times[part]), view))
+                times = self.times[part]
+                identity = torch.eye(len(times), device=self.device)
+                left[part].sub_(cuda.draw(self._batch(there, trajectory, identity, times), view))
         return left
 
     def energy(self, residual: Tensor) -> float:
@@ -87,9 +89,9 @@ class CudaObjective:
 
     def error_and_gradients(self, values: Values, trajectory: Tensor, frames: Int32) -> tuple[Tensor, Values]:
         """See Objective. In an attempt() the host does not wait for the device, but for the first step of a size."""
-        rows, basis, residual_basis, times = self._chosen(frames)
+        rows, basis, residual_basis, identity, times = self._chosen(frames)
         there = self._at(values, basis, residual_basis)
-        batch = self._batch(there, trajectory, times)
+        batch = self._batch(there, trajectory, identity, times)
         weights = (1.0, CHROMA_WEIGHT, CHROMA_WEIGHT)
         capacity = self._room.capacity_of(len(trajectory)) if self._in_window else None
         errors, g, pairs = cuda.errors_and_gradients(batch, self.frames, rows, weights, capacity, self.pixel_weights)
@@ -127,24 +129,25 @@ class CudaObjective:
         }
         return values | there
 
-    def _chosen(self, frames: Int32) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """(frames i64 [F], basis f32 [F,K], that of residuals f32 [F,J], times f32 [F]) on the device, handed over when
-        they are first asked for: a fit has as many choices as frames."""
+    def _chosen(self, frames: Int32) -> tuple[Tensor, ...]:
+        """(frames i64 [F], basis f32 [F,K], that of residuals f32 [F,J], an identity [F,F], times f32 [F]) on the
+        device, handed over when they are first asked for: a fit has as many choices as frames."""
         key = frames.tobytes()
         if key not in self._choices:
             rows = torch.from_numpy(frames.astype("int64")).to(self.device)
-            self._choices[key] = rows, self.basis[rows], self.residual_basis[rows], self.times[rows]
+            identity = torch.eye(len(rows), device=self.device)
+            self._choices[key] = rows, self.basis[rows], self.residual_basis[rows], identity, self.times[rows]
         return self._choices[key]
 
-    def _batch(self, there: Values, trajectory: Tensor, times: Tensor) -> cuda.Batch:
-        """What is drawn at some times, of values as _at() gives them."""
+    def _batch(self, there: Values, trajectory: Tensor, identity: Tensor, times: Tensor) -> cuda.Batch:
+        """What is drawn at some times f32 [F], of values as _at() gives them. identity [F,F]: their basis, as control
+        points are displacements there."""
         self._starts[1].fill_(len(trajectory))
         displacements = self._step.displace(there, trajectory, *self.target.size)
-        basis = torch.eye(len(times), device=self.device)
         return cuda.Batch(
             there["mean"].contiguous(), displacements, there["log_scale"].contiguous(),
             there["angle"].contiguous(), there["amplitude"].contiguous(), there["centre"].contiguous(),
-            there["inverse_duration"].contiguous(), self._starts, len(trajectory), basis, times,
+            there["inverse_duration"].contiguous(), self._starts, len(trajectory), identity, times,
         )  # fmt: skip
 
 

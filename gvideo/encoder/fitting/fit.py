@@ -38,7 +38,8 @@ from gvideo.types import Float32, Float64, Int32
 @dataclass(frozen=True, slots=True)
 class FitSettings:
     """Everything that decides how long and how a segment is fitted. growth_rate, train_rate: factors on RATES
-    and TRAIN_RATES; short fits need faster ones. residual_rate: one more on those of residual motion, 0 for none.
+    and TRAIN_RATES; short fits need faster ones. residual_motion: whether Gaussians add
+    motion of their own to their trajectory.
     least_strength: Gaussians of fewer amplitude steps leave while growing. trajectory_price: squared error charged for
     a bit of a trajectory, over that for a bit. first_price, price_ramp: bits cost that share of their price when
     training begins, all of it from that share of its steps on. fall: exponent of the cosine by which rates fall in
@@ -55,7 +56,7 @@ class FitSettings:
     least_strength: float = 0.4
     train_steps: int = 2250
     train_rate: float = 2.0
-    residual_rate: float = 1.0
+    residual_motion: bool = True
     fall: float = 1.5
     frames_per_step: int = 4
     first_life: float = 0.5
@@ -137,8 +138,7 @@ class SegmentFit:
             if index:
                 share = s.least_growth * math.sqrt(max(gain, 1.0))
                 number = round(min(share, s.most_growth) * len(self.parameters))
-                if s.least_strength > 0:
-                    self._drop_weak(rules)
+                self._drop_weak(rules)
             last = index == s.max_rounds - 1 or (index > 3 and poor > 1)
             theta = self.parameters.values["theta"]
             generation = self.backend.propose(
@@ -171,7 +171,7 @@ class SegmentFit:
             rates = {name: rate * faster for name, rate in RATES.items()}
             rates["theta"] = THETA_RATE * falling * self.train_trajectories
             rates["mean"] *= wide
-            rates["residual"] *= wide * self.settings.residual_rate
+            rates["residual"] *= wide
             self._float_step(rates)
 
         self._run(int(steps), settle)
@@ -320,7 +320,6 @@ class SegmentFit:
             )  # fmt: skip
         rates = {name: value * rate for name, value in TRAIN_RATES.items()}
         rates["theta"] *= self.train_trajectories
-        rates["residual"] *= s.residual_rate
         self.backend.adam(p, _by_parameter(gradients, values), rates, factor)
         _confine(p)
 

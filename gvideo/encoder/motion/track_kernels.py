@@ -123,43 +123,53 @@ def _follow(
 
 
 @kernel
-def follow_others(
-    theta: Float64, basis: Float64, finer: Float64, coarser: Float64, means: Float64, residual: Float64,
-    trajectory: Int64, centres: Float64, durations: Float64, steps: Float64, width: int, height: int, chosen: Int64,
-    costs: Float64, new_means: Float64, new_residual: Float64,
+def _path_of(
+    theta: Float64, basis: Float64, finer: Float64, mean: Float64, residual: Float64, frame: int, width: int,
+    height: int, path: Float64, here: Float64,
 ) -> None:  # fmt: skip
-    """What Gaussians would need to stay on their paths: for the trajectories `chosen` i64 [N], means f64 [N,2] and
-    residuals f64 [N,J,2]; where `chosen` is empty, only bits f64 [M,N] on every trajectory. theta f64 [M,K,2,3]; basis
-    f64 [T,K]; finer f64 [K,J] and coarser f64 [J,K], its inverse; means, residual, trajectory: as they are; centres,
-    durations f64 [N] frames; steps f64 [N] px that residuals are counted in."""
+    """Control points f64 [K,2] of the path of a Gaussian on a trajectory f64 [K,2,3], and its position f64 [2] in a
+    frame."""
+    num_control, num_residual = finer.shape
+    unit = 0.25 * max(width, height)
+    u, v = (mean[0] - 0.5 * width) / unit, (mean[1] - 0.5 * height) / unit
+    here[:] = 0.0
+    for k in range(num_control):
+        for axis in range(2):
+            place = mean[axis] + theta[k, axis, 0] + theta[k, axis, 1] * u + theta[k, axis, 2] * v
+            for j in range(num_residual):
+                if finer[k, j] != 0.0:
+                    place += finer[k, j] * residual[j, axis]
+            path[k, axis] = place
+            here[axis] += basis[frame, k] * place
+
+
+@kernel
+def _frame_of(centre: float, num_frames: int) -> int:
+    """The frame nearest to the centre of a life."""
+    return int(np.rint(min(max(centre, 0.0), num_frames - 1.0)))
+
+
+@kernel
+def trajectory_costs(
+    theta: Float64, basis: Float64, finer: Float64, coarser: Float64, means: Float64, residual: Float64,
+    trajectory: Int64, centres: Float64, durations: Float64, steps: Float64, width: int, height: int, costs: Float64,
+) -> None:  # fmt: skip
+    """Bits f64 [M,N] of what Gaussians would need beside each trajectory to stay on their paths.
+
+    theta f64 [M,K,2,3]; basis f64 [T,K]; finer f64 [K,J] and coarser f64 [J,K], its inverse; means f64 [N,2], residual
+    f64 [N,J,2], trajectory i64 [N]: as they are; centres, durations f64 [N] frames; steps f64 [N] px that residuals are
+    counted in."""
     num_frames, num_control = basis.shape
     num_residual = finer.shape[1]
-    unit = 0.25 * max(width, height)
     path, unsaid = np.empty((num_control, 2)), np.empty((num_control, 2))
     said, mean, here = np.empty((num_residual, 2)), np.empty(2), np.empty(2)
     # parts of a path that residuals cannot say, counted as so many residuals
     share = num_residual / num_control if num_residual > 0 else 1.0
     for i in range(len(means)):
-        own = theta[trajectory[i]]
-        u, v = (means[i, 0] - 0.5 * width) / unit, (means[i, 1] - 0.5 * height) / unit
-        frame = int(np.rint(min(max(centres[i], 0.0), num_frames - 1.0)))
-        here[:] = 0.0
-        for k in range(num_control):
-            for axis in range(2):
-                place = means[i, axis] + own[k, axis, 0] + own[k, axis, 1] * u + own[k, axis, 2] * v
-                for j in range(num_residual):
-                    if finer[k, j] != 0.0:
-                        place += finer[k, j] * residual[i, j, axis]
-                path[k, axis] = place
-                here[axis] += basis[frame, k] * place
+        frame = _frame_of(centres[i], num_frames)
+        _path_of(theta[trajectory[i]], basis, finer, means[i], residual[i], frame, width, height, path, here)
         first, end = _shown(num_control, num_frames, centres[i], durations[i])
         first_residual, end_residual = _shown(num_residual, num_frames, centres[i], durations[i])
-        if len(chosen) > 0:
-            _follow(
-                theta[chosen[i]], here, basis[frame], path, finer, coarser, first, end, first_residual, end_residual,
-                width, height, new_means[i], new_residual[i], unsaid,
-            )  # fmt: skip
-            continue
         for m in range(len(theta)):
             _follow(
                 theta[m], here, basis[frame], path, finer, coarser, first, end, first_residual, end_residual, width,
@@ -172,3 +182,24 @@ def follow_others(
                 for k in range(first, end):
                     bits += math.log2(1.0 + share * abs(unsaid[k, axis]) / steps[i])
             costs[m, i] = bits
+
+
+@kernel
+def follow_chosen(
+    theta: Float64, basis: Float64, finer: Float64, coarser: Float64, means: Float64, residual: Float64,
+    trajectory: Int64, centres: Float64, durations: Float64, width: int, height: int, chosen: Int64,
+    new_means: Float64, new_residual: Float64,
+) -> None:  # fmt: skip
+    """Means f64 [N,2] and residuals f64 [N,J,2] that keep Gaussians on their paths on trajectories `chosen` i64 [N].
+    The others: see trajectory_costs()."""
+    num_frames, num_control = basis.shape
+    path, unsaid, here = np.empty((num_control, 2)), np.empty((num_control, 2)), np.empty(2)
+    for i in range(len(means)):
+        frame = _frame_of(centres[i], num_frames)
+        _path_of(theta[trajectory[i]], basis, finer, means[i], residual[i], frame, width, height, path, here)
+        first, end = _shown(num_control, num_frames, centres[i], durations[i])
+        first_residual, end_residual = _shown(finer.shape[1], num_frames, centres[i], durations[i])
+        _follow(
+            theta[chosen[i]], here, basis[frame], path, finer, coarser, first, end, first_residual, end_residual, width,
+            height, new_means[i], new_residual[i], unsaid,
+        )  # fmt: skip

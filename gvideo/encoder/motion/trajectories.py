@@ -11,9 +11,11 @@ frame it starts from, and only inside the picture.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 
+from gvideo.bitstream import headers
 from gvideo.encoder.motion import track_kernels
 from gvideo.encoder.motion.flow import Flow
 from gvideo.encoder.motion.parents import step_bits
@@ -61,13 +63,13 @@ def control_points(seen: Tracks, times: Float64) -> tuple[int, int]:
     few = max(1 + round(num_frames / SPACINGS[0]), 1 if num_frames == 1 else 2)
     if num_frames < 2 * SPACINGS[0]:
         return few, 1
-    few = max(few, motion.DEGREE + 1)
+    few = max(few, headers.SPLINE_DEGREE + 1)
     total = max(float(seen.weights.sum(dtype=np.float64)), 1e-6)
-    most = (min(num_frames, motion.MAX_CONTROL_POINTS) - motion.DEGREE) // (few - motion.DEGREE)
+    most = (min(num_frames, headers.MAX_CONTROL) - headers.SPLINE_DEGREE) // (few - headers.SPLINE_DEGREE)
     refinement = 1
     for spacing in SPACINGS:
-        refinement = min(max(round((num_frames / spacing - 2) / (few - motion.DEGREE)), 1), most)
-        basis = motion.basis(times, num_frames, motion.refined_count(few, refinement)).astype(np.float64)
+        refinement = min(max(round((num_frames / spacing - 2) / (few - headers.SPLINE_DEGREE)), 1), most)
+        basis = motion.basis(times, num_frames, headers.refined_count(few, refinement)).astype(np.float64)
         smooth = (basis @ np.linalg.pinv(basis)).astype(np.float32)
         away = np.abs(np.tensordot(smooth, seen.tracks, 1) - seen.tracks).sum(-1)
         if float((seen.weights * np.log2(1 + 2 * away)).sum(dtype=np.float64)) <= UNEXPLAINED * total:
@@ -233,23 +235,24 @@ def reassign(
     finer = refinement.astype(np.float64)
     coarser = np.asarray(np.linalg.pinv(finer), np.float64)
     exact = basis.astype(np.float64)
-    costs = np.empty((len(theta), len(means)))
-    new_means, new_residual = means.copy(), residual.copy()
-
-    def follow(chosen: Int64) -> None:
-        """The costs, or the means and residuals on chosen trajectories."""
-        for_rows(
-            len(means),
-            lambda a, b: track_kernels.follow_others(
-                theta, exact, finer, coarser, means[a:b], residual[a:b], trajectory[a:b], centres[a:b], durations[a:b],
-                steps[a:b], width, height, chosen[a:b], costs[:, a:b], new_means[a:b], new_residual[a:b],
-            ),
-        )  # fmt: skip
-
-    follow(np.zeros(0, np.int64))
-    costs[trajectory, np.arange(len(means))] -= 1.0  # a tie changes nothing
+    count = len(means)
+    costs = np.empty((len(theta), count))
+    shared, rows = (theta, exact, finer, coarser), (means, residual, trajectory, centres, durations)
+    for_rows(
+        count,
+        lambda a, b: cast(Any, track_kernels.trajectory_costs)(
+            *shared, *(r[a:b] for r in rows), steps[a:b], width, height, costs[:, a:b]
+        ),
+    )
+    costs[trajectory, np.arange(count)] -= 1.0  # a tie changes nothing
     chosen = _assign_paying(theta, trajectory_step, costs)
-    follow(chosen)
+    new_means, new_residual = np.empty_like(means), np.empty_like(residual)
+    for_rows(
+        count,
+        lambda a, b: cast(Any, track_kernels.follow_chosen)(
+            *shared, *(r[a:b] for r in rows), width, height, chosen[a:b], new_means[a:b], new_residual[a:b]
+        ),
+    )
     return chosen, new_means, new_residual
 
 

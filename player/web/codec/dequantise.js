@@ -79,10 +79,11 @@ export function dequantise(symbols, sequence, ticks) {
     const my = (y - height / 2) / unit;
     const trajectory = (table[row + TRAJECTORY] - 1) * numPathControl * 6;
     const residualScale = 2 ** rules.residual;
-    const added = i * 2 * numControl;
+    const added = residual.subarray(i * 2 * numControl, (i + 1) * 2 * numControl);
+    const moves = added.some(Boolean); // most do not
     for (let j = 0; j < 2 * numPathControl; j++) {
       let moved = 0;
-      finer[j >> 1].forEach((share, k) => (moved += share * residual[added + 2 * k + (j & 1)]));
+      if (moves) finer[j >> 1].forEach((share, k) => (moved += share * added[2 * k + (j & 1)]));
       moved *= (j & 1 ? stepY : stepX) * residualScale;
       if (trajectory >= 0) {
         const f = trajectory + 3 * j;
