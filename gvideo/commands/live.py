@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from fractions import Fraction
 
-from gvideo.commands.options import parse_bits, parse_size
+from gvideo.commands.options import parse_bits, parse_size, tell_notes
 from gvideo.errors import OptionError
 
 
@@ -38,6 +38,7 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
         "json",
         "frames",
         "grain",
+        "strict",
     )
     for name in offline:
         if getattr(arguments, name):
@@ -70,7 +71,7 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
     try:
         for name in [arguments.source, *arguments.then]:
             zero: int | None = None
-            with LiveSource(name, size=size, idle=arguments.idle) as video:
+            with LiveSource(name, size=size, idle=arguments.idle, stream=arguments.stream) as video:
                 publisher = publisher or LivePublisher(sink, datetime.now(UTC), Fraction(arguments.segment), window)
                 for segment in encode_live(video, settings, cores, target):
                     if zero is None:
@@ -80,6 +81,7 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
                         publisher.begin(gsv_track(segment.header, unit, len(segment.layers), rate, lambda: iter(())))
                     publisher.add(piece_of(segment.start - zero, segment.duration, list(segment.layers)))
                     frames += segment.num_frames
+                tell_notes(name, video.notes)
     finally:
         if publisher is not None:
             publisher.end()

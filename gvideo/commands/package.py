@@ -28,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="OUT", help="a folder, s3://bucket/prefix, or a file OUT.mp4")
     parser.add_argument("--check", metavar="DIR|URL", help="check a published folder instead of making one")
     parser.add_argument("--source", metavar="FILE", help="the streams' source: take its sound, subtitles and pictures")
+    parser.add_argument(
+        "--stream", type=int, metavar="N", help="FILE's pictures: stream N, as ffmpeg counts (default: as it chooses)"
+    )
     add_extras(parser)
 
 
@@ -83,7 +86,7 @@ def publish(streams: list[Path], output: str, arguments: argparse.Namespace) -> 
     if arguments.fallback:
         from gvideo.commands.pictures import fallback_track
 
-        fallback.append(fallback_track(rungs[0], extras.source, arguments.fallback_crf))
+        fallback.append(fallback_track(rungs[0], extras.source, arguments.fallback_crf, arguments.stream))
     pictures = None
     if arguments.thumbnails:
         from gvideo.commands.pictures import pictures_of

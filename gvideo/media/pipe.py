@@ -6,11 +6,13 @@ as MP4 are read back and forth. The copy has no name: it is gone when the progra
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,11 +32,21 @@ def is_pipe(name: str | os.PathLike[str]) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
+@contextlib.contextmanager
+def rereadable(name: str | os.PathLike[str]) -> Iterator[Path | PipeCopy]:
+    """What can be opened as often as needed: a file's own name, or a pipe's copy for as long as the context lasts."""
+    if not is_pipe(name):
+        yield Path(name)
+        return
+    with PipeCopy(name) as copy:
+        yield copy
+
+
 class PipeCopy:
     """Everything that comes out of a pipe, in an unnamed file of the folder for temporary files (TMPDIR).
 
-    path: to open the copy by, as long as this object is open. digest: SHA-256 of what came. Raises MediaError where the
-    pipe cannot be read or the copy cannot be written.
+    name: of the pipe. path: to open the copy by, as long as this object is open. digest: SHA-256 of what came. Raises
+    MediaError where the pipe cannot be read or the copy cannot be written.
     """
 
     def __init__(self, name: str | os.PathLike[str]) -> None:
@@ -58,6 +70,7 @@ class PipeCopy:
         except BaseException:
             self.close()
             raise
+        self.name = os.fspath(name)
         self.digest = digest.hexdigest()
         self.path = Path(f"/proc/self/fd/{self._file.fileno()}")
 

@@ -52,7 +52,7 @@ class VideoSource:
     """A video stream of a file. Iterate for SourceFrames, or `code_frames()` for integers; both as often as wanted,
     each pass from the start. `last` is inclusive: first=0, last=31 gives 32 frames.
 
-    path: a file, a pattern for numbered pictures, a pipe, or "-" for standard input.
+    path: a file, a pattern for numbered pictures, a pipe, "-" for standard input, or a copy of a pipe.
     size: (width, height) of the coded frames to deliver; sample_aspect follows so that the picture keeps its shape.
     chroma_format: "420", "422" or "444" to convert the sampling (anchors that know only 4:2:0).
     When either changes the picture, both kinds of frames are made of the same rounded integers.
@@ -70,7 +70,7 @@ class VideoSource:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | PipeCopy,
         *,
         size: tuple[int, int] | None = None,
         first: int = 0,
@@ -79,7 +79,7 @@ class VideoSource:
         stream: int | None = None,
         strict: bool = False,
     ) -> None:
-        self.path = Path(path)
+        self.path = Path(path.name if isinstance(path, PipeCopy) else path)
         if first < 0 or (last is not None and last < first):
             raise OptionError(f"frames {first} to {last}: first must be at least 0 and last not before first")
         if size is not None and not (1 <= size[0] <= MAX_SIDE_PX and 1 <= size[1] <= MAX_SIDE_PX):
@@ -91,7 +91,8 @@ class VideoSource:
         self._remarks: dict[str, None] = {}
         self._losses: dict[str, None] = {}
         self._reached, self._shortfall = -1, ""
-        self._pipe: PipeCopy | None = None
+        self._pipe = path if isinstance(path, PipeCopy) else None
+        self._owns_pipe = self._pipe is None
         try:
             self._probe(size, chroma_format)
             if strict:
@@ -112,7 +113,7 @@ class VideoSource:
         """Close whatever passes are unfinished, and give up the copy of a pipe."""
         while self._open:
             self._open.pop().close()
-        if self._pipe is not None:
+        if self._pipe is not None and self._owns_pipe:
             self._pipe.close()
 
     @property

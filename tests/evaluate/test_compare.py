@@ -26,7 +26,7 @@ def evaluation(clip: Path, cache: Path) -> Evaluation:
 
 
 def test_reference_holds_the_sources_integers(clip: Path, tmp_path: Path) -> None:
-    reference = prepare(clip, tmp_path, None, 5)
+    reference = prepare(clip, tmp_path, None, (0, 4))
     assert (reference.num_frames, reference.rate, len(reference.notes)) == (5, 25, 0)
     with VideoSource(clip, last=4) as video:
         for mine, theirs in zip(reference.planes().y, video.code_frames(), strict=True):
@@ -34,7 +34,7 @@ def test_reference_holds_the_sources_integers(clip: Path, tmp_path: Path) -> Non
 
 
 def test_odd_sizes_are_made_even_and_said(clip: Path, tmp_path: Path) -> None:
-    reference = prepare(clip, tmp_path, (51, 33), 99)
+    reference = prepare(clip, tmp_path, (51, 33), (0, 98))
     assert (reference.format.width, reference.format.height) == (50, 32)
     assert [note.split()[0] for note in reference.notes] == ["resized", "has"]
 
@@ -85,7 +85,7 @@ def test_what_is_missing_is_named_and_the_rest_goes_on(
 
 
 def test_settings_are_fair(clip: Path, tmp_path: Path) -> None:
-    reference = prepare(clip, tmp_path, None, None)
+    reference = prepare(clip, tmp_path)
     assert interval_frames(reference, 2.0) == 50
     jobs = plan(reference, EvalSettings(crfs=(30, 63), anchors=("svtav1",), threads=2), ("x264", "svtav1"))
     assert len(jobs) == 2 + 4 + 4
@@ -99,7 +99,7 @@ def test_settings_are_fair(clip: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["x264", "x265", "svtav1", "vvenc"])
 def test_anchor_streams_decode_to_all_frames(name: str, clip: Path, tmp_path: Path) -> None:
     assert anchors.missing_reason(name) is None
-    reference = prepare(clip, tmp_path, None, None)
+    reference = prepare(clip, tmp_path)
     stream = tmp_path / ("s" + ANCHORS[name].suffix)
     anchors.encode(reference, AnchorSettings(name, "psnr", anchors.quality_of(name, 34), 4, 1), stream)
     anchors.decode(stream, tmp_path / "out.y4m", 1)
@@ -124,7 +124,7 @@ def test_obu_sizes_are_checked() -> None:
 
 
 def test_cache_depends_on_the_code(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reference = prepare(clip, tmp_path, None, None)
+    reference = prepare(clip, tmp_path)
     bench = points.Bench(tmp_path, 1)
     before = bench.entry(reference, OwnSettings(30)).folder
     assert bench.entry(reference, OwnSettings(31)).folder != before
