@@ -1,6 +1,7 @@
-"""Animated WebP, which FFmpeg's libraries do not all know: Pillow's frames with delays as browsers keep them.
+"""Animations for browsers: delays as they keep them, and WebP, which FFmpeg's libraries do not all know, by Pillow.
 
-A delay of 10 ms or less lasts 100 ms: Chromium, Firefox and Safari agree on that. The animation plays once.
+A delay of 10 ms or less lasts 100 ms, in GIF, APNG and WebP: Chromium, Firefox and Safari agree on that. Animations
+play once, whatever number of loops they ask for.
 """
 
 from __future__ import annotations
@@ -14,8 +15,13 @@ import numpy as np
 
 from gvideo.errors import MediaError
 
-_HASTY_MS, _INSTEAD_MS = 10, 100
+_HASTY, _INSTEAD = Fraction(1, 100), Fraction(1, 10)
 _ANIMATED = 2  # bit of VP8X's flags
+
+
+def kept_delay(seconds: Fraction) -> Fraction:
+    """How long browsers show a frame of an animation that asks for so many seconds."""
+    return _INSTEAD if seconds <= _HASTY else seconds
 
 
 def is_animated_webp(path: Path) -> bool:
@@ -58,8 +64,7 @@ class AnimatedWebp:
                 picture = np.asarray(self._image)
             except (OSError, EOFError, ValueError) as error:
                 raise MediaError(f"{self._name}: frame {number} cannot be decoded ({error})") from error
-            delay = int(self._image.info["duration"])
-            delay = _INSTEAD_MS if delay <= _HASTY_MS else delay
+            delay = int(kept_delay(Fraction(int(self._image.info["duration"]), 1000)) * 1000)
             frame = av.VideoFrame.from_ndarray(picture, "rgba" if picture.shape[2] == 4 else "rgb24")
             frame.pts, frame.duration, frame.time_base = start, delay, self.time_base
             start += delay

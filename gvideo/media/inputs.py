@@ -30,16 +30,19 @@ import av.video.frame
 import av.video.stream
 
 from gvideo.errors import MediaError, OptionError
-from gvideo.media.animation import AnimatedWebp, is_animated_webp
+from gvideo.media.animation import AnimatedWebp, is_animated_webp, kept_delay
 from gvideo.media.delayed import DelayedColour
 from gvideo.media.sequence import numbered_pictures
 from gvideo.media.timing import JointFinder
 
 _PROTOCOLS = "file,crypto,data"  # a playlist or an SDP file must not make us open network addresses
 _TEXT_FORMATS = {"tty", "hls", "concat", "ffmetadata", "sdp", "srt", "webvtt", "ass", "lrc"}
-#: Delays of APNG as browsers keep them: 10 ms or less last 100 ms. Programmes whose streams change their numbers at a
-#: joint go on in the same stream.
-_OPTIONS = {"protocol_whitelist": _PROTOCOLS, "default_fps": "10", "max_fps": "99", "merge_pmt_versions": "1"}
+_OPTIONS = {
+    "protocol_whitelist": _PROTOCOLS,
+    # Delays of APNG, 10 ms or less, are rates of more than 99; they last 100 ms, as in browsers.
+    "max_fps": "99",
+    "default_fps": "10",
+}
 _CLOCK_MAY_RESTART = 0x200  # AVFMT_TS_DISCONT
 _DEFAULT_BONUS_PX = 5_000_000
 
@@ -139,9 +142,10 @@ class LibavInput:
         self.sample_aspect = Fraction(aspect) if aspect and aspect > 0 else Fraction(1)
         self.num_frames = self._promised()
         self.num_damaged = self.num_patched = 0
+        self._gif_end = 0
         self.losses: list[str] = []
         self.remarks: list[str] = []
-        if stream.metadata.get("alpha_mode") == "1":
+        if {k.lower(): v for k, v in stream.metadata.items()}.get("alpha_mode") == "1":
             self.remarks.append(ALPHA_DROPPED)
 
     def frames(self) -> Iterator[av.VideoFrame]:
@@ -160,8 +164,7 @@ class LibavInput:
                 colour.note(packet)
                 for frame in frames:
                     colour.restore(frame)
-                    if self._container.format.name == "avi":
-                        frame.pts = frame.dts  # AVI knows no presentation times; what pts holds is a guess
+                    self._retime(frame)
                     self.num_patched += frame.is_corrupt
                     yield frame
         except av.error.EOFError:
@@ -190,6 +193,14 @@ class LibavInput:
         packet.dts += shift
         if packet.pts is not None:
             packet.pts += shift
+
+    def _retime(self, frame: av.VideoFrame) -> None:
+        """Times that a format does not hold, or that browsers read otherwise."""
+        if self._container.format.name == "avi":
+            frame.pts = frame.dts  # AVI knows no presentation times; what pts holds is a guess
+        elif self._container.format.name == "gif":
+            frame.pts, frame.duration = self._gif_end, int(kept_delay(frame.duration * self.time_base) / self.time_base)
+            self._gif_end += frame.duration
 
     def _promised(self) -> int | None:
         """Frames of a still picture, or those that MP4's index lists less those that an edit list hides."""
