@@ -12,13 +12,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Literal
 
 import av
+import av.filter
 import numpy as np
 
 from gvideo.media.codes import CodePlanes, code_values_to_planes, planes_to_code_values
 from gvideo.types import VideoFormat
+
+_MOST_UNNAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +35,32 @@ class Orientation:
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
     """The orientation that a frame's display matrix asks for; upright where it has none."""
-    side_data: Any = frame.side_data  # PyAV's stubs know none of its keys
+    side_data = _side_data(frame)
     if "DISPLAYMATRIX" not in side_data:
         return Orientation()
     return orientation_of_matrix(np.frombuffer(bytes(side_data["DISPLAYMATRIX"]), np.int32, 5).tolist())
+
+
+def _side_data(frame: av.VideoFrame) -> Any:
+    """A frame's side data by name. PyAV shows none at all of a frame with a kind that it cannot name, such as EXIF, and
+    says the kind's number; a filter takes such kinds away."""
+    for _ in range(_MOST_UNNAMED):
+        try:
+            return frame.side_data
+        except ValueError as error:
+            frame = _without_side_data(frame, int(str(error).split()[0]))
+    return frame.side_data
+
+
+def _without_side_data(frame: av.VideoFrame, kind: int) -> av.VideoFrame:
+    graph = av.filter.Graph()
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1000))
+    removal, sink = graph.add("sidedata", f"mode=delete:type={kind}"), graph.add("buffersink")
+    source.link_to(removal)
+    removal.link_to(sink)
+    graph.configure()
+    graph.vpush(frame)
+    return graph.vpull()
 
 
 def orientation_of_matrix(matrix: list[int]) -> Orientation:

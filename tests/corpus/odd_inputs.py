@@ -700,6 +700,29 @@ for _name, (_options, _what, _rotation) in ORIENTATIONS.items():
     )(_oriented(_options))  # fmt: skip
 
 
+def _exif(number: int) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        ffmpeg(
+            "-f", "lavfi", "-i", "testsrc2=s=48x32:r=25", "-frames:v", "1", "-pix_fmt", "yuvj420p", "-q:v", "2", path
+        )
+        entry = struct.pack(">HHIHH", 0x0112, 3, 1, number, 0)
+        body = b"Exif\0\0" + b"MM\0*" + struct.pack(">IH", 8, 1) + entry + bytes(4)
+        data = path.read_bytes()
+        path.write_bytes(data[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[2:])
+
+    return make
+
+
+#: EXIF's numbers of orientations and the rotation left to players.
+EXIF = {1: 0, 2: 0, 3: 180, 4: 0, 5: 90, 6: 90, 7: 270, 8: 270}
+for _number, _rotation in EXIF.items():
+    odd(
+        ORIENTATION, f"exif_{_number}.jpg", f"JPEG with EXIF orientation {_number}",
+        f"as ffmpeg shows it; rotation {_rotation}",
+        Outcome([0], None, rotation=_rotation),
+    )(_exif(_number))  # fmt: skip
+
+
 # --- the list
 
 
