@@ -33,6 +33,14 @@ def test_reference_holds_the_sources_integers(clip: Path, tmp_path: Path) -> Non
             np.testing.assert_array_equal(mine, theirs.y)
 
 
+def test_frames_from_the_middle(clip: Path, tmp_path: Path) -> None:
+    reference = prepare(clip, tmp_path, frames=(2, 4))
+    with VideoSource(clip, first=2, last=4) as video:
+        expected = [frame.y for frame in video.code_frames()]
+    assert (reference.num_frames, len(expected)) == (3, 3)
+    np.testing.assert_array_equal(reference.planes().y, expected)
+
+
 def test_odd_sizes_are_made_even_and_said(clip: Path, tmp_path: Path) -> None:
     reference = prepare(clip, tmp_path, (51, 33), (0, 98))
     assert (reference.format.width, reference.format.height) == (50, 32)
@@ -155,7 +163,14 @@ def test_command_says_two_when_nothing_could_be_done(tmp_path: Path, capsys: pyt
     cache = ["--cache", str(tmp_path)]
     assert cli.main(["eval", str(tmp_path / "no.mp4"), *cache]) == 2
     assert "no.mp4" in capsys.readouterr().err
-    for option in (["--crf", "high"], ["--crf", "99"], ["--anchors", "divx"], ["--size", "big"], ["--frames", "0"]):
+    for option in (
+        ["--crf", "high"],
+        ["--crf", "99"],
+        ["--anchors", "divx"],
+        ["--size", "big"],
+        ["--frames", "0"],
+        ["--frames", "5:5"],
+    ):
         assert cli.main(["eval", str(tmp_path / "no.mp4"), *option, *cache]) == 2
         assert option[0] in capsys.readouterr().err
 
