@@ -14,11 +14,13 @@ import av
 import m3u8
 import numpy as np
 import pytest
+from corpus.odd_inputs import INPUTS
 from packaged import quick_segment
 
 from gvideo.bitstream.headers import SequenceHeader
 from gvideo.cli import main
 from gvideo.errors import MediaError, OptionError
+from gvideo.media import VideoSource
 from gvideo.media.growing import GrowingFile, LiveSource
 from packager.check import check_presentation
 from packager.gsv import GsvFile, gsv_track, sequence_unit_of
@@ -173,6 +175,20 @@ def test_bad_live_input_is_named(tmp_path):
     for name in ("no.ts", "absent.ts"):
         with pytest.raises(MediaError, match=name):
             LiveSource(tmp_path / name, idle=0.1)
+
+
+def test_a_live_source_is_read_like_a_file(tmp_path):
+    """The stream that ffmpeg chooses, times behind a join, and what is said."""
+    inputs = {each.name: each for each in INPUTS}
+    for name, options, size in (("restart.ts", {}, (48, 32)), ("no_default.mkv", {}, (48, 32)),
+                                ("no_default.mkv", {"stream": 0}, (32, 32))):  # fmt: skip
+        inputs[name].make(tmp_path / name)
+        with LiveSource(tmp_path / name, idle=0.1, **options) as live, VideoSource(tmp_path / name, **options) as file:
+            assert (live.format.width, live.format.height) == size
+            found = [(frame.pts, frame.duration, frame.y.tobytes()) for frame in live.code_frames()]
+            assert found == [(frame.pts, frame.duration, frame.y.tobytes()) for frame in file.code_frames()]
+            assert live.notes == file.notes
+            assert len(live.notes) == (name == "restart.ts")
 
 
 def test_a_pipe_becomes_a_live_folder(tmp_path, monkeypatch, capsys):
