@@ -80,7 +80,7 @@ class LiveSource(VideoSource):
         except BaseException:
             file.close()
             raise
-        self._open += [self._input, file]
+        self._open += [file, self._input]  # closed from the last to the first
         frames = self._input.frames()
         first = next(frames, None)
         self._describe(self._input, first, size, chroma_format)

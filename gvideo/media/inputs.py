@@ -43,7 +43,8 @@ _OPTIONS = {
     "max_fps": "99",
     "default_fps": "10",
 }
-_CLOCK_MAY_RESTART = 0x200  # AVFMT_TS_DISCONT
+#: Formats that may be cut and joined anywhere.
+_JOINABLE = {"mpegts", "mpeg"}
 _DEFAULT_BONUS_PX = 5_000_000
 
 
@@ -150,7 +151,8 @@ class LibavInput:
 
     def frames(self) -> Iterator[av.VideoFrame]:
         """See Input."""
-        joints = JointFinder(self.time_base, self.rate) if self._restarts else None
+        joinable = self._container.format.name in _JOINABLE
+        joints = JointFinder(self.time_base, self.rate) if joinable else None
         colour = DelayedColour(self._stream.codec_context)
         try:
             for packet in self._container.demux(self._stream):
@@ -175,10 +177,6 @@ class LibavInput:
     def close(self) -> None:
         """See Input."""
         self._container.close()
-
-    @property
-    def _restarts(self) -> bool:
-        return bool(self._container.format.flags & _CLOCK_MAY_RESTART)
 
     def _place(self, packet: av.packet.Packet[av.video.stream.VideoStream], joints: JointFinder) -> None:
         before = joints.end

@@ -20,7 +20,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent.parent))
 from corpus.writing import DELAYED_X264, QUICK_X264, ffmpeg, flat, level, transport_stream, write
 
 
@@ -268,6 +269,21 @@ def _(path: Path) -> None:
 
 
 @odd(
+    JOINED, "restart.mpg", "two MPEG-PS programmes (MPEG-2) joined; the second clock is that of the first anew",
+    "the second follows at once; one line says where",
+    Outcome(steps(12, 0.54), range(12), notes=[r"clock jumps to 0\.540 s at 0\.780 s"]),
+)  # fmt: skip
+def _(path: Path) -> None:
+    parts = [path.with_name("a.mpg"), path.with_name("b.mpg")]
+    plain = path.with_name("plain.mkv")
+    for k, part in enumerate(parts):
+        write(plain, 6, first=6 * k)
+        ffmpeg("-i", plain, "-c:v", "mpeg2video", "-qscale:v", "1", "-bf", "2", part)
+    plain.unlink()
+    _joined(path, *parts)
+
+
+@odd(
     JOINED, "jump.ts", "two MPEG-TS programmes joined; the second clock is an hour on",
     "the second follows at once; one line says where",
     Outcome(steps(12, TS_START), range(12), notes=[r"clock jumps to 3601\.\d+ s at 0\.320 s"]),
@@ -414,6 +430,16 @@ def _(path: Path) -> None:
     assert packet.pos is not None
     data[packet.pos : packet.pos + packet.size] = b"\xff" * packet.size
     path.write_bytes(data)
+
+
+@odd(
+    DAMAGE, "cut_off.webp", "animated WebP cut off within its second frame", "refused in one line",
+    Outcome(error="cannot be read as an animated WebP; it is damaged"),
+)  # fmt: skip
+def _(path: Path) -> None:
+    write(path, 4, codec="libwebp_anim", pix_fmt="bgra", options={"lossless": "1"}, container_format="webp")
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"ANMF", data.index(b"ANMF") + 1) + 30])
 
 
 @odd(
