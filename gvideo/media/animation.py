@@ -41,6 +41,7 @@ class AnimatedWebp:
     time_base = Fraction(1, 1000)
     rate: Fraction | None = None
     sample_aspect = Fraction(1)
+    promised_end: Fraction | None = None
     num_damaged = num_patched = 0
 
     def __init__(self, path: Path, name: str) -> None:

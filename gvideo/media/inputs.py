@@ -16,6 +16,7 @@ where the last frame seen ends. (ffmpeg: more than 0.1 s before, or 10 s behind.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -57,7 +58,8 @@ class Readable(Protocol):
 
 
 class Input(Protocol):
-    """One pass over a source. num_frames: what its header promises, None where it does not say. num_damaged: packets
+    """One pass over a source. num_frames: what its header promises, None where it does not say; promised_end: where it
+    says that the pictures end, in seconds of the source's time, or None. num_damaged: packets
     skipped so far; num_patched: frames so far that the decoder completed by guessing. losses: lines on frames that will
     be missing for other reasons; remarks: lines on what else is unusual, as far as it is known yet."""
 
@@ -66,6 +68,7 @@ class Input(Protocol):
     rate: Fraction | None
     sample_aspect: Fraction
     num_frames: int | None
+    promised_end: Fraction | None
     num_damaged: int
     num_patched: int
     losses: list[str]
@@ -142,6 +145,7 @@ class LibavInput:
         aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio
         self.sample_aspect = Fraction(aspect) if aspect and aspect > 0 else Fraction(1)
         self.num_frames = self._promised()
+        self.promised_end = self._tagged_end()
         self.num_damaged = self.num_patched = 0
         self._gif_end = 0
         self.losses: list[str] = []
@@ -192,6 +196,12 @@ class LibavInput:
         if packet.pts is not None:
             packet.pts += shift
 
+    def _tagged_end(self) -> Fraction | None:
+        """What FFmpeg's Matroska muxer says of each stream at the front of the file."""
+        if "matroska" not in self._container.format.name.split(","):
+            return None
+        return _seconds_of(self._stream.metadata.get("DURATION", ""))
+
     def _retime(self, frame: av.VideoFrame) -> None:
         """Times that a format does not hold, or that browsers read otherwise."""
         if self._container.format.name == "avi":
@@ -210,6 +220,12 @@ class LibavInput:
         if "mp4" in container.split(",") and stream.frames:
             return sum(not entry.is_discard for entry in stream.index_entries)
         return None
+
+
+def _seconds_of(clock: str) -> Fraction | None:
+    """Seconds of "00:01:02.500000000", None of anything else."""
+    match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", clock)
+    return None if match is None else 3600 * int(match[1]) + 60 * int(match[2]) + Fraction(match[3])
 
 
 def _chosen(container: av.container.InputContainer, name: str, number: int | None) -> av.video.stream.VideoStream:

@@ -217,7 +217,7 @@ class VideoSource:
         repair = TimestampRepair(timescale)
         held: av.VideoFrame | None = None
         held_pts, held_own, spacing = 0, 0, 0
-        came, ended = 0, False
+        came, ended, own = 0, False, 0
         try:
             for index, frame in enumerate(frames):
                 came += 1
@@ -235,18 +235,23 @@ class VideoSource:
             if held is not None:
                 yield held, held_pts, held_own or spacing or usual
         finally:
-            self._account(opened, came, ended)
+            end = Fraction(repair.previous + (own or usual), timescale)
+            self._account(opened, came, end if ended and came else None, Fraction(usual, timescale))
 
-    def _account(self, opened: Input, came: int, ended: bool) -> None:
-        """Takes over what a pass has found, of the shortfall that of the pass that got furthest."""
+    def _account(self, opened: Input, came: int, end: Fraction | None, usual: Fraction) -> None:
+        """Takes over what a pass has found, of the shortfall that of the pass that got furthest. end: where the last
+        frame ends, in seconds, of a pass to the end of the file, else None; usual: seconds of a frame."""
         self._remarks.update(dict.fromkeys(opened.remarks))
         self._losses.update(dict.fromkeys(opened.losses))
         if came < self._reached:
             return
         self._reached = came
         parts = []
-        if ended and opened.num_frames is not None and came < opened.num_frames:
+        if end is not None and opened.num_frames is not None and came < opened.num_frames:
             parts.append(f"{came} of the {opened.num_frames} frames that the header promises came")
+        if end is not None and opened.promised_end is not None and end + 2 * usual < opened.promised_end:
+            promised = float(opened.promised_end)
+            parts.append(f"{came} frames came, to {float(end):.3f} s of the {promised:.3f} s that the header promises")
         if opened.num_damaged:
             parts.append(f"{opened.num_damaged} damaged packet(s) were skipped")
         if opened.num_patched:

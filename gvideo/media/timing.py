@@ -44,6 +44,11 @@ class TimestampRepair:
         self._previous: int | None = None
         self.num_repaired = 0
 
+    @property
+    def previous(self) -> int:
+        """The time of the frame before, 0 where there is none."""
+        return self._previous or 0
+
     def next(self, pts: int | None, nominal: int) -> int:
         """The time of the next frame in presentation order, in ticks."""
         previous = self._previous

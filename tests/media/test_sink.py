@@ -114,6 +114,18 @@ def test_y4m_states_a_given_rate(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_a_last_frame_that_lasts_is_no_shortfall(tmp_path: Path, suffix: str) -> None:
+    """What a file promises of its end is met, also where its last frame lasts long."""
+    path, video_format = tmp_path / f"out{suffix}", VideoFormat(32, 16, timescale=1000)
+    with open_sink(path, video_format) as sink:
+        for pts, duration in ((0, 40), (40, 40), (80, 3000)):
+            sink.write(smooth_planes(16, 32, 0), pts, duration)
+    with VideoSource(path, strict=True) as source:
+        assert [(frame.pts, frame.duration) for frame in source.code_frames()] == [(0, 40), (40, 40), (80, 3000)]
+        assert source.notes == ()
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
 def test_a_start_before_zero_loses_no_frame(tmp_path: Path, suffix: str) -> None:
     """Other readers find all frames as well, from zero on and as far apart as they were."""
     path, times = tmp_path / f"out{suffix}", [-20000, -16400, -12800, -9200, -1000, 2600]
