@@ -50,7 +50,7 @@ class Conformer:
         planes = read_planes(frame, layout)
         if layout.family == "rgb":
             planes = rgb_to_code_values(*planes, own)
-        return (planes if own == self.native else conformed(planes, own, self.native)), remarks
+        return conformed(planes, own, self.native), remarks
 
     def _form_of(self, frame: av.VideoFrame) -> tuple[PixelLayout, VideoFormat]:
         layout = layout_of(frame.format.name)
@@ -62,7 +62,11 @@ class Conformer:
 
 
 def conformed(planes: CodePlanes, own: VideoFormat, native: VideoFormat) -> CodePlanes:
-    """Integers of one form in another."""
+    """Integers of one form in another; primaries and transfer have no part in it."""
+    carried = native.colour
+    own = replace(own, colour=replace(own.colour, primaries=carried.primaries, transfer=carried.transfer))
+    if own == native:
+        return planes
     if replace(own, width=native.width, height=native.height) == native:
         return resize_codes(planes, native)
     values = code_values_to_planes(*planes, own)

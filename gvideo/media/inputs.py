@@ -9,8 +9,8 @@ Damaged packets are counted and skipped, as players do. Decoders share slices am
 frames in flight, an error at the end of a file would take those behind it along.
 
 Programmes that are joined in one MPEG file start their clocks anew. A packet whose decoding time is before the last
-one's by a frame or more, or more than 10 s behind it, is taken for a joint, and everything from it on is moved to begin
-where the last frame seen ends. (ffmpeg: more than 0.1 s before, or 10 s behind.)
+one's by a frame or more, or more than 10 s after it, is taken for a joint, and everything from it on is moved to begin
+where the last frame seen ends. (ffmpeg: more than 0.1 s before, or 10 s after.)
 """
 
 from __future__ import annotations

@@ -43,6 +43,12 @@ def test_the_same_colours_come_out(own: VideoFormat) -> None:
         np.testing.assert_allclose(plane.astype(int), wanted.astype(int), atol=1)
 
 
+def test_another_transfer_leaves_integers_alone() -> None:
+    codes = codes_of(np.random.default_rng(0).uniform(0, 1, (3, 12, 16)), NATIVE)
+    found = conformed(codes, replace(NATIVE, colour=ColourDescription(9, 16, 6)), NATIVE)
+    assert all(a is b for a, b in zip(found, codes, strict=True))
+
+
 def frame(color_range: int = 1, primaries: int = 6, transfer: int = 6, matrix: int = 6) -> av.VideoFrame:
     made = av.VideoFrame.from_ndarray(np.full((18, 16), 100, np.uint8), "yuv420p")
     made.color_range, made.color_primaries, made.color_trc, made.colorspace = color_range, primaries, transfer, matrix
