@@ -89,5 +89,6 @@ class PipeCopy:
         if os.fspath(name) != "-":
             return open(name, "rb")
         if sys.stdin is None or sys.stdin.isatty():
-            raise MediaError("-: standard input is a terminal; pipe a video into it")
+            state = "closed" if sys.stdin is None else "a terminal"
+            raise MediaError(f"-: standard input is {state}; pipe a video into it")
         return os.fdopen(os.dup(sys.stdin.fileno()), "rb")

@@ -45,6 +45,11 @@ def test_damage_is_said_and_refused_where_strict(make, tmp_path, capsys):
     assert len(VideoDecoder(out / "a.gsv")) == 11
 
 
+def test_a_range_behind_the_gap_says_why_it_is_empty(make, tmp_path, capsys):
+    assert main(["encode", str(make("gap_%03d.png")), "-o", f"{tmp_path}/a.gsv", *QUICK, "--frames", "2:"]) == 2
+    assert "no frame of it is in the range asked for; gap_003.png is missing" in capsys.readouterr().err
+
+
 def test_mirrored_pictures_are_decoded_as_players_show_them(make, tmp_path):
     clip, shown = make("left_right.mp4"), tmp_path / "shown.png"
     assert main(["encode", str(clip), "-o", f"{tmp_path}/a.gsv", *QUICK, "--crf", "24", "--frames", "1"]) == 0

@@ -79,6 +79,9 @@ def test_standard_input_from_a_terminal_is_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "stdin", Terminal())
     with pytest.raises(MediaError, match=r"^-: standard input is a terminal; pipe a video into it$"):
         VideoSource("-")
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(MediaError, match=r"^-: standard input is closed; pipe a video into it$"):
+        VideoSource("-")
 
 
 def test_what_is_no_video_names_the_pipe(tmp_path: Path) -> None:

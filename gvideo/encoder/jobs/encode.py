@@ -184,7 +184,8 @@ class _Run:
         """Encodes everything and puts the stream together."""
         keys = [self.made[n, d] for n, d in enumerate(self._distortions())]
         if not keys:
-            raise OptionError(f"{self.video.path}: no frame of it is in the range asked for")
+            known = "".join(f"; {note}" for note in self.video.notes)
+            raise OptionError(f"{self.video.path}: no frame of it is in the range asked for{known}")
         header, written = self._shared(keys)
         for _ in range(MAX_ADJUSTMENTS if self.search is not None else 0):
             # what segments share has made the file smaller than the search knew
