@@ -88,3 +88,10 @@ def ffmpeg(*arguments: str | Path) -> None:
 def transport_stream(path: Path, count: int, *, first: int = 0, **options: Any) -> None:
     """An MPEG transport stream of H.264 with B-frames."""
     write(path, count, codec="libx264", options=DELAYED_X264, container_format="mpegts", first=first, **options)
+
+
+def join(path: Path, *parts: Path) -> None:
+    """One file of several, which go."""
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    for part in parts:
+        part.unlink()
