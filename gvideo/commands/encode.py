@@ -18,9 +18,9 @@ from gvideo.commands.options import (
     parse_size,
     tell_notes,
 )
-from gvideo.commands.package import add_extras, refuse_packaging
+from gvideo.commands.outputs import Output, output_of, refuse_unused
+from gvideo.commands.package import add_extras
 from gvideo.commands.progress import ProgressLine, format_bitrate, format_bytes, format_time
-from gvideo.errors import OptionError
 
 if TYPE_CHECKING:
     from gvideo.encoder.jobs.encode import EncodeProgress, EncodeReport
@@ -76,17 +76,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Encodes; the report is a line on stderr, or JSON on stdout."""
     target = arguments.output
-    if arguments.live:
+    output = output_of(target, arguments.live)
+    refuse_unused(arguments, output, add_arguments)
+    if output is Output.LIVE:
         encode_live_folder(arguments)
         return
-    if arguments.window is not None or arguments.then:
-        raise OptionError("--window, --then: only with --live")
-    if not target.lower().endswith(".gsv"):
+    if output is not Output.STREAM:
         from gvideo.commands.ladder import encode_and_package
 
         encode_and_package(arguments)
         return
-    refuse_packaging(arguments)
     check_destination(target, arguments.source)
     first, last = frame_bounds(arguments.frames)
     size = parse_size(arguments.size)

@@ -60,10 +60,6 @@ def encode_and_package(arguments: argparse.Namespace) -> None:
         raise OptionError(f"--output {target}: a name in .gsv or .mp4, or a folder (with / at its end) wanted")
     if "://" in target:
         raise OptionError(f"--output {target}: encode to a local folder or stream, then gvideo package it to a store")
-    if to_file and arguments.ladder:
-        raise OptionError("--ladder: only for a folder; give --output DIR/")
-    if arguments.json:
-        raise OptionError("--json: only for a .gsv stream")
     if arguments.ladder and arguments.size:
         raise OptionError("--size: the ladder says the sizes; leave one of the two out")
     if to_file:

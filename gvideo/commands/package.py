@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gvideo.commands.outputs import output_of, refuse_unused
 from gvideo.commands.progress import format_bitrate, format_bytes
 from gvideo.errors import GVideoError, OptionError
 
@@ -50,13 +51,6 @@ def add_extras(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--title", default="", help="title of the presentation")
 
 
-def refuse_packaging(arguments: argparse.Namespace) -> None:
-    """Raises OptionError if an option of packaging was given to a command that writes a bare stream."""
-    for name in ("ladder", "audio", "subtitles", "fallback", "single_file", "thumbnails", "title"):
-        if getattr(arguments, name):
-            raise OptionError(f"--{name.replace('_', '-')}: not for a .gsv stream; give --output DIR/ or OUT.mp4")
-
-
 def run(arguments: argparse.Namespace) -> None:
     """Packages, or checks."""
     if arguments.check is not None:
@@ -66,6 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if not arguments.streams or not arguments.output:
         raise OptionError("package: streams and --output wanted, or --check; see gvideo package --help")
+    refuse_unused(arguments, output_of(arguments.output), add_arguments)
     publish([Path(s) for s in arguments.streams], arguments.output, arguments)
 
 
@@ -103,9 +98,6 @@ def _write_movie(rungs: list[GsvFile], output: str, extras: Extras, arguments: a
 
     if len(rungs) > 1:
         raise OptionError(f"{output}: one stream wanted for one file; give a folder for a ladder")
-    for option in ("fallback", "single_file", "thumbnails"):
-        if getattr(arguments, option):
-            raise OptionError(f"--{option.replace('_', '-')}: only for a published folder, not for {output}")
     check_destination(output, str(rungs[0].path))
     path = Path(output)
     sounds = read_sounds(rungs[0], extras)

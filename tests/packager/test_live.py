@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from corpus.odd_inputs import INPUTS
 from packaged import quick_segment
+from torch import cuda
 
 from gvideo.bitstream.headers import SequenceHeader
 from gvideo.cli import main
@@ -225,12 +226,18 @@ def test_a_pipe_becomes_a_live_folder(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--live", "--ladder", "32x32"], "--ladder: not with --live"),
-        (["--live", "--grain"], "--grain: not with --live"),
+        (["--live", "--ladder", "32x32"], "--ladder: not for a live folder"),
+        (["--live", "--grain"], "--grain: not for a live folder"),
+        (["--live", "--workers", "8"], "--workers: not for a live folder"),
+        pytest.param(
+            ["--live", "--device", "cuda"],
+            "--device cuda",
+            marks=pytest.mark.skipif(cuda.is_available(), reason="it is there"),
+        ),
         (["--live", "--window", "0"], "--window 0"),
         (["--live", "--idle", "0"], "--idle 0"),
-        (["--window", "3"], "only with --live"),
-        (["--then", "x"], "only with --live"),
+        (["--window", "3"], "only for --live"),
+        (["--then", "x"], "only for --live"),
     ],
 )
 def test_live_options_that_make_no_sense(options, words, tmp_path, capsys):
