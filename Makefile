@@ -1,5 +1,7 @@
 # make test   set up .venv (once), then every check that continuous integration runs
 # make demo   encode a sample, decode it, compare, package it, serve it
+# make bench  a row on this commit in docs/results/history.tsv: bytes and speed of a sample
+# make types  type-check the page's JavaScript (needs Node)
 # make clean  remove what these made
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,7 +10,7 @@ BIN := $(VENV)/bin
 # wherever a CPU build is at hand.
 TORCH ?= torch==2.13.0
 
-.PHONY: setup test lint demo clean
+.PHONY: setup test lint demo bench types clean
 
 setup: $(VENV)/.installed
 
@@ -32,6 +34,12 @@ test: lint
 
 demo: $(VENV)/.installed
 	PATH="$(abspath $(BIN)):$$PATH" samples/demo.sh
+
+bench: $(VENV)/.installed
+	$(BIN)/python tests/bench/history.py
+
+types:
+	tests/players/check-types
 
 clean:
 	rm -rf $(VENV) build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
