@@ -12,5 +12,6 @@ times.py          seconds to frames, exactly
 transforms.py     parts and sizes of the picture to draw
 render.py         a segment's symbols to planes at any time and any size
 pictures.py       planes and R'G'B' of any frames, each segment dequantised once
+listing.py        symbols as lines of text, for comparing decoders
 video_decoder.py  frames by number or by time, with torchcodec's names
 """
