@@ -1,7 +1,7 @@
 """The same calls to this decoder and to torchcodec's: equal, but for what docs/decoding.md lists.
 
 torchcodec's answers are recorded in torchcodec.json (`python tests/probes.py` writes it), since few machines can load
-it; where it is installed, the record is held against it.
+it (PyPI's builds for Linux need CUDA's libraries); where it is installed, the record is held against it.
 """
 
 from __future__ import annotations
