@@ -208,3 +208,26 @@ def test_long_varints(data: bytes, value: int) -> None:
 def test_varints_beyond_the_limit(data: bytes) -> None:
     with pytest.raises(InvalidError):
         Reader(data).varint("v")
+
+
+def test_an_invalid_segment_header_refuses_the_stream_only_without_an_index() -> None:
+    kind, payload = PARTS[3]
+    broken = payload[:2] + b"\xff\xff" + payload[4:]  # 256 control points, each span cut in 256
+    with pytest.raises(InvalidError, match=r"segment\.refinement"):
+        VideoDecoder(joined(*PARTS[:3], (kind, broken), *PARTS[4:]))
+    place = INDEXED.index((kind, payload))
+    assert lost(joined(*INDEXED[:place], (kind, broken), *INDEXED[place + 1 :])) == [False, True, False]
+
+
+def test_chroma_of_a_stream_that_says_it_has_none_is_drawn() -> None:
+    gray = SequenceHeader(48, 32, 1000, 40, matrix=6, primaries=6, transfer=6, chroma_format="400")
+    np.testing.assert_array_equal(VideoDecoder(joined((1, headers.format_sequence(gray)), *PARTS[1:]))[:], FRAMES)
+    assert np.ptp(FRAMES.astype(int), axis=1).max() > 50
+
+
+@pytest.mark.parametrize("code", [0, 2, 3, 23, 200, 255])
+def test_reserved_primaries_and_transfers_are_handed_on(code: int) -> None:
+    header = SequenceHeader(48, 32, 1000, 40, matrix=6, primaries=code, transfer=code)
+    decoder = VideoDecoder(joined((1, headers.format_sequence(header)), *PARTS[1:]))
+    assert (decoder.metadata.format.colour.primaries, decoder.metadata.format.colour.transfer) == (code, code)
+    np.testing.assert_array_equal(decoder[:6], FRAMES[:6])
