@@ -13,7 +13,7 @@ WEIGHTS = {  # matrix: Kr, Kb
     10: (0.2627, 0.0593),
 }  # fmt: skip
 #: A life this near its end may be drawn or not (§9).
-TIE = 1e-4
+TIE = 2e-3
 
 
 def spline(x: float, n: int) -> np.ndarray:
