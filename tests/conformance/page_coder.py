@@ -1,4 +1,4 @@
-"""The entropy decoder of an independent decoder, written from SYNTAX.md §6.1 to §6.4, §6.6 and §6.7 alone."""
+"""The entropy decoder of an independent decoder, after SYNTAX.md §6.1 to §6.4, §6.6 and §6.7."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Units, headers and times of an independent decoder, written from SYNTAX.md §1 to §5 and §10 alone.
+"""Units, headers and times of an independent decoder, after SYNTAX.md §1 to §5 and §10.
 
-Nothing of gvideo is imported here or in the other page_*.py, so that a mistake in its reader cannot hide in them.
+Nothing of gvideo is imported here or in the other page_*.py: they follow the page, so that a mistake of gvideo's reader
+is not theirs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pictures of an independent decoder, in double precision, written from SYNTAX.md §5 and §8 alone."""
+"""Pictures of an independent decoder, in double precision, after SYNTAX.md §5 and §8."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Pictures:
                 raise ArithmeticError("a life that ends within the tolerance: not for comparison")
             amplitudes = np.array(self.amplitudes(q))
             mu_x, mu_y = self.place(q, paths, own)
-            if w == 0 or (np.abs(amplitudes) > 1 << 16).any() or max(abs(mu_x), abs(mu_y)) > 1 << 22:
+            if w == 0 or (np.abs(amplitudes) > 1 << 16).any():
                 continue
             sigma_u, sigma_v = self.sigmas(q)
             theta = math.pi * q.angle / 2 ** self.rules.angle_bits(q.c, q.ratio)

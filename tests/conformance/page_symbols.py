@@ -1,4 +1,4 @@
-"""The symbols of an independent decoder, written from SYNTAX.md §6.5, §6.7, §7 and §11 alone."""
+"""The symbols of an independent decoder, after SYNTAX.md §6.5, §6.7, §7 and §11."""
 
 from __future__ import annotations
 
