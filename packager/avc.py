@@ -115,7 +115,8 @@ def _encoder(video_format: VideoFormat, rate: Fraction, crf: float, preset: str)
     encoder.flags |= av.codec.context.Flags.global_header
     encoder.options = {
         "crf": f"{crf:g}", "preset": preset, "profile": "high", "forced-idr": "1",
-        "x264-params": "bframes=0:scenecut=0:keyint=infinite:min-keyint=1:annexb=1",
+        # The macroblock tree gives other bytes now and then on a busy machine (seen with AVX-512).
+        "x264-params": "bframes=0:scenecut=0:keyint=infinite:min-keyint=1:annexb=1:mbtree=0",
     }  # fmt: skip
     try:
         encoder.open()

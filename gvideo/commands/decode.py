@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="out.y4m, .mkv (FFV1), .mp4 (H.264), .npy, out_%%05d.png"
     )
-    parser.add_argument("--frames", metavar="A:B", help="frames A to B-1, counted from 0; negative ones from the end")
+    parser.add_argument(
+        "--frames", metavar="A:B|N", help="frames A to B-1, counted from 0, negative ones from the end; N: the first N"
+    )
     parser.add_argument("--size", metavar="WxH", help="render at this size, smaller or larger than the source")
     parser.add_argument("--fps", metavar="R", help="render at this rate, between frames too (25, 24000/1001)")
     parser.add_argument("--layers", type=int, metavar="K", help="only the first K layers of each segment")

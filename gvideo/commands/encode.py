@@ -10,10 +10,17 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from gvideo.commands.live import add_live_options, encode_live_folder
-from gvideo.commands.options import check_destination, parse_bits, parse_frames, parse_size
-from gvideo.commands.package import add_extras, refuse_packaging
+from gvideo.commands.options import (
+    add_source_options,
+    check_destination,
+    frame_bounds,
+    parse_bits,
+    parse_size,
+    tell_notes,
+)
+from gvideo.commands.outputs import Output, output_of, refuse_unused
+from gvideo.commands.package import add_extras
 from gvideo.commands.progress import ProgressLine, format_bitrate, format_bytes, format_time
-from gvideo.errors import OptionError
 
 if TYPE_CHECKING:
     from gvideo.encoder.jobs.encode import EncodeProgress, EncodeReport
@@ -25,7 +32,11 @@ DEVICES = ("auto", "cpu", "cuda")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `gvideo encode`."""
-    parser.add_argument("source", metavar="IN", help="a video file, a picture, or a pattern such as frames/%%05d.png")
+    parser.add_argument(
+        "source",
+        metavar="IN",
+        help="a video file, a picture, a pattern such as frames/%%05d.png, a pipe, or - for standard input",
+    )
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="OUT.gsv, OUT.mp4, or a folder OUT/ to serve"
     )
@@ -40,7 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--grain", action="store_true", help="describe the noise that the codec removes, for players to draw anew"
     )
     parser.add_argument("--size", metavar="WxH", help="resize to this before encoding")
-    parser.add_argument("--frames", metavar="A:B", help="frames A to B-1 of the source, counted from 0")
+    parser.add_argument(
+        "--frames", metavar="A:B|N", help="frames A to B-1 of the source, counted from 0; N: the first N"
+    )
+    add_source_options(parser)
     parser.add_argument(
         "--segment", type=float, default=2.0, metavar="SECONDS", help="longest segment (default 2); shorter at cuts"
     )
@@ -62,17 +76,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Encodes; the report is a line on stderr, or JSON on stdout."""
     target = arguments.output
-    if arguments.live:
+    output = output_of(target, arguments.live)
+    refuse_unused(arguments, output, add_arguments)
+    if output is Output.LIVE:
         encode_live_folder(arguments)
         return
-    if arguments.window is not None or arguments.then:
-        raise OptionError("--window, --then: only with --live")
-    if not target.lower().endswith(".gsv"):
+    if output is not Output.STREAM:
         from gvideo.commands.ladder import encode_and_package
 
         encode_and_package(arguments)
         return
-    refuse_packaging(arguments)
     check_destination(target, arguments.source)
     first, last = frame_bounds(arguments.frames)
     size = parse_size(arguments.size)
@@ -95,26 +108,15 @@ def run(arguments: argparse.Namespace) -> None:
                 size=size, first=first, last=last, segment_seconds=arguments.segment, preset=arguments.preset,
                 device=arguments.device,
                 workers=arguments.workers, seed=arguments.seed, layers=arguments.layers, grain=arguments.grain,
-                tune=arguments.tune,
-                progress=show,
+                tune=arguments.tune, stream=arguments.stream, strict=arguments.strict, progress=show,
             )  # fmt: skip
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"; the same command resumes from {target}.resume") from None
+    tell_notes(arguments.source, report.notes)
     if arguments.json:
         print(report_json(report))
     else:
         print(f"{target}: {report_text(report)}", file=sys.stderr)
-
-
-def frame_bounds(text: str | None) -> tuple[int, int | None]:
-    """The first and the last (included) frame of an option A:B."""
-    frames = parse_frames(text)
-    first, stop = frames.start or 0, frames.stop
-    if first < 0 or (stop is not None and stop < 0):
-        raise OptionError(f"--frames {text}: counted from the start only, so no negative numbers")
-    if stop is not None and stop <= first:
-        raise OptionError(f"--frames {text}: holds no frame; B must be above A")
-    return first, None if stop is None else stop - 1
 
 
 def report_text(report: EncodeReport) -> str:
@@ -142,7 +144,7 @@ def _finite(value: Any) -> Any:
         return {k: _finite(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(v) for v in value]
-    return value if math.isfinite(value) else None
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _decibels(value: float) -> str:

@@ -1,6 +1,6 @@
 """compare with x264, x265, SVT-AV1 and VVenC on clips of your own
 
-    gvideo eval CLIP… [--size WxH] [--frames N] [--crf LIST] [--anchors x264,x265,svtav1,vvenc] [--report DIR]
+    gvideo eval CLIP… [--size WxH] [--frames A:B|N] [--crf LIST] [--anchors x264,x265,svtav1,vvenc] [--report DIR]
 
 Encodes the same frames with gvideo and its anchors, decodes what was written, and reports bytes, PSNR, SSIM, MS-SSIM,
 VMAF, XPSNR, flicker, times and Bjøntegaard deltas. Exit code 2 when nothing could be compared.
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gvideo.commands.options import parse_size
+from gvideo.commands.options import add_source_options, frame_bounds, parse_size
 from gvideo.errors import GVideoError, OptionError
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `gvideo eval`."""
     parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP", help="video files")
     parser.add_argument("--size", metavar="WxH", help="resize to this size first, such as 352x288")
-    parser.add_argument("--frames", type=int, metavar="N", help="use the first N frames only")
+    parser.add_argument("--frames", metavar="A:B|N", help="frames A to B-1, counted from 0; N: the first N")
+    add_source_options(parser)
     parser.add_argument("--crf", default="28,32,36,40,44", metavar="LIST", help="qualities (default: %(default)s)")
     parser.add_argument(
         "--anchors", default="x264,x265,svtav1", metavar="LIST",
@@ -60,8 +61,6 @@ def _evaluate(args: argparse.Namespace) -> Evaluation:
     from gvideo.evaluate.cache import default_root
     from gvideo.evaluate.compare import EvalSettings, evaluate
 
-    if args.frames is not None and args.frames < 1:
-        raise OptionError(f"--frames {args.frames}: at least 1 wanted")
     if args.threads < 1:
         raise OptionError(f"--threads {args.threads}: at least 1 wanted")
     crfs = _numbers(args.crf)
@@ -69,7 +68,8 @@ def _evaluate(args: argparse.Namespace) -> Evaluation:
         # says what is wrong before anything is encoded
         EncodeSettings(crf, args.preset, args.segment, args.seed, tune=args.tune)
     settings = EvalSettings(
-        crfs=crfs, anchors=parse_anchors(args.anchors), size=parse_size(args.size), num_frames=args.frames,
+        crfs=crfs, anchors=parse_anchors(args.anchors), size=parse_size(args.size), frames=frame_bounds(args.frames),
+        stream=args.stream, strict=args.strict,
         segment_seconds=args.segment, preset=args.preset, threads=args.threads, seed=args.seed, tune=args.tune,
     )  # fmt: skip
     root = args.cache or default_root()

@@ -24,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="FILE", help="a .gsv stream")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
     parser.add_argument("--source", dest="clip", metavar="CLIP", help="the clip encoded: adds PSNR of the layers")
+    parser.add_argument(
+        "--stream", type=int, metavar="N", help="CLIP's stream N, as ffmpeg counts (default: as ffmpeg chooses)"
+    )
     lists = parser.add_mutually_exclusive_group()
     lists.add_argument("--trace", action="store_true", help="list every header field: byte offset, name, value")
     lists.add_argument("--symbols", action="store_true", help="list every symbol, to compare decoders (SYNTAX.md §11)")
@@ -53,7 +56,11 @@ def run(arguments: argparse.Namespace) -> None:
             return
         found = survey(stream)
         sizes = prefix_bytes(stream)
-        psnr = None if arguments.clip is None else prefix_psnr(arguments.source, arguments.clip, len(sizes))
+        psnr = (
+            None
+            if arguments.clip is None
+            else prefix_psnr(arguments.source, arguments.clip, len(sizes), arguments.stream)
+        )
         if arguments.json:
             rows: list[dict[str, float | None]] = [{"num_bytes": size} for size in sizes]
             for row, value in zip(rows, psnr or (), strict=psnr is not None):

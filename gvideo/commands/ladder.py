@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gvideo.commands.options import check_destination, parse_bits, parse_size
+from gvideo.commands.options import check_destination, frame_bounds, parse_bits, parse_size, tell_notes
 from gvideo.commands.package import publish
 from gvideo.commands.progress import ProgressLine, format_bitrate
 from gvideo.errors import MediaError, OptionError
 
 if TYPE_CHECKING:
     from gvideo.encoder.jobs.encode import EncodeProgress
+    from gvideo.media.pipe import PipeCopy
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,6 @@ def encode_and_package(arguments: argparse.Namespace) -> None:
         raise OptionError(f"--output {target}: a name in .gsv or .mp4, or a folder (with / at its end) wanted")
     if "://" in target:
         raise OptionError(f"--output {target}: encode to a local folder or stream, then gvideo package it to a store")
-    if to_file and arguments.ladder:
-        raise OptionError("--ladder: only for a folder; give --output DIR/")
-    if arguments.json:
-        raise OptionError("--json: only for a .gsv stream")
     if arguments.ladder and arguments.size:
         raise OptionError("--size: the ladder says the sizes; leave one of the two out")
     if to_file:
@@ -83,15 +80,19 @@ def encode_and_package(arguments: argparse.Namespace) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MediaError(f"{target}: cannot be written ({error.strerror or error})") from error
-    try:
-        streams = _encode_all(arguments, rungs, folder)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"; the same command resumes from {folder}") from None
-    except BaseException:
-        _remove_if_empty(folder)
-        raise
-    arguments.source = arguments.source if Path(arguments.source).is_file() else None  # a pattern has no sound
-    publish(streams, target.rstrip("/") if not to_file else target, arguments)
+    from gvideo.media.pipe import PipeCopy, rereadable
+
+    with rereadable(arguments.source) as source:
+        try:
+            streams = _encode_all(arguments, source, rungs, folder)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"; the same command resumes from {folder}") from None
+        except BaseException:
+            _remove_if_empty(folder)
+            raise
+        path_read = source.path if isinstance(source, PipeCopy) else source
+        arguments.source = str(path_read) if path_read.is_file() else None  # a pattern has no sound
+        publish(streams, target.rstrip("/") if not to_file else target, arguments)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -100,17 +101,17 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _encode_all(arguments: argparse.Namespace, rungs: list[Rung], folder: Path) -> list[Path]:
-    from gvideo.commands.encode import frame_bounds
+def _encode_all(arguments: argparse.Namespace, source: Path | PipeCopy, rungs: list[Rung], folder: Path) -> list[Path]:
     from gvideo.encoder.jobs.encode import encode
     from packager.gsv import GsvFile
 
     first, last = frame_bounds(arguments.frames)
     streams: list[Path] = []
     frames: list[int] | None = None
+    notes: dict[str, None] = {}
     with ProgressLine() as line:
         for number, rung in enumerate(rungs):
-            stream = folder / f"{_key(arguments, rung, rungs[0])}.gsv"
+            stream = folder / f"{_key(arguments, source, rung, rungs[0])}.gsv"
             label = f"rung {number + 1}/{len(rungs)}"
 
             def show(p: EncodeProgress, label: str = label) -> None:
@@ -119,27 +120,35 @@ def _encode_all(arguments: argparse.Namespace, rungs: list[Rung], folder: Path) 
                 line.show(p.frames_done, p.num_frames, label, *stage, *rate)
 
             if not stream.exists():
-                encode(
-                    arguments.source, stream, crf=rung.crf, bitrate=rung.bitrate,
+                report = encode(
+                    source, stream, crf=rung.crf, bitrate=rung.bitrate,
                     maxrate=parse_bits("maxrate", arguments.maxrate), bufsize=parse_bits("bufsize", arguments.bufsize),
                     size=rung.size, first=first, last=last,
                     segment_seconds=arguments.segment, preset=arguments.preset, device=arguments.device,
                     workers=arguments.workers, seed=arguments.seed, layers=arguments.layers,
                     segment_frames=frames, grain=arguments.grain, tune=arguments.tune,
-                    progress=show,
+                    stream=arguments.stream, strict=arguments.strict, progress=show,
                 )  # fmt: skip
+                notes.update(dict.fromkeys(report.notes))
             frames = frames or [s.num_frames for s in GsvFile(stream).segments]
             streams.append(stream)
+    tell_notes(arguments.source, notes)
     return streams
 
 
-def _key(arguments: argparse.Namespace, rung: Rung, first: Rung) -> str:
+def _key(arguments: argparse.Namespace, source: Path | PipeCopy, rung: Rung, first: Rung) -> str:
     """What a rung's bytes depend on: the source as it is now, its options, and the rung that it takes its cuts from."""
-    path = Path(arguments.source)
-    state = [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else []
+    from gvideo.media.pipe import PipeCopy
+
+    if isinstance(source, PipeCopy):
+        place, state = source.digest, [0, 0]
+    else:
+        place = str(source.resolve())
+        state = [source.stat().st_size, source.stat().st_mtime_ns] if source.is_file() else []
     options = [arguments.frames, arguments.segment, arguments.preset, arguments.seed, arguments.layers]
     options += ["grain"] if arguments.grain else []
     options += [arguments.tune] if arguments.tune != "psnr" else []
+    options += [f"stream {arguments.stream}"] if arguments.stream is not None else []
     rates = [rung.crf, rung.bitrate, arguments.maxrate, arguments.bufsize]
-    found = [str(path.resolve()), state, options, rung.size, rates, first.size]
+    found = [place, state, options, rung.size, rates, first.size]
     return hashlib.sha256(json.dumps(found).encode()).hexdigest()[:16]

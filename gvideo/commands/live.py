@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from fractions import Fraction
 
-from gvideo.commands.options import parse_bits, parse_size
+from gvideo.commands.options import parse_bits, parse_size, tell_notes
 from gvideo.errors import OptionError
 
 
@@ -27,21 +27,6 @@ def add_live_options(parser: argparse.ArgumentParser) -> None:
 
 def encode_live_folder(arguments: argparse.Namespace) -> None:
     """Encodes one input after the other; the manifests follow every segment."""
-    offline = (
-        "ladder",
-        "audio",
-        "subtitles",
-        "fallback",
-        "single_file",
-        "thumbnails",
-        "title",
-        "json",
-        "frames",
-        "grain",
-    )
-    for name in offline:
-        if getattr(arguments, name):
-            raise OptionError(f"--{name.replace('_', '-')}: not with --live")
     if arguments.window is not None and not arguments.window > 0:
         raise OptionError(f"--window {arguments.window:g}: above 0 seconds wanted")
     if not arguments.idle > 0:
@@ -49,6 +34,7 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
 
     rates = {name: parse_bits(name, getattr(arguments, name)) for name in ("bitrate", "maxrate", "bufsize")}
 
+    from gvideo.encoder.backends.devices import choose_device
     from gvideo.encoder.jobs.live import encode_live
     from gvideo.encoder.rate.model import RateTarget
     from gvideo.encoder.settings import DEFAULT_CRF, EncodeSettings
@@ -62,7 +48,7 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
         crf, arguments.preset, arguments.segment, arguments.seed, arguments.layers, tune=arguments.tune
     )
     target = RateTarget.of(rates["bitrate"], rates["maxrate"], rates["bufsize"], arguments.segment, arguments.crf)
-    size, cores = parse_size(arguments.size), os.cpu_count() or 1
+    size, cores, device = parse_size(arguments.size), os.cpu_count() or 1, choose_device(arguments.device)
     window = None if arguments.window is None else Fraction(arguments.window)
     sink = open_sink(arguments.output.rstrip("/"))
     publisher: LivePublisher | None = None
@@ -70,9 +56,9 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
     try:
         for name in [arguments.source, *arguments.then]:
             zero: int | None = None
-            with LiveSource(name, size=size, idle=arguments.idle) as video:
+            with LiveSource(name, size=size, idle=arguments.idle, stream=arguments.stream) as video:
                 publisher = publisher or LivePublisher(sink, datetime.now(UTC), Fraction(arguments.segment), window)
-                for segment in encode_live(video, settings, cores, target):
+                for segment in encode_live(video, settings, cores, target, device):
                     if zero is None:
                         zero = segment.start
                         rate = video.average_rate or Fraction(segment.header.timescale, segment.header.frame_duration)
@@ -80,6 +66,7 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
                         publisher.begin(gsv_track(segment.header, unit, len(segment.layers), rate, lambda: iter(())))
                     publisher.add(piece_of(segment.start - zero, segment.duration, list(segment.layers)))
                     frames += segment.num_frames
+                tell_notes(name, video.notes)
     finally:
         if publisher is not None:
             publisher.end()

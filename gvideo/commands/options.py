@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import os
+import sys
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -31,17 +34,46 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
 
 
 def parse_frames(text: str | None) -> slice:
-    """The half-open range of "A:B"; either may be missing, a negative one counts from the end."""
+    """The half-open range of "A:B"; either may be missing, a negative one counts from the end. "N" is ":N"."""
     if text is None:
         return slice(None)
-    parts = text.split(":")
+    parts = text.split(":") if ":" in text else ["", text]
     try:
         if len(parts) != 2:
             raise ValueError
         first, stop = (int(part) if part.strip() else None for part in parts)
+        if ":" not in text and (stop is None or stop < 1):
+            raise ValueError
     except ValueError:
-        raise OptionError(f"--frames {text}: A:B wanted, such as 0:100, 50: or :10 (B is not included)") from None
+        raise OptionError(
+            f"--frames {text}: A:B wanted, such as 0:100, 50: or :10 (B is not included), or 10 for the first 10"
+        ) from None
     return slice(first, stop)
+
+
+def frame_bounds(text: str | None) -> tuple[int, int | None]:
+    """The first and the last (included) frame of a source's "A:B" or "N"."""
+    frames = parse_frames(text)
+    first, stop = frames.start or 0, frames.stop
+    if first < 0 or (stop is not None and stop < 0):
+        raise OptionError(f"--frames {text}: counted from the start only, so no negative numbers")
+    if stop is not None and stop <= first:
+        raise OptionError(f"--frames {text}: holds no frame; B must be above A")
+    return first, None if stop is None else stop - 1
+
+
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """Options of commands that read whole sources."""
+    parser.add_argument(
+        "--stream", type=int, metavar="N", help="the file's stream N, as ffmpeg counts (default: as ffmpeg chooses)"
+    )
+    parser.add_argument("--strict", action="store_true", help="refuse a source of which frames are missing or damaged")
+
+
+def tell_notes(source: object, notes: Iterable[str]) -> None:
+    """Says on stderr what was unusual about a source, a line each."""
+    for note in notes:
+        print(f"gvideo: {source}: {note}", file=sys.stderr)
 
 
 def parse_rate(text: str | None) -> Fraction | None:

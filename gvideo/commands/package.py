@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gvideo.commands.outputs import output_of, refuse_unused
 from gvideo.commands.progress import format_bitrate, format_bytes
 from gvideo.errors import GVideoError, OptionError
 
@@ -28,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="OUT", help="a folder, s3://bucket/prefix, or a file OUT.mp4")
     parser.add_argument("--check", metavar="DIR|URL", help="check a published folder instead of making one")
     parser.add_argument("--source", metavar="FILE", help="the streams' source: take its sound, subtitles and pictures")
+    parser.add_argument(
+        "--stream", type=int, metavar="N", help="FILE's pictures: stream N, as ffmpeg counts (default: as it chooses)"
+    )
     add_extras(parser)
 
 
@@ -47,13 +51,6 @@ def add_extras(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--title", default="", help="title of the presentation")
 
 
-def refuse_packaging(arguments: argparse.Namespace) -> None:
-    """Raises OptionError if an option of packaging was given to a command that writes a bare stream."""
-    for name in ("ladder", "audio", "subtitles", "fallback", "single_file", "thumbnails", "title"):
-        if getattr(arguments, name):
-            raise OptionError(f"--{name.replace('_', '-')}: not for a .gsv stream; give --output DIR/ or OUT.mp4")
-
-
 def run(arguments: argparse.Namespace) -> None:
     """Packages, or checks."""
     if arguments.check is not None:
@@ -63,6 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if not arguments.streams or not arguments.output:
         raise OptionError("package: streams and --output wanted, or --check; see gvideo package --help")
+    refuse_unused(arguments, output_of(arguments.output), add_arguments)
     publish([Path(s) for s in arguments.streams], arguments.output, arguments)
 
 
@@ -83,7 +81,7 @@ def publish(streams: list[Path], output: str, arguments: argparse.Namespace) -> 
     if arguments.fallback:
         from gvideo.commands.pictures import fallback_track
 
-        fallback.append(fallback_track(rungs[0], extras.source, arguments.fallback_crf))
+        fallback.append(fallback_track(rungs[0], extras.source, arguments.fallback_crf, arguments.stream))
     pictures = None
     if arguments.thumbnails:
         from gvideo.commands.pictures import pictures_of
@@ -100,9 +98,6 @@ def _write_movie(rungs: list[GsvFile], output: str, extras: Extras, arguments: a
 
     if len(rungs) > 1:
         raise OptionError(f"{output}: one stream wanted for one file; give a folder for a ladder")
-    for option in ("fallback", "single_file", "thumbnails"):
-        if getattr(arguments, option):
-            raise OptionError(f"--{option.replace('_', '-')}: only for a published folder, not for {output}")
     check_destination(output, str(rungs[0].path))
     path = Path(output)
     sounds = read_sounds(rungs[0], extras)

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from packager.tracks import Track
 
 
-def fallback_track(rung: GsvFile, source: Path | None, crf: float) -> Track:
-    """H.264 of the rung's size and cuts: of the source where its frames have the stream's times, else of the stream."""
+def fallback_track(rung: GsvFile, source: Path | None, crf: float, number: int | None = None) -> Track:
+    """H.264 of the rung's size and cuts: of the source where its frames have the stream's times, else of the stream.
+    number: of the source's stream."""
     from gvideo.media.timing import frame_rate_of
     from packager.avc import encode_avc
 
@@ -37,7 +38,7 @@ def fallback_track(rung: GsvFile, source: Path | None, crf: float) -> Track:
         durations = [b - a for a, b in zip(pts, ends, strict=True)]
         stream_format = decoder.metadata.format
     rate = frame_rate_of(len(pts), ends[-1], timescale)
-    frames = _source_frames(source, size, timescale, start, pts, durations) if source else None
+    frames = _source_frames(source, number, size, timescale, start, pts, durations) if source else None
     aspect = stream_format.sample_aspect * Fraction(stream_format.width * size[1], stream_format.height * size[0])
     video_format = replace(
         stream_format, width=size[0], height=size[1], chroma_format="420", bit_depth=8, timescale=timescale,
@@ -62,10 +63,16 @@ def _stream_frames(
 
 
 def _source_frames(
-    source: Path, size: tuple[int, int], timescale: int, start: int, pts: list[int], durations: list[int]
+    source: Path,
+    number: int | None,
+    size: tuple[int, int],
+    timescale: int,
+    start: int,
+    pts: list[int],
+    durations: list[int],
 ) -> Iterator[FallbackFrame] | None:
     """The source's frames, or None if it has another clock than the stream."""
-    with VideoSource(source, size=size, chroma_format="420") as video:
+    with VideoSource(source, size=size, chroma_format="420", stream=number) as video:
         if video.format.timescale != timescale:
             return None
 
@@ -73,7 +80,7 @@ def _source_frames(
         from packager.avc import FallbackFrame
 
         wanted = dict(zip(pts, durations, strict=True))
-        with VideoSource(source, size=size, chroma_format="420") as video:
+        with VideoSource(source, size=size, chroma_format="420", stream=number) as video:
             eight = replace(video.format, bit_depth=8)
             for frame in video.code_frames():
                 duration = wanted.get(frame.pts - start)

@@ -27,9 +27,10 @@ def prefix_bytes(stream: Stream) -> list[int]:
     return [int(n) for n in np.cumsum(sizes)]
 
 
-def prefix_psnr(name: str, source: str, num_layers: int) -> list[float]:
+def prefix_psnr(name: str, source: str, num_layers: int, number: int | None = None) -> list[float]:
     """Luma PSNR in dB, 8-bit-scaled, of the picture of the first, the first two, … layers against the source's frames
-    of the same times, resized to the stream's size. Raises OptionError if a frame of the stream has none."""
+    of the same times, resized to the stream's size. number: of the stream within the source. Raises OptionError if a
+    frame of the stream has none."""
     from gvideo.decoder.video_decoder import VideoDecoder
     from gvideo.media import VideoSource, luma_error, psnr_db
 
@@ -39,7 +40,8 @@ def prefix_psnr(name: str, source: str, num_layers: int) -> list[float]:
         fmt = first.metadata.format
         wanted = {int(t) * _PRECISION // first.timescale: k for k, t in enumerate(first.pts)}
         errors = np.zeros(num_layers)
-        with VideoSource(source, size=(fmt.width, fmt.height), chroma_format=fmt.chroma_format) as video:
+        size = (fmt.width, fmt.height)
+        with VideoSource(source, size=size, chroma_format=fmt.chroma_format, stream=number) as video:
             if video.format.bit_depth != fmt.bit_depth:
                 raise OptionError(f"--source {source}: {video.format.bit_depth} bits, the stream has {fmt.bit_depth}")
             for frame in video.code_frames():

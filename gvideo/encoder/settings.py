@@ -11,12 +11,13 @@ from gvideo.errors import OptionError
 PRESETS: dict[str, FitSettings] = {
     "fast": replace(
         FitSettings(),
-        growth_gain=16.0,
+        growth_gain=60.0,
         round_steps=24,
         last_round=4.0,
         growth_rate=2.2,
-        train_steps=800,
-        train_rate=4.5,
+        train_steps=1500,
+        frames_per_step=3,
+        price_ramp=0.2,
         residual_motion=False,
     ),
     "medium": FitSettings(),

@@ -35,13 +35,16 @@ Tell = Callable[[str, float], None]
 @dataclass(frozen=True, slots=True)
 class EvalSettings:
     """What to compare. crfs: gvideo's; the anchors' qualities follow from them. tunes: the
-    anchors'; tune: gvideo's. threads: of every codec."""
+    anchors'; tune: gvideo's. frames: the first and the last, included; stream, strict: how clips are read. threads: of
+    every codec."""
 
     crfs: tuple[float, ...] = DEFAULT_CRFS
     anchors: tuple[str, ...] = anchors.DEFAULT_ANCHORS
     tunes: tuple[str, ...] = (PSNR, DEFAULT)
     size: tuple[int, int] | None = None
-    num_frames: int | None = None
+    frames: tuple[int, int | None] = (0, None)
+    stream: int | None = None
+    strict: bool = False
     segment_seconds: float = 2.0
     preset: str = "medium"
     threads: int = os.cpu_count() or 1
@@ -119,10 +122,16 @@ def evaluate(clips: Sequence[Path], settings: EvalSettings, root: Path, tell: Te
         available += [] if reason else [name]
     references = []
     for name, clip in unique_names(clips).items():
-        folder = root / "frames" / key_of(str(clip.absolute()), _stamp(clip), settings.size, settings.num_frames)
+        folder = (
+            root
+            / "frames"
+            / key_of(str(clip.absolute()), _stamp(clip), settings.size, settings.frames, settings.stream)
+        )
         say(f"{name}: reading", 0.0)
         try:
-            reference = prepare(clip, folder, settings.size, settings.num_frames)
+            reference = prepare(
+                clip, folder, settings.size, settings.frames, stream=settings.stream, strict=settings.strict
+            )
         except GVideoError as error:
             problems.append(f"{name}: left out ({error})")
             continue

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from gvideo.errors import MediaError
 from gvideo.media import CodeFrame, VideoSource, chroma_shape, open_sink, planes_to_code_values
+from gvideo.media.pipe import PipeCopy, rereadable
 from gvideo.media.timing import frame_rate_of
 from gvideo.types import UInt8, VideoFormat
 
@@ -64,13 +65,36 @@ class Reference:
         return read_y4m(self.path)
 
 
-def prepare(clip: Path, folder: Path, size: tuple[int, int] | None, num_frames: int | None) -> Reference:
-    """Writes reference.y4m of a clip's first frames into the folder. size (width, height): default the clip's own.
+def prepare(
+    clip: Path,
+    folder: Path,
+    size: tuple[int, int] | None = None,
+    frames: tuple[int, int | None] = (0, None),
+    *,
+    stream: int | None = None,
+    strict: bool = False,
+) -> Reference:
+    """Writes reference.y4m of a clip into the folder. size (width, height): default the clip's own. frames: the first
+    and the last, included. stream, strict: as VideoSource takes them.
 
     Sides are made even, which 4:2:0 encoders need. Raises MediaError for a clip that cannot be read.
     """
+    with rereadable(clip) as source:
+        return _prepared(clip, source, folder, size, frames, stream, strict)
+
+
+def _prepared(
+    clip: Path,
+    source: Path | PipeCopy,
+    folder: Path,
+    size: tuple[int, int] | None,
+    frames: tuple[int, int | None],
+    stream: int | None,
+    strict: bool,
+) -> Reference:
     notes = []
-    with VideoSource(clip, chroma_format="420") as probe:
+    first_frame, last_frame = frames
+    with VideoSource(source, chroma_format="420", stream=stream) as probe:
         own = (probe.format.width, probe.format.height)
     wanted = size or own
     even = (max(2, wanted[0] // 2 * 2), max(2, wanted[1] // 2 * 2))
@@ -78,8 +102,9 @@ def prepare(clip: Path, folder: Path, size: tuple[int, int] | None, num_frames: 
         notes.append(f"resized from {own[0]}x{own[1]} to {even[0]}x{even[1]}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "reference.y4m"
-    last = num_frames - 1 if num_frames else None
-    with VideoSource(clip, size=even, last=last, chroma_format="420") as video:
+    with VideoSource(
+        source, size=even, first=first_frame, last=last_frame, chroma_format="420", stream=stream, strict=strict
+    ) as video:
         stored = replace(video.format, bit_depth=8)
         if video.format.bit_depth != 8:
             notes.append(f"rounded from {video.format.bit_depth} to 8 bits")
@@ -97,10 +122,9 @@ def prepare(clip: Path, folder: Path, size: tuple[int, int] | None, num_frames: 
             rate = frame_rate_of(len(durations), end - first, stored.timescale)
         if durations and max(durations[:-1] or durations) > 1.5 * min(durations[:-1] or durations):
             notes.append(f"variable frame rate read as {float(rate):.3g} frames/s")
-        if video.num_damaged:
-            notes.append(f"{video.num_damaged} damaged packets skipped")
-    if num_frames and len(durations) < num_frames:
-        notes.append(f"has {len(durations)} frames, {num_frames} asked for")
+        notes += video.notes
+    if last_frame is not None and len(durations) < last_frame - first_frame + 1:
+        notes.append(f"has {len(durations)} frames, {last_frame - first_frame + 1} asked for")
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

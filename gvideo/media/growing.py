@@ -12,21 +12,12 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
 from typing import BinaryIO
-
-import av
-import av.container
-import av.error
-import av.video.frame
-import av.video.stream
 
 from gvideo.errors import MediaError, OptionError
 from gvideo.media.codes import CodeFrame
-from gvideo.media.pixels import layout_of
-from gvideo.media.source import VideoSource, kept_aspect, reason_of
-from gvideo.media.timing import ticks_of
+from gvideo.media.inputs import open_stream
+from gvideo.media.source import VideoSource
 
 _POLL_SECONDS = 0.1
 
@@ -54,15 +45,22 @@ class GrowingFile:
 
 
 class LiveSource(VideoSource):
-    """As VideoSource, but `code_frames()` may be called once, and path may be "-" for standard input or name a pipe.
+    """As VideoSource, but `code_frames()` may be called once, and the source is read while it is written.
 
     idle: seconds after which a file that does not grow is at its end.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, size: tuple[int, int] | None = None, idle: float = 3.0) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        size: tuple[int, int] | None = None,
+        idle: float = 3.0,
+        stream: int | None = None,
+    ) -> None:
         self._idle = idle
         self._started = False
-        super().__init__(path, size=size)
+        super().__init__(path, size=size, stream=stream)
 
     def code_frames(self) -> Iterator[CodeFrame]:
         """The frames, once."""
@@ -70,54 +68,30 @@ class LiveSource(VideoSource):
             raise OptionError(f"{self.path}: is read while it is written, and only once")
         self._started = True
         try:
-            yield from self._timed(self._container, self._stream)
+            for frame, pts, duration in self._timed(self._input, self._frames):
+                yield self._code_frame(frame, pts, duration)
         finally:
             self.close()
 
-    def close(self) -> None:
-        """Close the input."""
-        super().close()
-        self._file.close()
-
     def _probe(self, size: tuple[int, int] | None, chroma_format: str | None) -> None:
-        self._file = self._open_input()
+        file = self._open_file()
         try:
-            self._container = av.open(self._file, "r", metadata_errors="ignore", options={"probesize": "200000"})
-            self._open.append(self._container)
-            if not self._container.streams.video:
-                raise MediaError(f"{self.path}: holds no video stream")
-            self._stream = self._container.streams.video[0]
-            self._frames = super()._decoded(self._container, self._stream)
-            frame = next(self._frames, None)
-            if frame is None:
-                raise MediaError(f"{self.path}: not one frame could be decoded; the input is empty or damaged")
-        except (av.error.FFmpegError, OSError) as error:
-            self.close()
-            raise MediaError(f"{self.path}: cannot be read as video ({reason_of(error)})") from error
-        except MediaError:
-            self.close()
+            self._input = open_stream(file, os.fspath(self.path), self._number)
+        except BaseException:
+            file.close()
             raise
-        self._check_size(frame.width, frame.height)
-        self._layout = layout_of(frame.format.name)
-        self._native = self._native_format(self._stream, frame)
-        self.codec_name = self._stream.codec_context.name
-        self.average_rate = self._stream.guessed_rate or self._stream.average_rate
+        self._open += [file, self._input]  # closed from the last to the first
+        frames = self._input.frames()
+        first = next(frames, None)
+        self._describe(self._input, first, size, chroma_format)
         self.num_frames = None
-        self.start_pts = (frame.pts or 0) * ticks_of(self._stream.time_base)[1]
-        width, height = size or (self._native.width, self._native.height)
-        aspect = kept_aspect(self._native, width, height)
-        self.format = replace(self._native, width=width, height=height, sample_aspect=aspect)
-        self._frames = itertools.chain([frame], self._frames)
+        assert first is not None
+        self._frames = itertools.chain([first], frames)
 
-    def _open_input(self) -> GrowingFile:
+    def _open_file(self) -> GrowingFile:
         if os.fspath(self.path) == "-":
             return GrowingFile(os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0), self._idle)
         try:
-            return GrowingFile(Path(self.path).open("rb", buffering=0), self._idle)
+            return GrowingFile(self.path.open("rb", buffering=0), self._idle)
         except OSError as error:
             raise MediaError(f"{self.path}: cannot be read ({error.strerror or error})") from error
-
-    def _decoded(
-        self, container: av.container.InputContainer, stream: av.video.stream.VideoStream
-    ) -> Iterator[av.VideoFrame]:
-        yield from self._frames

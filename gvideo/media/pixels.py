@@ -61,10 +61,7 @@ def layout_of(name: str) -> PixelLayout:
 
 
 def read_planes(frame: av.VideoFrame, layout: PixelLayout) -> tuple[Codes, Codes, Codes]:
-    """Y, Cb, Cr in the layout's sampling; for an R'G'B' layout the planes R, G, B. Copies, so the frame may go.
-
-    A frame of another pixel format (a source that changes midway) is brought to the layout by swscale.
-    """
+    """Y, Cb, Cr in the layout's sampling; for an R'G'B' layout the planes R, G, B. Copies, so the frame may go."""
     if frame.format.name != layout.planar_name:
         frame = frame.reformat(format=layout.planar_name, src_color_range=0, dst_color_range=0)
     planes = [_read_plane(frame, index, layout.bit_depth) for index in range(len(frame.planes))]
@@ -76,6 +73,16 @@ def read_planes(frame: av.VideoFrame, layout: PixelLayout) -> tuple[Codes, Codes
         neutral = np.full(chroma_shape(luma.shape[0], luma.shape[1], "420"), 1 << (layout.bit_depth - 1), luma.dtype)
         return luma, neutral, neutral.copy()
     return planes[0], planes[1], planes[2]
+
+
+def is_transparent(frame: av.VideoFrame) -> bool:
+    """Whether any pixel of a frame is not opaque."""
+    if not (frame.format.has_palette or any(c.is_alpha for c in frame.format.components)):
+        return False
+    depth = _representable(max(c.bits for c in frame.format.components))
+    name = "gbrap" if depth == 8 else "gbrap16le"
+    alpha = _view(frame.reformat(format=name).planes[3], 8 if depth == 8 else 16)
+    return bool(alpha.min() < (255 if depth == 8 else 65535))
 
 
 def planar_name(chroma_format: str, bit_depth: int) -> str:

@@ -7,6 +7,9 @@
     .png         one picture, exactly;  out_%05d.png: one per frame, from 0. R'G'B' 8 bit, turned upright
     .npy         uint8 [T,3,H,W] R'G'B', coded orientation
 
+No player shows what lies before zero in a .mp4, and Matroska has no such times: a video that starts before zero starts
+at zero in both, with all its frames as far apart as they were.
+
     planes f32 --codes.py--> integers --> .mkv .mp4 .y4m            planes --colour.py--> R'G'B' --> .png .npy
 
 A sink is a context manager. Leaving it well gives the file its name; leaving it by an exception removes what was

@@ -34,6 +34,7 @@ class LibavSink(FrameSink):
         self._stored = _storable(video_format, suffix)
         self._partial = PartialFile(path)
         self._durations: dict[int, int] = {}
+        self._zero: int | None = None  # the pts that is written as 0
         try:
             if suffix == ".mkv":
                 self._container = av.open(self._partial.file, "w", format="matroska", options=_REPRODUCIBLE)
@@ -76,6 +77,9 @@ class LibavSink(FrameSink):
     def _encode(self, planes: CodePlanes, pts: int, duration: int) -> None:
         colour = self._stored.colour
         frame = write_planes(planes, self._stored.chroma_format, self._stored.bit_depth)
+        if self._zero is None:
+            self._zero = min(0, pts)
+        pts -= self._zero
         frame.pts, frame.duration, frame.time_base = pts, duration, Fraction(1, self._stored.timescale)
         frame.color_range = 2 if colour.full_range else 1
         frame.colorspace, frame.color_primaries, frame.color_trc = colour.matrix, colour.primaries, colour.transfer

@@ -3,16 +3,25 @@
     decoder's pts (may be missing, equal, or jump back) --repair--> pts --difference to the next--> durations
 
 Ticks are those of the stream's time base num/den; the timescale is den and ticks are multiplied by num, which is exact.
-Repairs, in this order, with "nominal" the frame's own duration, else the average frame rate's, else 1/25 s:
+Frames keep their order and their number whatever their times are. Repairs, in this order, with "nominal" the frame's
+own duration, else the average frame rate's, else 1/25 s:
 - no pts: the previous one + nominal (the first: 0);
-- at most a second back, or equal: half a nominal duration after the previous one, so that the next frame, whose time
-  is good again, keeps it;
+- at most a second back, or equal: half a nominal duration (at least a tick) after the previous one, so that the next
+  frame, whose time is good again, keeps it; one that is not later either is moved by the same rule;
 - more than a second back (a clock that restarts): the rest of the stream is moved to go on at previous + nominal.
+
+    two frames in one millisecond, 25 frames/s:   0  40  40  80  120   ->   0  40  60  80  120
+
+Where programmes are joined, packets are put right before they are decoded (JointFinder), so that frames which the
+decoder still holds keep the times of the first programme.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
+
+#: A step between decoding times beyond this is a joint, as ffmpeg takes it.
+_LONGEST_STEP_SECONDS = 10
 
 
 def ticks_of(time_base: Fraction | None) -> tuple[int, int]:
@@ -35,6 +44,11 @@ class TimestampRepair:
         self._previous: int | None = None
         self.num_repaired = 0
 
+    @property
+    def previous(self) -> int:
+        """The time of the frame before, 0 where there is none."""
+        return self._previous or 0
+
     def next(self, pts: int | None, nominal: int) -> int:
         """The time of the next frame in presentation order, in ticks."""
         previous = self._previous
@@ -52,6 +66,30 @@ class TimestampRepair:
                     repaired = previous + max(1, nominal // 2)
         self._previous = repaired
         return repaired
+
+
+class JointFinder:
+    """Finds where a stream's clock starts anew, from packet to packet in decoding order, and says how to move what
+    follows so that it begins where the frames before it end. Times in units of the time base. One object per pass."""
+
+    def __init__(self, time_base: Fraction, rate: Fraction | None) -> None:
+        self._usual = max(1, round(1 / (time_base * (rate or 25))))
+        self._limit = round(_LONGEST_STEP_SECONDS / time_base)
+        self._shift = 0
+        self._previous: int | None = None
+        self.end = 0  # where the frames seen so far end
+
+    def shift_of(self, dts: int, pts: int, duration: int) -> tuple[int, bool]:
+        """(what to add to the packet's times, whether a joint lies before it). duration: 0 where it is not known."""
+        length = duration or self._usual
+        step = 0 if self._previous is None else dts - self._previous
+        joint = step <= -length or step > self._limit
+        if joint:
+            self._shift = self.end - pts
+        end = pts + self._shift + length
+        self.end = end if self._previous is None else max(self.end, end)
+        self._previous = dts
+        return self._shift, joint
 
 
 _COMMON_RATES = tuple(

@@ -95,7 +95,7 @@ def run_clips(args: argparse.Namespace) -> int:
     end += f"_{args.preset}" * (args.preset != "medium")
     settings = EvalSettings(
         crfs=tuple(float(c) for c in args.crf.split(",")), anchors=parse_anchors(args.anchors),
-        num_frames=args.frames or num_frames, preset=args.preset, threads=args.threads, tune=args.tune,
+        frames=(0, (args.frames or num_frames) - 1), preset=args.preset, threads=args.threads, tune=args.tune,
     )  # fmt: skip
     parts: list[Evaluation] = []
     last = 0.0

@@ -84,7 +84,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="gvideo-speed-") as name:
         folder = Path(name)
         try:
-            small = prepare(Path(clips) / CLIP, folder / "small", (352, 288), args.frames)
+            small = prepare(Path(clips) / CLIP, folder / "small", (352, 288), (0, args.frames - 1))
         except GVideoError as error:
             print(error, file=sys.stderr)
             return 2
@@ -104,7 +104,7 @@ def main() -> int:
             print(f"encode 352x288 {preset}\t{mine:.4f}\ts/frame\t{theirs:.4f}\t{mine / theirs:.1f}", flush=True)
         sizes = [(352, 288)] if args.skip_720p else [(352, 288), (1280, 720)]
         for size in sizes:
-            reference = prepare(Path(clips) / CLIP, folder / f"{size[1]}", size, args.frames)
+            reference = prepare(Path(clips) / CLIP, folder / f"{size[1]}", size, (0, args.frames - 1))
             stream = folder / f"decode-{size[1]}.gsv"
             encode_file(reference.path, stream, crf=args.crf, preset="fast", workers=1, device="cpu")
             set_num_threads(args.threads)

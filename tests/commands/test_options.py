@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from gvideo.commands.options import parse_frames, parse_rate, parse_size
+from gvideo.commands.options import frame_bounds, parse_frames, parse_rate, parse_size
 from gvideo.commands.progress import format_bitrate, format_bytes, format_time, progress_text
 from gvideo.errors import GVideoError
 
@@ -21,6 +21,11 @@ from gvideo.errors import GVideoError
         (parse_frames, ":9", slice(None, 9)),
         (parse_frames, "-3:", slice(-3, None)),
         (parse_frames, ":", slice(None)),
+        (parse_frames, "10", slice(None, 10)),
+        (frame_bounds, "10", (0, 9)),
+        (frame_bounds, "3:9", (3, 8)),
+        (frame_bounds, "3:", (3, None)),
+        (frame_bounds, None, (0, None)),
         (parse_frames, None, slice(None)),
         (parse_rate, "25", Fraction(25)),
         (parse_rate, "23.976", Fraction(2997, 125)),
@@ -36,7 +41,7 @@ def test_values(parse, text, value):
     ("parse", "text"),
     [
         *((parse_size, t) for t in ("", "640", "640x", "x3", "0x5", "-1x5", "16385x1", "1e3x4", "6x4x2", "٣x٤")),
-        *((parse_frames, t) for t in ("", "3", "a:b", "1:2:3", "1.5:2")),
+        *((parse_frames, t) for t in ("", "0", "-3", "ten", "a:b", "1:2:3", "1.5:2")),
         *((parse_rate, t) for t in ("", "fast", "0", "-25", "1/0", "nan", "inf", "1e9", "1/99999999999")),
     ],
 )

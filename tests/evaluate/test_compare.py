@@ -26,15 +26,23 @@ def evaluation(clip: Path, cache: Path) -> Evaluation:
 
 
 def test_reference_holds_the_sources_integers(clip: Path, tmp_path: Path) -> None:
-    reference = prepare(clip, tmp_path, None, 5)
+    reference = prepare(clip, tmp_path, None, (0, 4))
     assert (reference.num_frames, reference.rate, len(reference.notes)) == (5, 25, 0)
     with VideoSource(clip, last=4) as video:
         for mine, theirs in zip(reference.planes().y, video.code_frames(), strict=True):
             np.testing.assert_array_equal(mine, theirs.y)
 
 
+def test_frames_from_the_middle(clip: Path, tmp_path: Path) -> None:
+    reference = prepare(clip, tmp_path, frames=(2, 4))
+    with VideoSource(clip, first=2, last=4) as video:
+        expected = [frame.y for frame in video.code_frames()]
+    assert (reference.num_frames, len(expected)) == (3, 3)
+    np.testing.assert_array_equal(reference.planes().y, expected)
+
+
 def test_odd_sizes_are_made_even_and_said(clip: Path, tmp_path: Path) -> None:
-    reference = prepare(clip, tmp_path, (51, 33), 99)
+    reference = prepare(clip, tmp_path, (51, 33), (0, 98))
     assert (reference.format.width, reference.format.height) == (50, 32)
     assert [note.split()[0] for note in reference.notes] == ["resized", "has"]
 
@@ -85,7 +93,7 @@ def test_what_is_missing_is_named_and_the_rest_goes_on(
 
 
 def test_settings_are_fair(clip: Path, tmp_path: Path) -> None:
-    reference = prepare(clip, tmp_path, None, None)
+    reference = prepare(clip, tmp_path)
     assert interval_frames(reference, 2.0) == 50
     jobs = plan(reference, EvalSettings(crfs=(30, 63), anchors=("svtav1",), threads=2), ("x264", "svtav1"))
     assert len(jobs) == 2 + 4 + 4
@@ -99,7 +107,7 @@ def test_settings_are_fair(clip: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["x264", "x265", "svtav1", "vvenc"])
 def test_anchor_streams_decode_to_all_frames(name: str, clip: Path, tmp_path: Path) -> None:
     assert anchors.missing_reason(name) is None
-    reference = prepare(clip, tmp_path, None, None)
+    reference = prepare(clip, tmp_path)
     stream = tmp_path / ("s" + ANCHORS[name].suffix)
     anchors.encode(reference, AnchorSettings(name, "psnr", anchors.quality_of(name, 34), 4, 1), stream)
     anchors.decode(stream, tmp_path / "out.y4m", 1)
@@ -124,7 +132,7 @@ def test_obu_sizes_are_checked() -> None:
 
 
 def test_cache_depends_on_the_code(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reference = prepare(clip, tmp_path, None, None)
+    reference = prepare(clip, tmp_path)
     bench = points.Bench(tmp_path, 1)
     before = bench.entry(reference, OwnSettings(30)).folder
     assert bench.entry(reference, OwnSettings(31)).folder != before
@@ -155,7 +163,14 @@ def test_command_says_two_when_nothing_could_be_done(tmp_path: Path, capsys: pyt
     cache = ["--cache", str(tmp_path)]
     assert cli.main(["eval", str(tmp_path / "no.mp4"), *cache]) == 2
     assert "no.mp4" in capsys.readouterr().err
-    for option in (["--crf", "high"], ["--crf", "99"], ["--anchors", "divx"], ["--size", "big"], ["--frames", "0"]):
+    for option in (
+        ["--crf", "high"],
+        ["--crf", "99"],
+        ["--anchors", "divx"],
+        ["--size", "big"],
+        ["--frames", "0"],
+        ["--frames", "5:5"],
+    ):
         assert cli.main(["eval", str(tmp_path / "no.mp4"), *option, *cache]) == 2
         assert option[0] in capsys.readouterr().err
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import resource
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
 import cv2
+import imageio_ffmpeg
 import numpy as np
 import pytest
 
@@ -108,6 +111,36 @@ def test_y4m_states_a_given_rate(tmp_path: Path) -> None:
     with open_sink(tmp_path / "out.y4m", video_format, frame_rate=Fraction(24000, 1001)) as sink:
         sink.write_codes(random_codes(video_format, 0), 0, 42)
     assert b" F24000:1001 " in (tmp_path / "out.y4m").read_bytes()[:96]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_a_last_frame_that_lasts_is_no_shortfall(tmp_path: Path, suffix: str) -> None:
+    """What a file promises of its end is met, also where its last frame lasts long."""
+    path, video_format = tmp_path / f"out{suffix}", VideoFormat(32, 16, timescale=1000)
+    with open_sink(path, video_format) as sink:
+        for pts, duration in ((0, 40), (40, 40), (80, 3000)):
+            sink.write(smooth_planes(16, 32, 0), pts, duration)
+    with VideoSource(path, strict=True) as source:
+        assert [(frame.pts, frame.duration) for frame in source.code_frames()] == [(0, 40), (40, 40), (80, 3000)]
+        assert source.notes == ()
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_a_start_before_zero_loses_no_frame(tmp_path: Path, suffix: str) -> None:
+    """Other readers find all frames as well, from zero on and as far apart as they were."""
+    path, times = tmp_path / f"out{suffix}", [-20000, -16400, -12800, -9200, -1000, 2600]
+    video_format = VideoFormat(32, 16, timescale=90000)
+    with open_sink(path, video_format) as sink:
+        for k, (pts, after) in enumerate(itertools.pairwise([*times, 6200])):
+            sink.write(np.full((3, 16, 32), [[[0.1 + 0.1 * k]], [[0]], [[0]]], np.float32), pts, after - pts)
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", path, "-enc_time_base", "1:90000"]
+    command += ["-fps_mode", "passthrough", "-f", "framemd5", "-"]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    shown = [int(line.split(",")[2]) for line in lines if not line.startswith("#")]
+    assert shown == pytest.approx([t + 20000 for t in times], abs=45)  # half a millisecond
+    with VideoSource(path) as source:
+        means = [float(frame.y.mean()) for frame in source.code_frames()]
+    assert means == pytest.approx([16 + 219 * (0.1 + 0.1 * k) for k in range(6)], abs=1)
 
 
 def test_npy(tmp_path: Path) -> None:

@@ -14,11 +14,14 @@ import av
 import m3u8
 import numpy as np
 import pytest
+from corpus.odd_inputs import INPUTS
 from packaged import quick_segment
+from torch import cuda
 
 from gvideo.bitstream.headers import SequenceHeader
 from gvideo.cli import main
 from gvideo.errors import MediaError, OptionError
+from gvideo.media import VideoSource
 from gvideo.media.growing import GrowingFile, LiveSource
 from packager.check import check_presentation
 from packager.gsv import GsvFile, gsv_track, sequence_unit_of
@@ -175,6 +178,20 @@ def test_bad_live_input_is_named(tmp_path):
             LiveSource(tmp_path / name, idle=0.1)
 
 
+def test_a_live_source_is_read_like_a_file(tmp_path):
+    """The stream that ffmpeg chooses, times behind a join, and what is said."""
+    inputs = {each.name: each for each in INPUTS}
+    for name, options, size in (("restart.ts", {}, (48, 32)), ("no_default.mkv", {}, (48, 32)),
+                                ("no_default.mkv", {"stream": 0}, (32, 32))):  # fmt: skip
+        inputs[name].make(tmp_path / name)
+        with LiveSource(tmp_path / name, idle=0.1, **options) as live, VideoSource(tmp_path / name, **options) as file:
+            assert (live.format.width, live.format.height) == size
+            found = [(frame.pts, frame.duration, frame.y.tobytes()) for frame in live.code_frames()]
+            assert found == [(frame.pts, frame.duration, frame.y.tobytes()) for frame in file.code_frames()]
+            assert live.notes == file.notes
+            assert len(live.notes) == (name == "restart.ts")
+
+
 def test_a_pipe_becomes_a_live_folder(tmp_path, monkeypatch, capsys):
     """The command line reads a pipe in real time, and then a file; the folder can be read while it runs."""
     monkeypatch.setattr("gvideo.encoder.jobs.live.encode_segment", quick_segment)
@@ -209,12 +226,18 @@ def test_a_pipe_becomes_a_live_folder(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--live", "--ladder", "32x32"], "--ladder: not with --live"),
-        (["--live", "--grain"], "--grain: not with --live"),
+        (["--live", "--ladder", "32x32"], "--ladder: not for a live folder"),
+        (["--live", "--grain"], "--grain: not for a live folder"),
+        (["--live", "--workers", "8"], "--workers: not for a live folder"),
+        pytest.param(
+            ["--live", "--device", "cuda"],
+            "--device cuda",
+            marks=pytest.mark.skipif(cuda.is_available(), reason="it is there"),
+        ),
         (["--live", "--window", "0"], "--window 0"),
         (["--live", "--idle", "0"], "--idle 0"),
-        (["--window", "3"], "only with --live"),
-        (["--then", "x"], "only with --live"),
+        (["--window", "3"], "only for --live"),
+        (["--then", "x"], "only for --live"),
     ],
 )
 def test_live_options_that_make_no_sense(options, words, tmp_path, capsys):

@@ -35,8 +35,18 @@ _scale_step = steps.scale_step
 
 
 @kernel
-def _life(centre: float, inverse: float, times: Float32) -> float:
-    """Sum of squared weights over frames in increasing order, at least MIN_LIFE."""
+def _interval(times: Float32) -> float:
+    """The time between any two neighbouring frames, or 0 if it varies."""
+    interval = times[1] - times[0] if len(times) > 1 else np.float32(0.0)
+    for t in range(2, len(times)):
+        if times[t] - times[t - 1] != interval:
+            return 0.0
+    return float(interval)
+
+
+@kernel
+def _life(centre: float, inverse: float, times: Float32, interval: float) -> float:
+    """Sum of squared weights over frames in increasing order, at least MIN_LIFE. interval: _interval(times)."""
     if inverse == 0.0:
         return float(len(times))
     first, last = 0, len(times)
@@ -48,6 +58,18 @@ def _life(centre: float, inverse: float, times: Float32) -> float:
         else:
             last = middle
     total = 0.0
+    if interval > 0.0:
+        # exp(-x²) at equal distances h of x: each is the last times a ratio, which falls by exp(-2 h²)
+        x, h = (times[first] - centre) * inverse if first < len(times) else _REACH + 1.0, interval * inverse
+        weight, ratio, falling = math.exp(-x * x), math.exp(-h * (2.0 * x + h)), math.exp(-2.0 * h * h)
+        for _ in range(first, len(times)):
+            if x > _REACH:
+                break
+            total += weight
+            weight *= ratio
+            ratio *= falling
+            x += h
+        return max(total, MIN_LIFE)
     for t in range(first, len(times)):
         x = (times[t] - centre) * inverse
         e = -0.5 * x * x
@@ -93,7 +115,7 @@ def quantise_rows(
     free = math.sqrt(12.0 * constants[0] / math.pi)
     chroma_weight, bias, permanent_from = constants[1], constants[2], constants[3]
     cell_bits, residual_exponent = int(constants[4]), int(constants[5])
-    num_frames = len(times)
+    num_frames, interval = len(times), _interval(times)
     num_control = residual.shape[1]
     for i in range(len(mean)):
         duration = min(max(int(np.rint(2.0 * (log_duration[i] / LN2 + 1.0))), 0), _PERMANENT - 1)
@@ -102,7 +124,7 @@ def quantise_rows(
         log_u = min(max(np.float64(log_scale[i, 0]), _SMALLEST), _LARGEST)
         log_v = min(max(np.float64(log_scale[i, 1]), _SMALLEST), _LARGEST)
         area = math.exp(0.5 * (log_u + log_v))
-        step = free / (area * math.sqrt(_life(centre[i], inverse, times)))
+        step = free / (area * math.sqrt(_life(centre[i], inverse, times, interval)))
         a, b, c = np.float64(luma[i, 0]), chroma[i, 0] / chroma_weight, chroma[i, 1] / chroma_weight
         strength = math.sqrt(a * a + b * b + c * c) / step
         precision = min(max(int(np.rint(math.log2(max(strength, 1e-6)) + bias)), 0), _MAX_PRECISION)
@@ -143,7 +165,7 @@ def quantise_rows(
         inverse_out[i] = inverse
 
         area = math.exp(0.5 * (np.float64(log_scale_out[i, 0]) + np.float64(log_scale_out[i, 1])))
-        step = free / (area * math.sqrt(_life(middle, inverse, times)))
+        step = free / (area * math.sqrt(_life(middle, inverse, times, interval)))
         for channel in range(3):
             own = step if channel == 0 else step * chroma_weight
             value = luma[i, 0] if channel == 0 else chroma[i, channel - 1]

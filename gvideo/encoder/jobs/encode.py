@@ -31,6 +31,7 @@ from gvideo.encoder.settings import DEFAULT_CRF, FASTEST, EncodeSettings
 from gvideo.encoder.sharing.recode import even_choice, recode, reduce_segments
 from gvideo.errors import MediaError, OptionError
 from gvideo.media import CodeFrame, VideoSource, psnr_db
+from gvideo.media.pipe import PipeCopy
 from gvideo.model.steps import StepRules
 from gvideo.types import VideoFormat
 
@@ -71,6 +72,7 @@ class PrefixReport:
 class EncodeReport:
     """What came out. luma_psnr_db over all frames, of what a decoder shows against the source's 8-bit-scaled codes.
     losses: squared error (full scale) per pixel at every step of training, mean of all segments. prefixes: one a layer.
+    notes: what was unusual about the source, a line each, damage first.
     """
 
     num_frames: int
@@ -85,10 +87,11 @@ class EncodeReport:
     num_resumed: int
     losses: tuple[float, ...]
     prefixes: tuple[PrefixReport, ...]
+    notes: tuple[str, ...] = ()
 
 
 def encode(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | PipeCopy,
     destination: str | os.PathLike[str],
     *,
     crf: float | None = None,
@@ -107,9 +110,11 @@ def encode(
     segment_frames: Sequence[int] | None = None,
     grain: bool = False,
     tune: str = "psnr",
+    stream: int | None = None,
+    strict: bool = False,
     progress: Callable[[EncodeProgress], None] | None = None,
 ) -> EncodeReport:
-    """Encodes a video file to a .gsv stream.
+    """Encodes a video file, numbered pictures, a pipe or standard input ("-") to a .gsv stream.
 
     crf: lower is better, about x264's quality at the same number; 34 if neither it nor bitrate is given. bitrate: bits
     a second of the whole file, met within 5 % in two passes. maxrate, bufsize: bits a second and bits of the decoder's
@@ -119,8 +124,9 @@ def encode(
     prefix of them a picture. segment_frames: frames of every segment, instead of cuts found in the picture, so that the
     rungs of a ladder are cut alike. grain: measure the noise that the pictures lack and describe it for decoders to
     draw, in 18 bytes; it takes no part in the PSNR that is reported. tune: "psnr", "ssim" or "vmaf", the measure to
-    serve; the others cost PSNR. The bytes depend on everything but the workers; devices, and processors of different
-    kinds, round differently.
+    serve; the others cost PSNR. stream: its number in the source, as ffmpeg counts; None for the one that ffmpeg
+    chooses. strict: refuse a source of which frames are missing or damaged. The bytes depend on everything but the
+    workers; devices, and processors of different kinds, round differently.
     Raises MediaError for files, OptionError for options; KeyboardInterrupt leaves what is needed to resume.
     """
     settings = EncodeSettings(DEFAULT_CRF if crf is None else crf, preset, segment_seconds, seed, layers, grain, tune)
@@ -131,7 +137,7 @@ def encode(
         raise MediaError(f"{target}: its folder does not exist")
     if target.is_dir():
         raise MediaError(f"{target}: is a folder")
-    with VideoSource(source, size=size, first=first, last=last) as video:
+    with VideoSource(source, size=size, first=first, last=last, stream=stream, strict=strict) as video:
         spool = Spool(target)
         try:
             return _Run(video, target, spool, settings, rate, where, workers, segment_frames, progress).run()
@@ -178,7 +184,8 @@ class _Run:
         """Encodes everything and puts the stream together."""
         keys = [self.made[n, d] for n, d in enumerate(self._distortions())]
         if not keys:
-            raise OptionError(f"{self.video.path}: no frame of it is in the range asked for")
+            known = "".join(f"; {note}" for note in self.video.notes)
+            raise OptionError(f"{self.video.path}: no frame of it is in the range asked for{known}")
         header, written = self._shared(keys)
         for _ in range(MAX_ADJUSTMENTS if self.search is not None else 0):
             # what segments share has made the file smaller than the search knew
@@ -370,7 +377,7 @@ class _Run:
         return EncodeReport(
             num_frames, len(keys), sum(r.num_gaussians for r in results), size, seconds, 8 * size / seconds,
             _psnr([r.luma_error for r in results], num_frames, fmt), elapsed, num_frames / max(elapsed, 1e-9),
-            len(self.resumed), losses, prefixes,
+            len(self.resumed), losses, prefixes, self.video.notes,
         )  # fmt: skip
 
 

@@ -33,9 +33,14 @@ class LiveSegment:
 
 
 def encode_live(
-    video: VideoSource, settings: EncodeSettings, num_threads: int, rate: RateTarget | None = None
+    video: VideoSource,
+    settings: EncodeSettings,
+    num_threads: int,
+    rate: RateTarget | None = None,
+    device: str = "cpu",
 ) -> Iterator[LiveSegment]:
-    """The segments of a source that is read once. Raises OptionError if a segment cannot fit the rate's buffer."""
+    """The segments of a source that is read once. device: "cpu" or "cuda", where they are fitted. Raises OptionError if
+    a segment cannot fit the rate's buffer."""
     use_threads(num_threads)
     fmt = video.format
     segmenter = segmenter_of(settings.segment_seconds, fmt.timescale)
@@ -49,7 +54,7 @@ def encode_live(
         seconds = sum(f.duration for f in frames) / fmt.timescale
         distortion: int | None = settings.distortion if control is None else control.distortion(seconds)
         while distortion is not None:
-            job = SegmentJob(tuple(frames), fmt, settings, header.frame_duration, StepRules(distortion))
+            job = SegmentJob(tuple(frames), fmt, settings, header.frame_duration, StepRules(distortion), device)
             result = encode_segment(job)
             num_bits = 8 * sum(len(u) for u in result.units())
             distortion = None if control is None else control.take(num_bits, seconds, distortion)

@@ -265,7 +265,9 @@ def command(evaluation: Evaluation) -> str:
     s = evaluation.settings
     parts = ["gvideo eval", *(r.name for r in evaluation.references)]
     parts += [f"--size {s.size[0]}x{s.size[1]}"] if s.size else []
-    parts += [f"--frames {s.num_frames}"] if s.num_frames else []
+    first, last = s.frames
+    parts += [f"--frames {first}:{'' if last is None else last + 1}"] if s.frames != (0, None) else []
+    parts += [f"--stream {s.stream}"] if s.stream is not None else []
     parts += [f"--crf {','.join(f'{c:g}' for c in s.crfs)}", f"--anchors {','.join(s.anchors) or 'none'}"]
     parts += [f"--tune {s.tune}"] if s.tune != "psnr" else []
     parts += [f"--segment {s.segment_seconds:g}", f"--preset {s.preset}", f"--threads {s.threads}", "--report DIR"]

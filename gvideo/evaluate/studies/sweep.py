@@ -179,8 +179,8 @@ def _encode_run(clip: str, size: tuple[int, ...], frames: int, seed: int, settin
     crf, seconds = float(of_encode.get("crf", 34.0)), float(of_encode.get("segment_seconds", 2.0))
     with tempfile.TemporaryDirectory(prefix="gvideo-study-") as name:
         folder = Path(name)
-        reference = prepare(Path(clip), folder / "small", (size[0], size[1]), frames)
-        truth = prepare(Path(clip), folder / "large", (2 * size[0], 2 * size[1]), frames)
+        reference = prepare(Path(clip), folder / "small", (size[0], size[1]), (0, frames - 1))
+        truth = prepare(Path(clip), folder / "large", (2 * size[0], 2 * size[1]), (0, frames - 1))
         stream = folder / "s.gsv"
         report = encode(
             reference.path, stream, crf=crf, preset="study", segment_seconds=seconds, seed=seed, workers=1, device="cpu"
