@@ -1,12 +1,13 @@
 """Every error that a user can cause, one class each; the command line prints them as one line.
 
-Anything else that is raised is a bug of ours and keeps its traceback.
+Anything else that is raised is a bug of ours and keeps its traceback. All are RuntimeErrors, as what torchcodec raises
+for files that it cannot open or read.
 """
 
 from __future__ import annotations
 
 
-class GVideoError(Exception):
+class GVideoError(RuntimeError):
     """Base of all errors with a cause outside this program (bad file, bad option, full disk)."""
 
 
@@ -16,6 +17,10 @@ class MediaError(GVideoError):
 
 class OptionError(GVideoError, ValueError):
     """An option whose value makes no sense; names the option and what would."""
+
+
+class OutsideError(GVideoError, IndexError):
+    """A number of a frame, or a time, that the stream does not have; names both."""
 
 
 class BitstreamError(GVideoError):

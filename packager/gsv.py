@@ -67,7 +67,7 @@ class GsvFile:
             end = offset + skip + length + units.CRC_BYTES
             if end > size:
                 raise TruncatedError(f"{units.name_of(kind)} unit at byte {offset}: {end - size} byte(s) missing")
-            if not self.sequence_unit and kind != units.SEQUENCE:
+            if not self.sequence_unit and kind in (units.INDEX, units.SEGMENT, units.LAYER):
                 raise InvalidError(f"sequence: the stream begins with a {units.name_of(kind)} unit")
             if kind in (units.SEQUENCE, units.SEGMENT, units.LAYER):
                 file.seek(offset)
@@ -78,9 +78,7 @@ class GsvFile:
                     self._sequence(data, payload)
                 elif kind == units.SEGMENT:
                     found.append((headers.visit_segment(Reader(payload)), [(offset, len(data))]))
-                elif not found:
-                    raise InvalidError("layer: no segment before it")
-                else:
+                elif found:
                     found[-1][1].append((offset, len(data)))
             offset = end
         if not found:
@@ -88,8 +86,10 @@ class GsvFile:
         self._time(found)
 
     def _sequence(self, unit: bytes, payload: bytes) -> None:
-        if self.sequence_unit and unit != self.sequence_unit:
-            raise InvalidError("sequence: a second, different header; these are two streams, cut them apart")
+        if self.sequence_unit:
+            if unit != self.sequence_unit:
+                raise InvalidError("sequence: a second, different header; these are two streams, cut them apart")
+            return
         reader = Reader(payload)
         self.header = headers.visit_sequence(reader)
         reader.expect_end("sequence")

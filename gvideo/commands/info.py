@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gvideo.bitstream.headers import STRENGTH_STEPS, Grain
 from gvideo.commands.prefixes import prefix_bytes, prefix_psnr
 from gvideo.commands.progress import format_bitrate, format_bytes
+from gvideo.errors import OptionError
 
 if TYPE_CHECKING:
     from gvideo.decoder.stream import Stream
@@ -26,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stream", type=int, metavar="N", help="CLIP's stream N, as ffmpeg counts (default: as ffmpeg chooses)"
     )
-    parser.add_argument("--trace", action="store_true", help="list every header field: byte offset, name, value")
+    lists = parser.add_mutually_exclusive_group()
+    lists.add_argument("--trace", action="store_true", help="list every header field: byte offset, name, value")
+    lists.add_argument("--symbols", action="store_true", help="list every symbol, to compare decoders (SYNTAX.md §11)")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -34,8 +37,16 @@ def run(arguments: argparse.Namespace) -> None:
     from gvideo.decoder.stream import Stream
     from gvideo.decoder.survey import survey, trace
 
+    if arguments.symbols and (arguments.json or arguments.clip):
+        raise OptionError("--symbols: has a format of its own; leave out --json and --source")
     stream = Stream(arguments.source)
     try:
+        if arguments.symbols:
+            from gvideo.decoder.listing import symbol_lines
+
+            for text in symbol_lines(stream):
+                print(text)
+            return
         if arguments.trace:
             fields = list(trace(stream))
             if arguments.json:

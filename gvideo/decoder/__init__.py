@@ -6,6 +6,12 @@ stream.py         a .gsv file: units and headers, where every segment is and whe
 segments.py       a stream whose segments are got one by one
 published.py      which sources are files and which are published
 frames.py         what a decoder hands out, as NumPy arrays or torch tensors
+metadata.py       what is known of a stream, under torchcodec's names
+arguments.py      what callers hand in, checked
+times.py          seconds to frames, exactly
+transforms.py     parts and sizes of the picture to draw
 render.py         a segment's symbols to planes at any time and any size
+pictures.py       planes and R'G'B' of any frames, each segment dequantised once
+listing.py        symbols as lines of text, for comparing decoders
 video_decoder.py  frames by number or by time, with torchcodec's names
 """

@@ -1,68 +1,82 @@
-"""What a decoder hands out: frames with their times, as NumPy arrays or torch tensors; what is known of a stream."""
+"""What a decoder hands out: frames with their times, as NumPy arrays or torch tensors."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, overload
+from dataclasses import dataclass, fields
+from typing import Any
+
+from numpy.typing import NDArray
 
 from gvideo.errors import OptionError
-from gvideo.types import Float64, UInt8, VideoFormat
+from gvideo.types import Float64
+
+#: uint8 in 0..255 or float32 in 0..1; torch's tensors stand under the same name.
+Pixels = NDArray[Any]
 
 OUTPUTS = ("numpy", "torch")
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One frame: data u8 [3,H,W] (R'G'B'; [H,W,3] if asked for), shown from pts_seconds for duration_seconds."""
+class _Described:
+    """A dataclass whose repr tells the shape of its data and not every pixel."""
 
-    data: UInt8
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__}:"]
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            name, value = ("data (shape)", tuple(value.shape)) if field.name == "data" else (field.name, value)
+            lines.append(f"  {name}: {value}")
+        return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Frame(_Described):
+    """One frame: data u8 [3,H,W] in 0..255, or f32 in 0..1 (R'G'B'; [H,W,3] if asked for), shown from pts_seconds for
+    duration_seconds. Unpacks into these three. ValueError for data that is no picture."""
+
+    data: Pixels
     pts_seconds: float
     duration_seconds: float
 
+    def __post_init__(self) -> None:
+        if self.data.ndim != 3:
+            raise ValueError(f"a frame's data has three dimensions, not the shape {tuple(self.data.shape)}")
 
-@dataclass(frozen=True, slots=True)
-class FrameBatch:
-    """Frames together: data u8 [F,3,H,W] (or [F,H,W,3]), pts_seconds f64 [F], duration_seconds f64 [F]."""
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.data, self.pts_seconds, self.duration_seconds))
 
-    data: UInt8
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FrameBatch(_Described):
+    """Frames together: data u8 or f32 [F,3,H,W] (or [F,H,W,3]), pts_seconds f64 [F], duration_seconds f64 [F].
+
+    Indexed as arrays are, by a number, slice, list, mask or array, it gives the FrameBatch of these frames (one of a
+    single frame without the dimension F); iterated over, the FrameBatch of every frame. ValueError for shapes that do
+    not belong together.
+    """
+
+    data: Pixels
     pts_seconds: Float64
     duration_seconds: Float64
+
+    def __post_init__(self) -> None:
+        lead, times, lengths = self.data.shape[:-3], self.pts_seconds.shape, self.duration_seconds.shape
+        if self.data.ndim < 3 or not lead == times == lengths:
+            shapes = f"{tuple(self.data.shape)}, {tuple(times)} and {tuple(lengths)}"
+            raise ValueError(f"the shapes of data and times, {shapes}, do not belong together")
 
     def __len__(self) -> int:
         return len(self.data)
 
-    @overload
-    def __getitem__(self, index: int) -> Frame: ...
+    def __getitem__(self, key: Any) -> FrameBatch:
+        # of one frame NumPy makes a scalar, which has a shape as well
+        return FrameBatch(self.data[key], self.pts_seconds[key], self.duration_seconds[key])
 
-    @overload
-    def __getitem__(self, index: slice) -> FrameBatch: ...
-
-    def __getitem__(self, index: int | slice) -> Frame | FrameBatch:
-        if isinstance(index, slice):
-            return FrameBatch(self.data[index], self.pts_seconds[index], self.duration_seconds[index])
-        return Frame(self.data[index], float(self.pts_seconds[index]), float(self.duration_seconds[index]))
-
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[FrameBatch]:
         return (self[i] for i in range(len(self)))
-
-
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    """What is known of a stream without decoding it. bit_rate in bits/s over its duration."""
-
-    width: int
-    height: int
-    num_frames: int
-    begin_stream_seconds: float
-    end_stream_seconds: float
-    duration_seconds: float
-    average_fps: float
-    timescale: int
-    bit_rate: float
-    num_segments: int
-    format: VideoFormat
 
 
 def converter(output: str) -> Callable[[Any], Any]:

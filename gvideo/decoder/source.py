@@ -8,11 +8,12 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from gvideo.errors import MediaError
+from gvideo.types import UInt8
 
-Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | UInt8 | BinaryIO
 
 
 class ByteReader(ABC):
@@ -52,14 +53,17 @@ class ByteSource(ByteReader):
             self.name = str(source)
             self._descriptor, self.size = self._open(self._path)
         elif hasattr(source, "read") and hasattr(source, "seek"):
-            self._file = source
             self.name = str(getattr(source, "name", self.name))
+            if isinstance(source, io.TextIOBase):
+                raise TypeError(f"{self.name}: is opened as text; open it with mode 'rb'")
+            self._file = cast(BinaryIO, source)
             try:
                 self.size = self._file.seek(0, io.SEEK_END)
             except (OSError, ValueError) as error:
                 raise MediaError(f"{self.name}: cannot seek in it ({error})") from error
         else:
-            raise TypeError(f"a source is a path, bytes or a binary file object, not {type(source).__name__}")
+            self._data = _bytes_of(source)
+            self.size = len(self._data)
 
     @staticmethod
     def _open(path: Path) -> tuple[int, int]:
@@ -84,7 +88,7 @@ class ByteSource(ByteReader):
                 return os.pread(self._descriptor, min(size, max(self.size - offset, 0)), offset)
             if self._file is not None:
                 with self._lock:
-                    self._file.seek(offset)
+                    self._file.seek(offset, io.SEEK_SET)  # some take no default
                     return self._file.read(size)
         except OSError as error:
             raise MediaError(f"{self.name}: cannot be read ({error.strerror or error})") from error
@@ -109,3 +113,15 @@ class ByteSource(ByteReader):
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__init__(state["source"])  # type: ignore[misc]
         self.name = str(state["name"])
+
+
+def _bytes_of(source: Any) -> bytes:
+    """The bytes of an array or a tensor of bytes, of one dimension."""
+    numpy_of = getattr(source, "numpy", None)
+    try:
+        view = memoryview(numpy_of() if callable(numpy_of) else source)
+    except (TypeError, RuntimeError) as error:
+        raise TypeError(f"a source is a path, bytes or a binary file object, not {type(source).__name__}") from error
+    if view.format not in ("B", "b", "c") or view.ndim != 1:
+        raise TypeError(f"an array or a tensor as a source has bytes in one dimension, not {view.format} {view.shape}")
+    return view.tobytes()

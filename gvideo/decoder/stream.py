@@ -3,7 +3,7 @@
     signature | sequence | [index] | segment layer layer | segment layer … | …
 
 With an index nothing but the first units is read; without one every unit's header is. Units of other types that
-follow a segment are counted to it and skipped.
+follow a segment, and the sequence header again, are counted to it and skipped.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Stream(CodedStream):
         entries: list[headers.IndexEntry] = []
         first_segment, indexed = 0, False
         for unit in self.units():
-            if header is None and unit.kind != units.SEQUENCE and unit.kind in units.NAMES:
+            if header is None and unit.kind in (units.INDEX, units.SEGMENT, units.LAYER):
                 raise InvalidError(f"sequence: the stream begins with a {units.name_of(unit.kind)} unit")
             if unit.kind == units.SEQUENCE:
                 payload = self.payload(unit)
@@ -138,7 +138,8 @@ class Stream(CodedStream):
                 if indexed:
                     break
                 entries.append(entry_of(self._segment_header(unit), header, unit.end - unit.offset))
-            elif entries and not indexed:
+                continue
+            if entries and not indexed:  # a layer, or a unit that is skipped
                 last = entries[-1]
                 size = last.num_bytes + unit.end - unit.offset
                 entries[-1] = headers.IndexEntry(size, last.num_frames, last.duration, last.gap)

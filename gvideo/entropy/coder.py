@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gvideo.entropy.jit import exact_kernel
+from gvideo.errors import InvalidError
 
 #: RECORD counts, and notes context << 1 | bit of every adaptive bit in the buffer, two bytes each, as far as it holds.
 RECORD, COUNT, WRITE, READ = -1, 0, 1, 2
@@ -56,7 +57,8 @@ def make_coder(
     start: int = 0,
     end: int = 0,
 ) -> Coder:
-    """A coder over `buffer[start:end]`. Context arrays are used in place, so they carry over to the next coder."""
+    """A coder over `buffer[start:end]`. Context arrays are used in place, so they carry over to the next coder. Raises
+    InvalidError for bytes to read that lie outside the range from the first on."""
     registers = np.zeros(NUM_REGISTERS, np.int64)
     registers[RANGE] = MASK32
     registers[MODE] = mode
@@ -70,6 +72,8 @@ def make_coder(
             byte = int(buffer[position]) if position < end else 0
             registers[POSITION] = position + 1
             registers[CODE] = (int(registers[CODE]) << 8) | byte
+        if registers[CODE] >= MASK32:
+            raise InvalidError("layer.bytes: begin with FF FF FF FF, which no encoder writes")
     return Coder(registers, buffer, probability, seen, np.zeros(num_attributes, np.float64))
 
 

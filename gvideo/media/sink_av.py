@@ -120,12 +120,13 @@ class LibavSink(FrameSink):
             command += ["-aspect", f"{shape.numerator}:{shape.denominator}"]
             command += ["-f", "matroska", os.fspath(self._partial.temporary)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise MediaError(f"{self.path}: cannot be written ({done.stderr.strip().splitlines()[-1:]})")
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError) as error:  # get_ffmpeg_exe() raises RuntimeError where there is none
             raise self._partial.failure(error) from error
         finally:
             unshaped.unlink(missing_ok=True)
+        if done.returncode:
+            reason = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+            raise MediaError(f"{self.path}: cannot be written ({reason[0]})")
 
     def _discard(self) -> None:
         with contextlib.suppress(av.error.FFmpegError, OSError):  # the trailer fails again where writing failed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import resource
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +167,32 @@ def test_info(stream, capsys):
     assert "segment.num_frames" in capsys.readouterr().out
     assert run("info", stream, "--trace", "--json") == 0
     assert {"offset": 6, "name": "sequence.version", "value": 1} in json.loads(capsys.readouterr().out)
+
+
+def test_info_lists_symbols(stream, capsys):
+    assert run("info", stream, "--symbols") == 0
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert last == f"sha256 {hashlib.sha256(''.join(f'{line}{chr(10)}' for line in lines).encode()).hexdigest()}"
+    assert lines[:2] == ["gvideo symbols 1", "sequence 48 32 1000 3"]
+    h = MADE.segment_headers[0]
+    assert lines[2] == f"segment 0 0 6 2 2 3 2 0 1 2 0 {h.base[0]} {h.base[1]} {h.base[2]}"
+    assert lines[3] == "frames 0 40 80 120 160 200 240"
+    rows = [line.split() for line in lines]
+    symbols = MADE.symbols[1]
+    start = next(k for k, row in enumerate(rows) if row[:2] == ["segment", "1"])
+    end = next(k for k, row in enumerate(rows) if row[:2] == ["segment", "2"])
+    part = rows[start:end]
+    assert [int(row[2]) for row in part if row[0] == "trajectory"] == symbols.parents.tolist()
+    control = [[int(v) for v in row[2:]] for row in part if row[0] == "control"]
+    assert control == symbols.control.reshape(-1, 6).tolist()
+    gaussians = [[int(v) for v in row[1:]] for row in part if row[0] == "gaussian"]
+    assert gaussians == np.hstack([symbols.table, symbols.residual]).tolist()
+    layers = [row for row in part if row[0] == "layer"]
+    ends = (0, *symbols.layer_ends)
+    assert [int(row[3]) for row in layers] == [b - a for a, b in pairwise(ends)]
+    assert {row[2] for row in layers} == {str(h.distortion)}
+    assert run("info", stream, "--symbols", "--json") == 2
+    assert "--symbols: has a format of its own" in capsys.readouterr().err
 
 
 def test_grain_is_shown_drawn_and_left_out(stream, tmp_path, capsys):

@@ -128,6 +128,16 @@ def test_packaging_again_writes_no_media_anew(inputs, tmp_path):
     assert sorted(p.relative_to(folder) for p in folder.rglob("*")) == names
 
 
+@pytest.mark.parametrize("name", ["units_other", "index", "gaps", "durations", "layers_absent", "varints"])
+def test_other_units_and_times_of_conformance_streams(tmp_path, name):
+    """What stands between a stream's segments is left out; frames and their times are the file's."""
+    source = Path(__file__).parents[1] / "conformance" / "streams" / f"{name}.gsv"
+    assert main(["package", str(source), "-o", str(tmp_path / "out")]) == 0
+    with VideoDecoder(source) as one, VideoDecoder(tmp_path / "out") as other:
+        np.testing.assert_array_equal(other[:], one[:])
+        np.testing.assert_array_equal(other.pts - other.pts[0], one.pts - one.pts[0])
+
+
 def test_one_file_with_picture_sound_and_subtitles(inputs, tmp_path, capsys):
     out = tmp_path / "film.mp4"
     assert run("package", inputs["layered"], "-o", out, "--source", inputs["clip"], "--subtitles", inputs["vtt"]) == 0

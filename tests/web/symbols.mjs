@@ -20,7 +20,7 @@ function segmentsOf(data) {
   const segments = [];
   for (const unit of unitsOf(data, SIGNATURE.length)) {
     if (unit.kind === SEGMENT) segments.push([checkedPayload(data, unit)]);
-    else if (unit.kind === LAYER) segments.at(-1).push(checkedPayload(data, unit));
+    else if (unit.kind === LAYER) segments.at(-1)?.push(checkedPayload(data, unit));
   }
   return segments;
 }
@@ -30,7 +30,12 @@ const states = parseStates(readFileSync(priors));
 const found = streams.map((path) => {
   const data = new Uint8Array(readFileSync(path));
   try {
-    const sequence = openSequence(data.subarray(SIGNATURE.length), states);
+    let offset = SIGNATURE.length;
+    for (const unit of unitsOf(data, offset)) {
+      if (unit.kind <= LAYER && unit.kind > 0) break;
+      offset = unit.end;
+    }
+    const sequence = openSequence(data.subarray(offset), states);
     return segmentsOf(data).map((payloads) => hashOf(decodeSegment(payloads, sequence)));
   } catch (error) {
     return `${error.name}: ${error.message}`;

@@ -30,6 +30,9 @@ export class Decoder {
     this.range = 0xffffffff;
     this.code = 0;
     for (let i = 0; i < 4; i++) this.code = ((this.code << 8) | this.#next()) >>> 0;
+    if (this.code >= this.range) {
+      throw new BitstreamError("layer.bytes: begin with FF FF FF FF, which no encoder writes");
+    }
   }
 
   #next() {

@@ -140,7 +140,11 @@ export class GsvSource {
       throw new ContainerError("This is not a gvideo stream: its first bytes are others.");
     }
     let offset = SIGNATURE.length;
-    const first = await this.#unitAt(offset, signal);
+    let first = await this.#unitAt(offset, signal);
+    while (first && ![SEQUENCE, INDEX, SEGMENT, LAYER].includes(first.kind)) {
+      offset += first.end;
+      first = await this.#unitAt(offset, signal);
+    }
     if (first?.kind !== SEQUENCE) throw new BitstreamError("sequence: the stream begins with another unit");
     this.sequenceUnit = (await this.#read(offset, offset + first.end, signal)).slice();
     const sequence = parseSequenceUnit(this.sequenceUnit);
@@ -150,7 +154,8 @@ export class GsvSource {
     let firstSegment = 0;
     for (let unit; (unit = await this.#unitAt(offset, signal)); offset += unit.end) {
       if (unit.kind === INDEX && !entries && scanned.length === 0) {
-        entries = parseIndex(checkedPayload(await this.#read(offset, offset + unit.end, signal), unit));
+        const found = parseIndex(checkedPayload(await this.#read(offset, offset + unit.end, signal), unit));
+        if (found.length > 0) entries = found;
       } else if (unit.kind === SEGMENT) {
         firstSegment ||= offset;
         if (entries) break;

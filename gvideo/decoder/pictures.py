@@ -1,0 +1,111 @@
+"""Pictures of a stream: each segment is dequantised once and kept for a while, each frame drawn once.
+
+frames' numbers ──► segments, offsets ──► renderers (the last few) ──► planes ──► R'G'B'
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gvideo.decoder.coded import CodedStream
+from gvideo.decoder.frames import Pixels
+from gvideo.types import ColourDescription, Float32, Float64, Int64
+
+if TYPE_CHECKING:
+    from gvideo.decoder.render import SegmentRenderer
+    from gvideo.raster import Viewport
+
+#: Dequantised segments that are kept.
+_CACHED_SEGMENTS = 4
+#: Bytes of float planes that are rendered in one call at most, and frames.
+_BATCH_BYTES, _BATCH_FRAMES = 1 << 26, 16
+
+
+class Pictures:
+    """Draws a stream. layers: so many of each segment (None: all). Several threads may use it; it can be pickled."""
+
+    def __init__(self, stream: CodedStream, layers: int | None, device: str, grain: bool) -> None:
+        self._stream, self._layers, self._device, self._grain = stream, layers, device, grain
+        self._renderers: OrderedDict[int, SegmentRenderer] = OrderedDict()
+        self._first_frames = np.array([s.first_frame for s in stream.segments], np.int64)
+        self._starts = np.array([s.start for s in stream.segments], np.int64)
+        self._lock = threading.Lock()
+
+    def planes_of(
+        self, numbers: Sequence[int] | Int64, size: tuple[int, int], viewport: Viewport | None
+    ) -> Iterator[tuple[Float32, list[Int64]]]:
+        """Planes f32 [B,3,H,W] of different frames in the order of time, a batch of one segment at a time, and for each
+        frame the places in `numbers` that ask for it."""
+        asked = np.asarray(numbers, np.int64)
+        order = np.argsort(asked, kind="stable")
+        wanted = np.unique(asked)
+        places = np.split(order, np.searchsorted(asked[order], wanted[1:]))
+        where = np.searchsorted(self._first_frames, wanted, side="right") - 1
+        for segment in np.unique(where):
+            members = np.flatnonzero(where == segment)
+            for some in self._batches(members, size):
+                renderer = self._renderer(int(segment))
+                times = renderer.times[wanted[some] - self._first_frames[segment]]
+                yield renderer.planes(times, size, viewport), [places[i] for i in some]
+
+    def planes_at_ticks(self, moments: Float64, size: tuple[int, int], viewport: Viewport | None) -> Float32:
+        """Planes f32 [F,3,H,W] at any moments in ticks."""
+        segments = np.clip(np.searchsorted(self._starts, moments, side="right") - 1, 0, len(self._starts) - 1)
+        planes = np.empty((len(moments), 3, size[1], size[0]), np.float32)
+        for segment in np.unique(segments):
+            renderer = self._renderer(int(segment))
+            for some in self._batches(np.flatnonzero(segments == segment), size):
+                planes[some] = renderer.planes(renderer.times_at(moments[some]), size, viewport)
+        return planes
+
+    @staticmethod
+    def _batches(members: Int64, size: tuple[int, int]) -> Iterator[Int64]:
+        count = batch_size(size)
+        return (members[start : start + count] for start in range(0, len(members), count))
+
+    def _renderer(self, segment: int) -> SegmentRenderer:
+        from gvideo.decoder.render import SegmentRenderer
+
+        with self._lock:
+            if segment in self._renderers:
+                self._renderers.move_to_end(segment)
+                return self._renderers[segment]
+            decoded = self._stream.decode_segment(segment, self._layers)
+            ticks = self._stream.frame_ticks(segment)
+            h = self._stream.header
+            grain = decoded.grain if self._grain else None
+            renderer = SegmentRenderer(decoded.symbols, decoded.rules, h.width, h.height, ticks, self._device, grain)
+            self._renderers[segment] = renderer
+            if len(self._renderers) > _CACHED_SEGMENTS:
+                self._renderers.popitem(last=False)
+            return renderer
+
+    def __getstate__(self) -> dict[str, object]:
+        state = {**self.__dict__, "_renderers": OrderedDict()}
+        del state["_lock"]
+        return state
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
+
+
+def batch_size(size: tuple[int, int]) -> int:
+    """Frames of a size (width, height) that fit a few dozen megabytes."""
+    return min(max(_BATCH_BYTES // (12 * size[0] * size[1]), 1), _BATCH_FRAMES)
+
+
+def to_rgb(planes: Float32, colour: ColourDescription, *, channels_last: bool, dtype: str) -> Pixels:
+    """R'G'B' of planes f32 [F,3,H,W], clipped: uint8 [F,3,H,W] in 0..255 or float32 in 0..1; [F,H,W,3] if asked for."""
+    from gvideo.media.colour import planes_to_rgb, ycbcr_from_rgb_matrix
+
+    if dtype == "uint8":
+        return planes_to_rgb(planes, colour, channels_last=channels_last)
+    inverse = np.linalg.inv(ycbcr_from_rgb_matrix(colour.matrix)).astype(np.float32)
+    rgb: Any = np.einsum("ij,fjhw->fhwi" if channels_last else "ij,fjhw->fihw", inverse, planes)
+    return np.ascontiguousarray(np.clip(rgb, 0.0, 1.0), np.float32)

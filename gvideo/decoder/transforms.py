@@ -1,0 +1,99 @@
+"""Transforms that a decoder draws instead of applying: each pixel of the result is drawn from the Gaussians at once.
+
+    coded picture  ──Resize──►  sides  ──CenterCrop, RandomCrop──►  part of it  ──►  (size, part of the coded picture)
+
+The classes have torchcodec's and torchvision's names and meaning; objects of theirs with these names are taken as well.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gvideo.decoder.arguments import integer
+from gvideo.errors import OptionError
+from gvideo.raster import Viewport
+
+_MAX_SIDE = 16384
+
+
+@dataclass(frozen=True)
+class _Sized:
+    size: Sequence[int]
+
+    def __post_init__(self) -> None:
+        if len(self.size) != 2:
+            raise ValueError(f"{type(self).__name__}: size is {self.size}, (height, width) wanted")
+
+
+@dataclass(frozen=True)
+class Resize(_Sized):
+    """The whole picture at another size (height, width), drawn at it."""
+
+
+@dataclass(frozen=True)
+class CenterCrop(_Sized):
+    """The middle of the picture, (height, width)."""
+
+
+@dataclass(frozen=True)
+class RandomCrop(_Sized):
+    """A part of the picture, (height, width), at a place that is drawn once for a decoder: with torch's generator where
+    torch is loaded, as torchcodec does, else with `random`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """What to draw: size (width, height) of the output, and the part (x, y, width, height) of the coded picture."""
+
+    size: tuple[int, int]
+    region: tuple[float, float, float, float]
+
+    def viewport(self) -> Viewport:
+        """The output grid over the coded picture."""
+        x, y, width, height = self.region
+        return Viewport(*self.size, self.size[0] / width, self.size[1] / height, x, y)
+
+
+def framing(transforms: Iterable[Any], width: int, height: int, coded: tuple[int, int]) -> Framing:
+    """Transforms in order, over a picture of width x height that shows all of one of the coded size (width, height).
+
+    Raises ValueError for what is no such transform or cuts out more than there is, OptionError for sides out of range.
+    """
+    if isinstance(transforms, str) or not isinstance(transforms, Iterable):
+        raise TypeError(f"transforms: a list is wanted, not {type(transforms).__name__}")
+    x, y, part_width, part_height = 0.0, 0.0, float(coded[0]), float(coded[1])
+    for transform in transforms:
+        name = type(transform).__name__
+        size = getattr(transform, "size", None)
+        if name not in ("Resize", "CenterCrop", "RandomCrop") or not isinstance(size, Sequence) or len(size) != 2:
+            raise ValueError(
+                f"transforms: Resize, CenterCrop or RandomCrop to (height, width) wanted, not {transform!r}"
+            )
+        new_height, new_width = (integer(side, f"{name}: a side") for side in size)
+        if not (1 <= new_width <= _MAX_SIDE and 1 <= new_height <= _MAX_SIDE):
+            raise OptionError(f"{name} to {new_width}x{new_height}: sides from 1 to {_MAX_SIDE} wanted")
+        if name != "Resize":
+            if new_width > width or new_height > height:
+                raise OptionError(f"{name} to {new_width}x{new_height}: the picture has {width}x{height} only")
+            if name == "CenterCrop":  # halves are rounded to even, as torchcodec does
+                left, top = (
+                    round((width - new_width) / 2),
+                    round((height - new_height) / 2),
+                )
+            else:
+                top, left = _draw(height - new_height + 1), _draw(width - new_width + 1)
+            x, y = x + left * part_width / width, y + top * part_height / height
+            part_width, part_height = part_width * new_width / width, part_height * new_height / height
+        width, height = new_width, new_height
+    return Framing((width, height), (x, y, part_width, part_height))
+
+
+def _draw(count: int) -> int:
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return random.randrange(count)
+    return int(torch.randint(0, count, size=()).item())
