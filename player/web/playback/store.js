@@ -50,8 +50,9 @@ export class SegmentStore {
    * @param {Source} source
    * @param {DecoderClient} decoder
    * @param {Throughput} throughput
-   * @param {{onchange: () => void, onproblem: (message: string) => void, onfailed: (error: unknown) => void}} hooks onchange(): there is
-   *   something new; onproblem(message): something of the stream cannot be shown; onfailed(error): the server, or a bug
+   * @param {{onchange: () => void, onproblem: (message: string) => void, onfailed: (error: unknown) => void}} hooks
+   *   onchange(): there is something new; onproblem(message): something of the stream cannot be shown;
+   *   onfailed(error): the server, or a bug
    */
   constructor(source, decoder, throughput, hooks) {
     this.source = source;

@@ -19,8 +19,8 @@ export class Http {
    * Bytes start … end-1 of a resource (end undefined: to its end).
    * @param {string} url
    * @param {{start?: number, end?: number, signal?: AbortSignal}} range
-   * @returns {Promise<{bytes: Uint8Array<ArrayBuffer>, start: number, whole: boolean}>} start: where the bytes begin; whole: the
-   *   server sent everything, because it knows no ranges or none was asked for
+   * @returns {Promise<{bytes: Uint8Array<ArrayBuffer>, start: number, whole: boolean}>} start: where the bytes
+   *   begin; whole: the server sent everything, because it knows no ranges or none was asked for
    * @throws NetworkError once all attempts failed; AbortError if the signal says so
    */
   async bytes(url, { start = 0, end = undefined, signal = undefined } = {}) {

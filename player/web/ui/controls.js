@@ -29,7 +29,8 @@ export class PlayerView {
   /**
    * @param {HTMLElement} container is filled
    * @param {string | Blob} url
-   * @param {PlayerOptions & {keys?: HTMLElement | Document}} options of GVideoPlayer, and keys: the element whose keys are listened to, by default the container
+   * @param {PlayerOptions & {keys?: HTMLElement | Document}} options of GVideoPlayer, and keys: what is
+   *   listened to for keys, by default the container
    */
   constructor(container, url, { keys = container, ...options } = {}) {
     this.container = container;
