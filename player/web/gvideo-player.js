@@ -11,7 +11,7 @@
  */
 
 import { DecoderClient } from "./codec/client.js";
-import { describe } from "./codec/errors.js";
+import { GVideoError, describe } from "./codec/errors.js";
 import { parseSequenceUnit } from "./codec/headers.js";
 import { Throughput } from "./playback/abr.js";
 import { CaptionTrack } from "./playback/captions.js";
@@ -21,9 +21,14 @@ import { Sound } from "./playback/sound.js";
 import { collect } from "./playback/statistics.js";
 import { SegmentStore } from "./playback/store.js";
 import { Timeline, frameAt, modelTimeAt } from "./playback/timeline.js";
+import { WHOLE } from "./render/renderer.js";
 import { Screen, displaySize } from "./render/screen.js";
 import { Http } from "./source/http.js";
 import { openSource } from "./source/open.js";
+
+/** @import { HlsSource } from "./source/hls.js" */
+/** @import { Position, Source } from "./types/internal.d.ts" */
+/** @import { PlayerOptions, Resolution, Segment, SequenceHeader, View } from "./types/gvideo-player.d.ts" */
 
 const ERRANDS_MS = 200; // how often what lies ahead is looked after
 const RESUME_S = 0.3; // playing goes on after a wait when this much is there
@@ -35,24 +40,34 @@ export class GVideoPlayer extends EventTarget {
   #throughput = new Throughput();
   #abort = new AbortController();
   #http;
-  #source = null;
-  #store = null;
-  #timeline = null;
+  /** What there is once the stream was opened.
+   * @type {{source: Source, sequence: SequenceHeader, timeline: Timeline, store: SegmentStore} | null} */
+  #stream = null;
+  /** The chosen quality.
+   * @type {"auto" | number} */
+  #quality = "auto";
   #playing = false;
   #waiting = false;
   #failed = false;
+  /** @type {(() => void)[]} */
   #seeks = [];
   #sound;
+  /** @type {ReturnType<typeof setInterval>[]} */
   #timers = [];
   #animation = 0;
+  /** @type {Screen | null} */
   #screen = null;
   #resolution;
+  /** @type {DecoderClient | null} */
   #decoder = null;
+  /** The header of the first sequence; undefined until it was read.
+   * @type {SequenceHeader | undefined} */
+  sequence = undefined;
 
   /**
    * @param {HTMLCanvasElement} canvas
    * @param {string | Blob} url of a .gsv file or an HLS playlist, or a File
-   * @param {{resolution?: "display" | "source", autoplay?: boolean}} options resolution: pixels to draw, as many as the
+   * @param {PlayerOptions} options resolution: pixels to draw, as many as the
    *   canvas covers on screen (fewer if that is too slow), or the video's own
    */
   constructor(canvas, url, { resolution = "display", autoplay = false } = {}) {
@@ -60,9 +75,12 @@ export class GVideoPlayer extends EventTarget {
     this.canvas = canvas;
     this.url = url;
     this.#resolution = resolution;
-    /** Pictures between frames: "auto" (in slow motion), true or false. */
+    /** Pictures between frames: "auto" (in slow motion), true or false.
+     * @type {"auto" | boolean} */
     this.smooth = "auto";
+    /** @type {CaptionTrack[]} */
     this.captionTracks = [];
+    /** @type {CaptionTrack | null} */
     this.captionTrack = null;
     this.element = Object.assign(document.createElement("audio"), { preload: "auto" });
     this.#sound = new Sound(this.element, this.#clock, (error) =>
@@ -79,45 +97,54 @@ export class GVideoPlayer extends EventTarget {
   async #open() {
     this.#screen ??= new Screen(this.canvas, this.#resolution);
     this.#decoder ??= new DecoderClient();
-    this.#source = await openSource(this.url, this.#http, this.#abort.signal);
-    this.sequence = parseSequenceUnit(this.#source.sequenceUnit);
-    this.#timeline = new Timeline(this.#source, this.sequence);
-    this.#store = new SegmentStore(this.#source, this.#decoder, this.#throughput, {
+    const source = await openSource(this.url, this.#http, this.#abort.signal);
+    const sequence = parseSequenceUnit(source.sequenceUnit);
+    const timeline = new Timeline(source, sequence);
+    const store = new SegmentStore(source, this.#decoder, this.#throughput, {
       onchange: () => this.#changed(),
       onproblem: (message) => this.#emit("notice", { message }),
       onfailed: (error) => this.#fail(error),
     });
-    this.captionTracks = this.#source.captions.map((track) => new CaptionTrack(this.#http, track));
-    if (this.live) this.#follow();
+    store.wanted = this.#quality;
+    this.sequence = sequence;
+    this.#stream = { source, sequence, timeline, store };
+    this.captionTracks = source.captions.map((track) => new CaptionTrack(this.#http, track));
+    if (source.live) this.#follow(source, timeline);
     this.#timers.push(setInterval(() => this.#errands(), ERRANDS_MS));
     this.#errands();
     this.#animation = requestAnimationFrame(() => this.#tick());
-    await this.#sound.open(this.#source);
+    await this.#sound.open(source);
     this.#emit("ready");
     if (this.#playing) this.#emit("play");
   }
 
-  /** A live stream: begins near its end, and goes on as it grows. */
-  #follow() {
-    this.#clock.time = Math.max(this.#timeline.start, this.duration - LIVE_DELAY * this.#source.targetDuration);
-    const hooks = { onchange: () => this.#changed(), onerror: (error) => this.#fail(error) };
-    keepFresh(this.#source, this.#abort.signal, hooks);
+  /** A live stream: begins near its end, and goes on as it grows.
+   * @param {HlsSource} source
+   * @param {Timeline} timeline */
+  #follow(source, timeline) {
+    this.#clock.time = Math.max(timeline.start, this.duration - LIVE_DELAY * source.targetDuration);
+    keepFresh(source, this.#abort.signal, {
+      onchange: () => this.#changed(),
+      onerror: (error) => this.#fail(error),
+    });
   }
 
   // --- what is played
 
   /** Seconds, of a live stream: where it ends now. */
   get duration() {
-    return this.#timeline?.end ?? NaN;
+    return this.#stream?.timeline.end ?? NaN;
   }
 
-  /** First and last second that can be sought. */
+  /** First and last second that can be sought.
+   * @returns {[number, number]} */
   get seekable() {
-    return this.#timeline ? [this.#timeline.start, this.#timeline.end] : [0, 0];
+    const timeline = this.timeline;
+    return timeline ? [timeline.start, timeline.end] : [0, 0];
   }
 
   get numFrames() {
-    return this.#timeline?.numFrames ?? 0;
+    return this.#stream?.timeline.numFrames ?? 0;
   }
 
   get hasSound() {
@@ -126,21 +153,21 @@ export class GVideoPlayer extends EventTarget {
 
   /** The address of an AVC rendition of the same video ({url, codecs, averageBandwidth, width, height}), or null. */
   get fallback() {
-    return this.#source?.fallback ?? null;
+    return this.#stream?.source.fallback ?? null;
   }
 
   /** The source, for those that play the fallback beside it (playback/feeder.js). */
   get source() {
-    return this.#source;
+    return this.#stream?.source ?? null;
   }
 
   /** Width and height to show the picture at: upright, with square pixels. */
   get displaySize() {
-    return displaySize(this.sequence);
+    return displaySize(this.#opened().sequence);
   }
 
   get buffered() {
-    return this.#store?.buffered() ?? [];
+    return this.#stream?.store.buffered() ?? [];
   }
 
   // --- playing
@@ -154,11 +181,11 @@ export class GVideoPlayer extends EventTarget {
   }
 
   get live() {
-    return this.#source?.live ?? false;
+    return this.#stream?.source.live ?? false;
   }
 
   get ended() {
-    return !this.live && this.#timeline !== null && this.currentTime >= this.duration;
+    return !this.live && this.#stream !== null && this.currentTime >= this.duration;
   }
 
   get currentTime() {
@@ -173,12 +200,12 @@ export class GVideoPlayer extends EventTarget {
   /** Number of the frame on screen. */
   get currentFrame() {
     const place = this.#place(this.currentTime);
-    return place ? this.#timeline.firstFrame(place.segment) + place.frame : 0;
+    return place ? this.#opened().timeline.firstFrame(place.segment) + place.frame : 0;
   }
 
   play() {
     if (this.#playing) return;
-    if (this.ended) this.seek(this.#timeline.start);
+    if (this.ended) this.seek(this.seekable[0]);
     this.#playing = true;
     this.#emit("play");
   }
@@ -190,36 +217,44 @@ export class GVideoPlayer extends EventTarget {
     this.#emit("pause");
   }
 
-  /** Goes to a time; resolves when its picture is on the canvas. */
+  /** Goes to a time; resolves when its picture is on the canvas.
+   * @param {number} seconds
+   * @returns {Promise<void>} */
   seek(seconds) {
     const [start, end] = this.seekable;
     const time = Math.min(Math.max(seconds, start), end);
     if (time < end) this.#sound.lead();
     this.#clock.time = time;
-    const { segment } = this.#place(time) ?? {};
-    this.#store?.aim(time, segment !== undefined && !this.#store.get(segment));
+    const segment = this.#place(time)?.segment;
+    const store = this.#stream?.store;
+    store?.aim(time, segment !== undefined && !store.get(segment));
     this.#sound.aim(time);
     return new Promise((resolve) => this.#seeks.push(resolve));
   }
 
-  /** Goes to a frame by number. RangeError outside. */
+  /** Goes to a frame by number. RangeError outside.
+   * @param {number} number
+   * @returns {Promise<void>} */
   async seekFrame(number) {
-    const { segment, offset } = this.#timeline.locate(number);
-    const entry = this.#store.get(segment);
+    const { timeline, store, sequence } = this.#opened();
+    const { segment, offset } = timeline.locate(number);
+    const entry = store.get(segment);
     if (!entry?.decoded) {
       // frames may differ in length: where one begins is known once the segment is there
       await this.seek(segment.start);
-      return this.#store.get(segment)?.decoded ? this.seekFrame(number) : undefined;
+      return store.get(segment)?.decoded ? this.seekFrame(number) : undefined;
     }
     const { ticks } = entry.decoded;
-    return this.seek(segment.start + ticks[Math.min(offset, ticks.length - 2)] / this.sequence.timescale);
+    return this.seek(segment.start + ticks[Math.min(offset, ticks.length - 2)] / sequence.timescale);
   }
 
-  /** Pauses and goes so many frames on, or back. */
-  step(count) {
+  /** Pauses and goes so many frames on, or back; as long as nothing is known of the stream there is nowhere to go.
+   * @param {number} count */
+  async step(count) {
     this.pause();
+    if (!this.#stream) return;
     const last = this.numFrames - 1;
-    return this.seekFrame(Math.min(Math.max(this.currentFrame + count, 0), last));
+    await this.seekFrame(Math.min(Math.max(this.currentFrame + count, 0), last));
   }
 
   get playbackRate() {
@@ -253,8 +288,8 @@ export class GVideoPlayer extends EventTarget {
   retry() {
     this.#failed = false;
     this.#emit("recovered");
-    if (this.#store) {
-      this.#sound.open(this.#source);
+    if (this.#stream) {
+      this.#sound.open(this.#stream.source);
       this.#errands();
     } else this.#open().catch((error) => this.#fail(error));
   }
@@ -263,46 +298,52 @@ export class GVideoPlayer extends EventTarget {
 
   /** [{label, bandwidth, width, height}], the poorest first. */
   get qualities() {
-    return this.#source?.qualities ?? [];
+    return this.#stream?.source.qualities ?? [];
   }
 
   /** "auto" or the index of a quality. */
   get quality() {
-    return this.#store?.wanted ?? "auto";
+    return this.#quality;
   }
 
   set quality(quality) {
-    this.#store.wanted = quality;
-    this.#store.aim(this.currentTime);
+    this.#quality = quality;
+    if (this.#stream) {
+      this.#stream.store.wanted = quality;
+      this.#stream.store.aim(this.currentTime);
+    }
     this.#emit("qualitychange");
   }
 
-  /** The part of the picture that is shown: {x, y, width, height} in [0, 1]; drawn anew at any size. */
+  /** The part of the picture that is shown: {x, y, width, height} in [0, 1]; drawn anew at any size.
+   * @type {View} */
   get view() {
-    return this.#screen.view;
+    return this.#screen?.view ?? WHOLE;
   }
 
   set view(view) {
-    this.#screen.view = view;
+    if (this.#screen) this.#screen.view = view;
     this.#emit("viewchange");
   }
 
-  /** "display" or "source", as in the constructor. */
+  /** As in the constructor.
+   * @type {Resolution} */
   get resolution() {
-    return this.#screen.resolution;
+    return this.#resolution;
   }
 
   set resolution(resolution) {
-    this.#screen.resolution = resolution;
+    this.#resolution = resolution;
+    if (this.#screen) this.#screen.resolution = resolution;
   }
 
   /** Whether the grain of a stream that has some is drawn. */
   get grain() {
-    return this.#screen.grain;
+    return this.#screen?.grain ?? true;
   }
 
   set grain(grain) {
-    this.#screen.grain = grain;
+    if (this.#screen) this.#screen.grain = grain;
   }
 
   /** Text of the chosen caption track now, or "". */
@@ -312,6 +353,7 @@ export class GVideoPlayer extends EventTarget {
 
   /** The picture on the canvas: {width, height, data: Uint8ClampedArray R'G'B'A}. */
   snapshot() {
+    if (!this.#screen) throw new GVideoError("There is no picture: this browser cannot draw it.");
     this.#screen.invalidate();
     this.#draw();
     return this.#screen.read();
@@ -319,23 +361,24 @@ export class GVideoPlayer extends EventTarget {
 
   /** Where segments and frames are (playback/timeline.js); null until "ready". */
   get timeline() {
-    return this.#timeline;
+    return this.#stream?.timeline ?? null;
   }
 
-  /** A segment as decoded for the screen, or else its poorest quality, for small pictures (playback/preview.js). */
+  /** A segment as decoded for the screen, or else its poorest quality, for small pictures (playback/preview.js).
+   * @param {Segment} segment */
   async loadPreview(segment) {
-    const there = this.#store.get(segment)?.decoded;
-    return there ?? this.#store.loadOnce(segment, 0, this.#abort.signal);
+    const { store } = this.#opened();
+    return store.get(segment)?.decoded ?? store.loadOnce(segment, 0, this.#abort.signal);
   }
 
   /** Numbers for those who look closely (playback/statistics.js). */
   get statistics() {
-    const place = this.#timeline && this.#place(this.currentTime);
+    const place = this.#place(this.currentTime);
     return collect({
       frame: place ? this.currentFrame : 0,
       time: this.currentTime,
       place,
-      store: this.#store,
+      store: this.#stream?.store ?? null,
       screen: this.#screen,
       throughput: this.#throughput,
     });
@@ -349,18 +392,26 @@ export class GVideoPlayer extends EventTarget {
     this.#clock.follow(null);
     this.#clock.stop();
     this.#sound.dispose();
-    this.#store?.dispose();
+    this.#stream?.store.dispose();
     this.#decoder?.dispose();
     this.#screen?.dispose();
   }
 
   // --- inside
 
-  /** {segment, decoded, frame, error} at a time; decoded is null as long as it is not there. */
+  /** The stream. @throws GVideoError as long as there is none */
+  #opened() {
+    if (!this.#stream) throw new GVideoError('The stream is not open yet: wait for the event "ready".');
+    return this.#stream;
+  }
+
+  /** What is there at a time; decoded is null as long as it is not there. Null before the stream was opened.
+   * @param {number} time
+   * @returns {Position | null} */
   #place(time) {
-    if (!this.#timeline) return null;
-    const segment = this.#timeline.segmentAt(time);
-    const entry = this.#store.get(segment);
+    if (!this.#stream) return null;
+    const segment = this.#stream.timeline.segmentAt(time);
+    const entry = this.#stream.store.get(segment);
     const decoded = entry?.decoded ?? null;
     return {
       segment,
@@ -372,8 +423,10 @@ export class GVideoPlayer extends EventTarget {
 
   #tick() {
     this.#animation = requestAnimationFrame(() => this.#tick());
-    if (this.#clock.time < this.#timeline.start) this.#clock.time = this.#timeline.start; // a live window slid past us
+    const [start] = this.seekable;
+    if (this.#clock.time < start) this.#clock.time = start; // a live window slid past us
     const place = this.#place(this.currentTime);
+    if (!place) return;
     const there = place.decoded !== null || place.error !== null;
     const atEnd = this.currentTime >= this.duration;
     this.#setWaiting(this.#playing && (atEnd ? this.live : !there || (this.#waiting && !this.#enoughAhead())));
@@ -394,9 +447,10 @@ export class GVideoPlayer extends EventTarget {
 
   #enoughAhead() {
     const left = this.duration - this.currentTime;
-    return this.#store.bufferedAhead(this.currentTime) >= Math.min(RESUME_S, left) - 1e-3;
+    return this.#opened().store.bufferedAhead(this.currentTime) >= Math.min(RESUME_S, left) - 1e-3;
   }
 
+  /** @param {boolean} waiting */
   #setWaiting(waiting) {
     if (waiting === this.#waiting) return;
     this.#waiting = waiting;
@@ -406,8 +460,9 @@ export class GVideoPlayer extends EventTarget {
   /** Draws the picture of the current time, unless it is there already. A damaged segment leaves the one before. */
   #draw() {
     const time = this.currentTime;
-    const { segment, decoded, frame } = this.#place(time);
-    if (!decoded) return;
+    const place = this.#place(time);
+    if (!place?.decoded || !this.#screen) return;
+    const { segment, decoded, frame } = place;
     const smooth = this.smooth === "auto" ? this.#playing && this.playbackRate < SMOOTH_BELOW : this.smooth;
     try {
       const drawn = this.#screen.draw(
@@ -421,28 +476,32 @@ export class GVideoPlayer extends EventTarget {
   }
 
   #changed() {
-    this.#screen.invalidate();
+    this.#screen?.invalidate();
     this.#emit("durationchange");
   }
 
   /** What need not happen for every picture. */
   #errands() {
-    if (this.#failed || !this.#store) return;
+    if (this.#failed || !this.#stream) return;
     const time = this.currentTime;
-    this.#store.still = !this.#playing;
-    this.#store.aim(time);
+    const { store, sequence } = this.#stream;
+    store.still = !this.#playing;
+    store.aim(time);
     this.#sound.aim(time);
     this.captionTrack?.aim(time).catch((error) => this.#emit("notice", { message: `No captions: ${describe(error)}` }));
-    const { timescale, frameDuration } = this.sequence;
-    this.#screen.count(Math.min((this.playbackRate * timescale) / frameDuration, 60), this.#clock.running);
+    const { timescale, frameDuration } = sequence;
+    this.#screen?.count(Math.min((this.playbackRate * timescale) / frameDuration, 60), this.#clock.running);
   }
 
+  /** @param {unknown} error */
   #fail(error) {
     if (this.#abort.signal.aborted) return;
     this.#failed = true;
     this.#emit("error", { message: describe(error) });
   }
 
+  /** @param {string} type
+   * @param {object} detail */
   #emit(type, detail = {}) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }

@@ -183,3 +183,25 @@ def test_a_lost_graphics_context_comes_back(media: Path, open_player: Callable[.
         await back;
     """)
     assert (page.snapshot() == before).all()
+
+
+def test_before_anything_is_known_of_the_stream(media: Path, open_page: Callable[..., Any]) -> None:
+    """Wishes are kept, nothing fails in silence: the menu opens, a step goes nowhere, a frame is refused in words."""
+    address = clip(media, num_layers=3, count=200)
+    page = open_page(address)
+    told = page.evaluate(f"""
+      const {{ PlayerView }} = await import("/player/ui/controls.js");
+      const view = new PlayerView(document.body.appendChild(document.createElement("div")), "{address}");
+      window.other = view;
+      view.player.quality = 0;
+      view.menu.toggle(true);
+      const shown = view.menu.element.querySelectorAll("fieldset").length;
+      const stepped = view.player.step(1);
+      const refused = await view.player.seekFrame(3).catch((error) => `${{error.name}}: ${{error.message}}`);
+      await stepped;
+      return [shown, refused, view.player.quality, view.player.currentFrame];
+    """)
+    assert told == [5, 'GVideoError: The stream is not open yet: wait for the event "ready".', 0, 0]
+    page.wait("other.player.statistics.gaussians > 0")
+    assert page.evaluate("return [other.player.quality, other.player.statistics.layers]") == [0, "1 of 3"]
+    page.evaluate("other.dispose();")

@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { DecoderClient } from "../../player/web/codec/client.js";
 import { splineWeights } from "../../player/web/codec/motion.js";
 import { Throughput, chooseQuality } from "../../player/web/playback/abr.js";
 import { parseVtt } from "../../player/web/playback/captions.js";
+import { MediaFeeder } from "../../player/web/playback/feeder.js";
 import { parsePlaylist } from "../../player/web/source/playlist.js";
 
 const URL_OF = "http://host/a/list.m3u8";
@@ -69,6 +71,7 @@ other.m4s
 test("what is no playlist, or an encrypted one, is refused in words", () => {
   assert.throws(() => parsePlaylist("<html>", URL_OF), /first line is not #EXTM3U/);
   assert.throws(() => parsePlaylist("#EXTM3U\nseg.m4s", URL_OF), /seg.m4s has no EXTINF/);
+  assert.throws(() => parsePlaylist('#EXTM3U\n#EXT-X-MAP:BYTERANGE="90@10"', URL_OF), /EXT-X-MAP has no URI/);
   assert.throws(() => parsePlaylist('#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI="k"', URL_OF), /encrypted/);
 });
 
@@ -98,4 +101,40 @@ test("spline weights sum to one and only existing control points count", () => {
       assert.ok(weights.every((w, j) => w >= -1e-12 && (w === 0 || first + j < points)));
     }
   }
+});
+
+test("an answer of the decoding thread that nobody waits for any more is passed over", async () => {
+  let worker;
+  globalThis.Worker = class {
+    constructor() {
+      worker = this;
+    }
+    postMessage() {}
+  };
+  const client = new DecoderClient();
+  const first = client.decode(new Uint8Array(0), new Uint8Array(0), 1);
+  worker.onerror({ message: "broken" });
+  await assert.rejects(first, /could not start: broken/);
+  worker.onmessage({ data: { id: 0, segment: "late" } });
+  const second = client.decode(new Uint8Array(0), new Uint8Array(0), 1);
+  worker.onmessage({ data: { id: 1, segment: "decoded" } });
+  assert.equal(await second, "decoded");
+});
+
+test("sound without an init segment is refused in words", async () => {
+  globalThis.MediaSource = class extends EventTarget {
+    static isTypeSupported = () => true;
+    readyState = "open";
+    addSourceBuffer = () => ({});
+    constructor() {
+      super();
+      setTimeout(() => this.dispatchEvent(new Event("sourceopen")));
+    }
+  };
+  Object.assign(URL, { createObjectURL: () => "blob:1", revokeObjectURL: () => {} });
+  const http = { text: async () => "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na.aac\n#EXT-X-ENDLIST" };
+  const source = { http, segments: [{ number: 0, start: 0 }], timeOffsets: new Map([[0, 0]]) };
+  const feeder = new MediaFeeder({}, source, URL_OF, "audio/mp4");
+  await feeder.open();
+  await assert.rejects(feeder.aim(0), { name: "ContainerError", message: "a.aac: the playlist names no EXT-X-MAP" });
 });

@@ -3,6 +3,8 @@
 import { BitstreamError } from "./errors.js";
 import { Reader } from "./fields.js";
 
+/** @import { Codebook } from "../types/internal.d.ts" */
+
 export const SHAPE = 0;
 export const COLOUR = 1;
 export const LIFE = 2;
@@ -26,10 +28,13 @@ const LIMITS = [
   ],
 ];
 
+/** @returns {Codebook[]} */
 export function noCodebooks() {
   return NAMES.map(() => ({ entries: [], residual: false, indexBits: 0 }));
 }
 
+/** @param {Uint8Array} block
+ * @returns {Codebook[]} */
 export function parseCodebooks(block) {
   const f = new Reader(block);
   const books = NAMES.map((group, number) => parseCodebook(f, `codebooks.${group}`, LIMITS[number]));
@@ -37,7 +42,12 @@ export function parseCodebooks(block) {
   return books;
 }
 
-function parseCodebook(f, name, [[low, high], ...rest]) {
+/** @param {Reader} f
+ * @param {string} name
+ * @param {number[][]} limits lowest and highest value of each component
+ * @returns {Codebook} */
+function parseCodebook(f, name, limits) {
+  const [[low, high], ...rest] = limits;
   const head = f.varint(name, (MAX_ENTRIES << 1) | 1);
   if (head === 1) throw new BitstreamError(`${name}: a residual of no entries`);
   const entries = [];

@@ -10,8 +10,9 @@ const PROBABILITY_ONE = 65536;
 const COUNT_LIMIT = 56;
 const MAX_EXPONENT = 24;
 /** Adaptation shift by number of bits seen. */
-const SHIFTS = Uint8Array.from({ length: COUNT_LIMIT + 1 }, (_, n) =>
-  Math.min(6, 1 + (n >= 1) + (n >= 4) + (n >= 10) + (n >= 24) + (n >= 56)),
+const SHIFTS = Uint8Array.from(
+  { length: COUNT_LIMIT + 1 },
+  (_, n) => 1 + [1, 4, 10, 24, 56].filter((least) => n >= least).length,
 );
 /** Amplitudes, residuals and differences of trajectories beyond this are not legal. */
 export const MAX_MAGNITUDE = 2 ** 20;
@@ -41,6 +42,7 @@ export class Decoder {
     return byte;
   }
 
+  /** @param {number} bound */
   #decode(bound) {
     let bit = 0;
     if (this.code < bound) {
@@ -57,7 +59,8 @@ export class Decoder {
     return bit;
   }
 
-  /** One bit with an adaptive context. */
+  /** One bit with an adaptive context.
+   * @param {number} context */
   bit(context) {
     const p = this.probability[context];
     const n = this.seen[context];
@@ -69,40 +72,50 @@ export class Decoder {
     return bit;
   }
 
-  /** `count` bits at even odds, highest first; count <= 24. */
+  /** `count` bits at even odds, highest first; count <= 24.
+   * @param {number} count */
   raw(count) {
     let value = 0;
     for (let i = 0; i < count; i++) value = (value << 1) | this.#decode(this.range >>> 1);
     return value;
   }
 
-  /** A value of `count` bits through a binary tree of contexts at base. */
+  /** A value of `count` bits through a binary tree of contexts at base.
+   * @param {number} base
+   * @param {number} count */
   tree(base, count) {
     let node = 1;
     for (let i = 0; i < count; i++) node = (node << 1) | this.bit(base + node - 1);
     return node - (1 << count);
   }
 
+  /** @param {number} base
+   * @param {number} numContexts */
   #expGolomb(base, numContexts) {
     let exponent = 0;
     while (exponent < MAX_EXPONENT && this.bit(base + Math.min(exponent, numContexts - 1)) === 1) exponent++;
     return (1 << exponent) + this.raw(exponent) - 1;
   }
 
-  /** Unary with `limit` contexts at base, the rest as Exp-Golomb with 8 contexts behind them. */
+  /** Unary with `limit` contexts at base, the rest as Exp-Golomb with 8 contexts behind them.
+   * @param {number} base
+   * @param {number} limit */
   unary(base, limit) {
     for (let value = 0; value < limit; value++) if (this.bit(base + value) === 0) return value;
     return limit + this.#expGolomb(base + limit, 8);
   }
 
-  /** Magnitude as `unary`, then the sign raw. */
+  /** Magnitude as `unary`, then the sign raw.
+   * @param {number} base
+   * @param {number} limit */
   signed(base, limit) {
     const magnitude = this.unary(base, limit);
     return magnitude > 0 && this.raw(1) === 1 ? -magnitude : magnitude;
   }
 }
 
-/** The value, unless its magnitude is beyond what is legal. */
+/** The value, unless its magnitude is beyond what is legal.
+ * @param {number} value */
 export function checkedMagnitude(value) {
   if (Math.abs(value) > MAX_MAGNITUDE) throw new BitstreamError(`segment.magnitude: ${value} is out of range`);
   return value;

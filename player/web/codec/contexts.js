@@ -3,6 +3,8 @@
 import { BitstreamError } from "./errors.js";
 import { Reader } from "./fields.js";
 
+/** @import { States } from "../types/internal.d.ts" */
+
 const SIZES = {
   cellExponent: 124,
   cellMantissa: 25,
@@ -34,10 +36,10 @@ const SIZES = {
 };
 
 /** The first context of each block, by name. */
-export const CONTEXT = {};
+export const CONTEXT = /** @type {Record<keyof typeof SIZES, number>} */ ({});
 let next = 0;
 for (const [name, size] of Object.entries(SIZES)) {
-  CONTEXT[name] = next;
+  CONTEXT[/** @type {keyof typeof SIZES} */ (name)] = next;
   next += size;
 }
 export const NUM_CONTEXTS = next;
@@ -45,7 +47,9 @@ export const NUM_CONTEXTS = next;
 const AGES = [2, 6, 14, 30];
 const QUARTERS = [32768, 27554, 23170, 19484];
 
-/** {probability, seen} of a table (u16, u8 per context); contexts behind its end know nothing. */
+/** {probability, seen} of a table (u16, u8 per context); contexts behind its end know nothing.
+ * @param {Uint8Array} table
+ * @returns {States} */
 export function parseStates(table) {
   if (table.length % 3 !== 0 || table.length > 3 * NUM_CONTEXTS) {
     throw new BitstreamError(`priors.bin: ${table.length} bytes, ${3 * NUM_CONTEXTS} wanted`);
@@ -59,7 +63,10 @@ export function parseStates(table) {
   return { probability, seen };
 }
 
-/** States with the corrections of a sequence's block in their place. */
+/** States with the corrections of a sequence's block in their place.
+ * @param {States} states
+ * @param {Uint8Array} block
+ * @returns {States} */
 export function correctedStates(states, block) {
   const probability = states.probability.slice();
   const seen = states.seen.slice();

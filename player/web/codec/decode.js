@@ -5,12 +5,16 @@ import { frameTicks } from "./headers.js";
 import { decodeSegment, openSequence, splitSegment } from "./segment.js";
 import { SEGMENT, checksum } from "./units.js";
 
+/** @import { Decoded, Sequence, States } from "../types/internal.d.ts" */
+
 /** Decodes segments against start states; remembers the sequence it decoded last. */
 export class SegmentDecoder {
+  /** @type {Uint8Array | null} */
   #unit = null;
+  /** @type {Sequence | null} */
   #sequence = null;
 
-  /** @param {{probability: Uint16Array, seen: Uint8Array}} states of priors.bin */
+  /** @param {States} states of priors.bin */
   constructor(states) {
     this.states = states;
   }
@@ -19,10 +23,7 @@ export class SegmentDecoder {
    * @param {Uint8Array} sequenceUnit the sequence unit
    * @param {Uint8Array} units the segment unit and any number of its layer units
    * @param {number} [maxLayers] layers to decode at most
-   * @returns {object} sequence, header: their headers · gaussians Float32Array, base [3]: for the renderer ·
-   *   checksum: of the segment unit, for the grain · numGaussians, numLayers · ticks Float64Array [T+1],
-   *   times Float64Array [T]: of the frames · problem: what cost the upper layers, or null · milliseconds: the time
-   *   that decoding took
+   * @returns {Decoded}
    */
   decode(sequenceUnit, units, maxLayers = Infinity) {
     const started = performance.now();
@@ -34,7 +35,7 @@ export class SegmentDecoder {
       sequence: sequence.header,
       header: symbols.header,
       gaussians: dequantise(symbols, sequence, ticks),
-      numGaussians: symbols.layerEnds.at(-1),
+      numGaussians: symbols.layerEnds[symbols.layerEnds.length - 1],
       numLayers: symbols.layerEnds.length,
       base: baseColour(symbols.header.base),
       checksum: checksum(SEGMENT, payloads[0]),
@@ -45,12 +46,13 @@ export class SegmentDecoder {
     };
   }
 
+  /** @param {Uint8Array} unit
+   * @returns {Sequence} */
   #open(unit) {
     const same = this.#unit?.length === unit.length && this.#unit.every((byte, i) => byte === unit[i]);
-    if (!same) {
-      this.#sequence = openSequence(unit, this.states);
-      this.#unit = unit.slice();
-    }
+    if (this.#sequence && same) return this.#sequence;
+    this.#sequence = openSequence(unit, this.states);
+    this.#unit = unit.slice();
     return this.#sequence;
   }
 }

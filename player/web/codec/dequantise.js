@@ -4,6 +4,8 @@ import { refinementMatrix } from "./motion.js";
 import * as steps from "./steps.js";
 import { ANGLE, CENTRE, DURATION, LUMA, NUM_COLUMNS, PRECISION, RATIO, SCALE, TRAJECTORY, X, Y } from "./symbols.js";
 
+/** @import { Sequence, Symbols } from "../types/internal.d.ts" */
+
 /** A life's exponent below this is nothing. */
 const LIFE_CUT = -5;
 const MIN_LIFE = 0.3;
@@ -11,19 +13,24 @@ const MIN_LIFE = 0.3;
  * angle; amplitudes Y', Cb, Cr; one unused, so that a texel holds four. */
 export const FIXED_FLOATS = 12;
 
-/** Floats of a Gaussian with numControl control points of motion (x, y each), a multiple of four. */
+/** Floats of a Gaussian with numControl control points of motion (x, y each), a multiple of four.
+ * @param {number} numControl */
 export function floatsPerGaussian(numControl) {
   return FIXED_FLOATS + 4 * Math.ceil(numControl / 2);
 }
 
-/** Model times of frames from their ticks [T+1]: 0 for the first, T-1 for the last, in proportion. */
+/** Model times of frames from their ticks [T+1]: 0 for the first, T-1 for the last, in proportion.
+ * @param {Float64Array} ticks */
 export function frameTimes(ticks) {
   const num = ticks.length - 1;
   const span = num < 2 ? 1 : ticks[num - 1];
   return Float64Array.from({ length: num }, (_, k) => (ticks[k] * (num - 1)) / span);
 }
 
-/** Gaussians Float32Array [N, floatsPerGaussian] of decodeSegment's symbols. ticks: of the frames, from 0. */
+/** Gaussians Float32Array [N, floatsPerGaussian] of decodeSegment's symbols. ticks: of the frames, from 0.
+ * @param {Symbols} symbols
+ * @param {Sequence} sequence
+ * @param {Float64Array} ticks */
 export function dequantise(symbols, sequence, ticks) {
   const { header, table, residual, layerEnds } = symbols;
   const { rules } = sequence;
@@ -95,7 +102,10 @@ export function dequantise(symbols, sequence, ticks) {
   return out;
 }
 
-/** Sum over the frames of the squared weight of a life. */
+/** Sum over the frames of the squared weight of a life.
+ * @param {number} centre
+ * @param {number} inverse
+ * @param {Float64Array} times */
 function lifeOf(centre, inverse, times) {
   if (inverse === 0) return times.length;
   let sum = 0;
@@ -106,7 +116,9 @@ function lifeOf(centre, inverse, times) {
   return Math.max(sum, MIN_LIFE);
 }
 
-/** Base colour: Y' in [0, 1], Cb and Cr around 0. */
+/** Base colour: Y' in [0, 1], Cb and Cr around 0.
+ * @param {number[]} base as coded
+ * @returns {[number, number, number]} */
 export function baseColour([luma, blue, red]) {
   return [luma / 1023, (blue - 512) / 1023, (red - 512) / 1023];
 }

@@ -12,19 +12,24 @@ export class Reader {
     this.end = end;
   }
 
+  /** @param {string} name */
   u8(name) {
     if (this.position >= this.end) throw new BitstreamError(`${name}: the data end here`);
     return this.data[this.position++];
   }
 
-  /** An unsigned integer of `size` bytes, at most 4, highest byte first. */
+  /** An unsigned integer of `size` bytes, at most 4, highest byte first.
+   * @param {string} name
+   * @param {number} size */
   uint(name, size) {
     let value = 0;
     for (let i = 0; i < size; i++) value = value * 256 + this.u8(name);
     return value;
   }
 
-  /** Seven bits a byte, lowest first. A Number: exact up to 2^53, which is 3000 years of nanosecond ticks. */
+  /** Seven bits a byte, lowest first. A Number: exact up to 2^53, which is 3000 years of nanosecond ticks.
+   * @param {string} name
+   * @param {number} limit */
   varint(name, limit = 2 ** 62) {
     let value = 0;
     for (let k = 0; ; k++) {
@@ -37,12 +42,16 @@ export class Reader {
     return value;
   }
 
+  /** @param {string} name
+   * @param {number} limit */
   positive(name, limit) {
     const value = this.varint(name, limit);
     if (value < 1) throw new BitstreamError(`${name}: 0, at least 1 wanted`);
     return value;
   }
 
+  /** @param {string} name
+   * @param {number} limit */
   signed(name, limit = 2 ** 61) {
     const raw = this.varint(name);
     const value = raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2;
@@ -50,7 +59,9 @@ export class Reader {
     return value;
   }
 
-  /** The next `count` bytes, not copied. */
+  /** The next `count` bytes, not copied.
+   * @param {string} name
+   * @param {number} count */
   take(name, count) {
     const left = this.end - this.position;
     if (count > left) throw new BitstreamError(`${name}: ${count} byte(s) wanted, ${left} left`);
@@ -58,11 +69,13 @@ export class Reader {
     return this.data.subarray(this.position - count, this.position);
   }
 
-  /** Bytes with their length before them. */
+  /** Bytes with their length before them.
+   * @param {string} name */
   block(name) {
     return this.take(name, this.varint(`${name}.length`));
   }
 
+  /** @param {string} name */
   expectEnd(name) {
     const left = this.end - this.position;
     if (left !== 0) throw new BitstreamError(`${name}: ${left} byte(s) behind its last field`);

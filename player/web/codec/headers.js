@@ -5,6 +5,9 @@ import { Reader } from "./fields.js";
 import { refinedCount } from "./motion.js";
 import { SEQUENCE, checkedPayload, parseUnitHeader } from "./units.js";
 
+/** @import { Grain, SequenceHeader, StepRules } from "../types/gvideo-player.d.ts" */
+/** @import { IndexEntry, SegmentHeader } from "../types/internal.d.ts" */
+
 const MAX_SIDE = 16384;
 const MAX_CONTROL = 256;
 const MAX_TRAJECTORIES = 64;
@@ -16,19 +19,21 @@ const MATRICES = [1, 4, 5, 6, 7, 8, 9, 10];
 const CHROMA_FORMATS = ["400", "420", "422", "444"];
 const FLAG = { colour: 1, aspect: 2, rules: 4, codebooks: 8, priors: 16, fullRange: 32, grain: 64 };
 
+/** @param {Uint8Array} payload
+ * @returns {SequenceHeader} */
 export function parseSequence(payload) {
   const f = new Reader(payload);
   const version = f.u8("sequence.version");
   if (version !== 1) throw new UnsupportedError(`sequence.version: ${version}, this player knows 1; update the player`);
   const profile = f.u8("sequence.profile");
   if (profile !== 0) throw new UnsupportedError(`sequence.profile: ${profile}, this player knows 0`);
-  const h = {
+  const h = /** @type {SequenceHeader} */ ({
     width: f.positive("sequence.width", MAX_SIDE),
     height: f.positive("sequence.height", MAX_SIDE),
     timescale: f.positive("sequence.timescale", 2 ** 32),
     frameDuration: f.positive("sequence.frame_duration", 2 ** 40),
     start: f.signed("sequence.start", 2 ** 60),
-  };
+  });
   const sampling = f.u8("sequence.sampling");
   h.chromaFormat = CHROMA_FORMATS[sampling & 3];
   h.bitDepth = 8 + ((sampling >> 2) & 15);
@@ -56,13 +61,16 @@ export function parseSequence(payload) {
   return h;
 }
 
-/** The header of a whole sequence unit, as `gsvC` holds it. */
+/** The header of a whole sequence unit, as `gsvC` holds it.
+ * @param {Uint8Array} data */
 export function parseSequenceUnit(data) {
   const unit = parseUnitHeader(data);
   if (unit.kind !== SEQUENCE) throw new BitstreamError("sequence: the stream begins with another unit");
   return parseSequence(checkedPayload(data, unit));
 }
 
+/** @param {Reader} f
+ * @returns {StepRules} */
 function parseRules(f) {
   return {
     position: f.signed("rules.position", 128),
@@ -74,13 +82,17 @@ function parseRules(f) {
   };
 }
 
+/** @param {Reader} f
+ * @returns {Grain} */
 function parseGrain(f) {
   const seed = f.u8("grain.seed");
   const strengths = Array.from({ length: 8 }, () => f.u8("grain.strength"));
   return { seed, strengths, kernel: Array.from({ length: 9 }, () => f.signed("grain.kernel", 63)) };
 }
 
-/** Entries {numBytes, numFrames, duration, gap} of an index payload. */
+/** Entries {numBytes, numFrames, duration, gap} of an index payload.
+ * @param {Uint8Array} payload
+ * @returns {IndexEntry[]} */
 export function parseIndex(payload) {
   const f = new Reader(payload);
   const count = f.varint("index.num_segments", 2 ** 24);
@@ -98,9 +110,14 @@ export function parseIndex(payload) {
   return entries;
 }
 
-/** A segment's header; the reader then stands at its first layer's header. `durations` is null if all are equal. */
+/** A segment's header; the reader then stands at its first layer's header. `durations` is null if all are equal.
+ * @param {Reader} f
+ * @returns {SegmentHeader} */
 export function parseSegment(f) {
-  const h = { numFrames: f.positive("segment.num_frames", MAX_FRAMES), distortion: f.u8("segment.distortion") };
+  const h = /** @type {SegmentHeader} */ ({
+    numFrames: f.positive("segment.num_frames", MAX_FRAMES),
+    distortion: f.u8("segment.distortion"),
+  });
   h.numControl = f.u8("segment.num_control") + 1; // of what a Gaussian adds to its trajectory
   h.refinement = f.u8("segment.refinement") + 1;
   h.numPathControl = refinedCount(h.numControl, h.refinement);
@@ -129,13 +146,16 @@ export function parseSegment(f) {
   return h;
 }
 
-/** Ticks of every frame's start and of the segment's end, from 0: Float64Array [T+1]. */
+/** Ticks of every frame's start and of the segment's end, from 0: Float64Array [T+1].
+ * @param {SegmentHeader} header
+ * @param {number} frameDuration */
 export function frameTicks(header, frameDuration) {
   const ticks = new Float64Array(header.numFrames + 1);
   for (let k = 0; k < header.numFrames; k++) ticks[k + 1] = ticks[k] + (header.durations?.[k] ?? frameDuration);
   return ticks;
 }
 
+/** @param {Reader} f */
 export function parseLayer(f) {
   const numGaussians = f.varint("layer.num_gaussians", MAX_GAUSSIANS);
   const numBytes = f.varint("layer.num_bytes", 2 ** 28);

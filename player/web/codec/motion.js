@@ -2,12 +2,16 @@
 
 const DEGREE = 3;
 
-/** Control points of a spline of numControl whose spans are each cut in `refinement`. */
+/** Control points of a spline of numControl whose spans are each cut in `refinement`.
+ * @param {number} numControl
+ * @param {number} refinement */
 export function refinedCount(numControl, refinement) {
   return refinement === 1 ? numControl : (numControl - DEGREE) * refinement + DEGREE;
 }
 
-/** Rows that turn control points into those of the same spline with finer knots: inserted one by one (Boehm, 1980). */
+/** Rows that turn control points into those of the same spline with finer knots: inserted one by one (Boehm, 1980).
+ * @param {number} numControl
+ * @param {number} refinement */
 export function refinementMatrix(numControl, refinement) {
   let matrix = Array.from({ length: numControl }, (_, i) =>
     Array.from({ length: numControl }, (_, j) => Number(i === j)),
@@ -34,6 +38,9 @@ export function refinementMatrix(numControl, refinement) {
 
 /**
  * Weights of four neighbouring control points at model time t (clamped to 0 … numFrames-1); the others have none.
+ * @param {number} t
+ * @param {number} numFrames
+ * @param {number} numControl
  * @returns {{first: number, weights: number[]}} weights of control points first … first+3, 0 behind the last
  */
 export function splineWeights(t, numFrames, numControl) {
@@ -42,6 +49,7 @@ export function splineWeights(t, numFrames, numControl) {
   const u = Math.min(Math.max(t / Math.max(numFrames - 1, 1), 0), 1);
   // the span that holds u; u = 1 belongs to the last one
   const first = Math.min(Math.floor(u * spans), spans - 1);
+  /** @param {number} i */
   const knot = (i) => Math.min(Math.max(i - degree, 0), spans) / spans;
   // de Boor's recursion for the degree + 1 functions that are not zero in the span
   const weights = [1];

@@ -9,10 +9,14 @@ import { MAX_GAUSSIANS, MAX_RESIDUALS, parseLayer, parseSegment, parseSequenceUn
 import { LAYER, SEGMENT, checkedPayload, nameOf, unitsOf } from "./units.js";
 import { Walk, readTrajectories } from "./walk.js";
 
+/** @import { Sequence, SegmentHeader, States, Symbols } from "../types/internal.d.ts" */
+
 const MAX_CELLS = 4096;
 
 /** What a sequence says to the coding of its segments: {header, rules, codebooks, states}.
- * unit: the whole sequence unit; states: the shipped start states. */
+ * @param {Uint8Array} unit the whole sequence unit
+ * @param {States} states as shipped
+ * @returns {Sequence} */
 export function openSequence(unit, states) {
   const header = parseSequenceUnit(unit);
   return {
@@ -24,9 +28,12 @@ export function openSequence(unit, states) {
 }
 
 /** Payloads of a segment's base and layers from its units, one after another; other units are skipped.
- * Damage behind the base costs the layers from there on: then `problem` says what was wrong. */
+ * Damage behind the base costs the layers from there on: then `problem` says what was wrong.
+ * @param {Uint8Array} data */
 export function splitSegment(data) {
+  /** @type {Uint8Array[]} */
   const payloads = [];
+  /** @type {string | null} */
   let problem = null;
   try {
     for (const unit of unitsOf(data)) {
@@ -46,7 +53,9 @@ export function splitSegment(data) {
 
 /**
  * Symbols of a base payload and of the layer payloads that follow it.
- * @returns {{header: object, table: Int32Array, residual: Int32Array, control: Int32Array, layerEnds: number[]}}
+ * @param {Uint8Array[]} payloads
+ * @param {Sequence} sequence
+ * @returns {Symbols}
  */
 export function decodeSegment(payloads, sequence) {
   const readers = payloads.map((payload) => new Reader(payload));
@@ -69,6 +78,7 @@ export function decodeSegment(payloads, sequence) {
   const probability = sequence.states.probability.slice();
   const seen = sequence.states.seen.slice();
   const walk = new Walk({ ...header, cellsX, cellsY }, sequence, count);
+  /** @type {Int32Array | null} */
   let control = null;
   let start = 0;
   const layerEnds = layers.map((layer, number) => {
@@ -78,10 +88,12 @@ export function decodeSegment(payloads, sequence) {
     start += layer.count;
     return start;
   });
-  return { header, table: walk.table, residual: walk.residual, control, layerEnds };
+  return { header, table: walk.table, residual: walk.residual, control: control ?? new Int32Array(0), layerEnds };
 }
 
-/** Width and height of the position domain in cells. */
+/** Width and height of the position domain in cells.
+ * @param {SegmentHeader} header
+ * @param {{width: number, height: number}} sequence */
 function domainCells(header, { width, height }) {
   const cell = 1 << header.cellBits;
   const [left, top, right, bottom] = header.margins;

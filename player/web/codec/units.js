@@ -3,11 +3,14 @@
 import { BitstreamError, UnsupportedError } from "./errors.js";
 import { Reader } from "./fields.js";
 
+/** @import { Unit } from "../types/internal.d.ts" */
+
 export const SIGNATURE = Uint8Array.of(0x89, 0x47, 0x53, 0x56);
 export const SEQUENCE = 1;
 export const INDEX = 2;
 export const SEGMENT = 3;
 export const LAYER = 4;
+/** @type {Record<number, string>} */
 const NAMES = { 1: "sequence", 2: "index", 3: "segment", 4: "layer", 5: "metadata" };
 const FIRST_REQUIRED = 0x80;
 const MAX_LENGTH = 2 ** 30;
@@ -21,18 +24,24 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value;
 });
 
-/** CRC-32 of a unit's type and payload. */
+/** CRC-32 of a unit's type and payload.
+ * @param {number} kind
+ * @param {Uint8Array} payload */
 export function checksum(kind, payload) {
   let crc = (0xffffffff >>> 8) ^ CRC_TABLE[(0xffffffff ^ kind) & 0xff];
   for (const byte of payload) crc = (crc >>> 8) ^ CRC_TABLE[(crc ^ byte) & 0xff];
   return ~crc >>> 0;
 }
 
+/** @param {number} kind */
 export function nameOf(kind) {
   return NAMES[kind] ?? `unit 0x${kind.toString(16)}`;
 }
 
-/** {kind, payloadStart, payloadEnd, end} of the unit at `offset` of data, which may end within it. */
+/** {kind, payloadStart, payloadEnd, end} of the unit at `offset` of data, which may end within it.
+ * @param {Uint8Array} data
+ * @param {number} offset
+ * @returns {Unit} */
 export function parseUnitHeader(data, offset = 0) {
   const reader = new Reader(data, offset);
   const kind = reader.u8("unit.type");
@@ -44,7 +53,9 @@ export function parseUnitHeader(data, offset = 0) {
   return { kind, payloadStart: reader.position, payloadEnd, end: payloadEnd + CRC_BYTES };
 }
 
-/** The payload of a unit within data, its checksum verified. */
+/** The payload of a unit within data, its checksum verified.
+ * @param {Uint8Array} data
+ * @param {Unit} unit */
 export function checkedPayload(data, unit) {
   const name = nameOf(unit.kind);
   if (unit.end > data.length) throw new BitstreamError(`${name}: ${unit.end - data.length} byte(s) missing`);
@@ -56,7 +67,9 @@ export function checkedPayload(data, unit) {
   return payload;
 }
 
-/** Every unit of data from `offset` on, in order. */
+/** Every unit of data from `offset` on, in order.
+ * @param {Uint8Array} data
+ * @param {number} offset */
 export function* unitsOf(data, offset = 0) {
   while (offset < data.length) {
     const unit = parseUnitHeader(data, offset);

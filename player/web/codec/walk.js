@@ -21,6 +21,9 @@ import {
   Y,
 } from "./symbols.js";
 
+/** @import { Decoder } from "./coder.js" */
+/** @import { SegmentHeader, Sequence } from "../types/internal.d.ts" */
+
 const { PERMANENT } = steps;
 const BLOCK_BITS = 2;
 /** The Gaussian's own block and those W, N, NW, NE of it. */
@@ -32,23 +35,29 @@ const BLOCKS = [
   [1, -1],
 ];
 
+/** @param {string} name */
 function bad(name) {
   return new BitstreamError(`segment.${name}: a symbol out of range`);
 }
 
-/** Every second bit of a Morton code, from the lowest on. */
+/** Every second bit of a Morton code, from the lowest on.
+ * @param {number} code */
 function evenBits(code) {
   let value = 0;
   for (let i = 0; i < 12; i++) value |= ((code >> (2 * i)) & 1) << i;
   return value;
 }
 
-/** Bits of a number: 0 for 0. */
+/** Bits of a number: 0 for 0.
+ * @param {number} value */
 function bitLength(value) {
   return 32 - Math.clz32(value);
 }
 
-/** The trajectories' control points, Int32Array [(M-1)·K·6]: steps along time less those of a parent. */
+/** The trajectories' control points, Int32Array [(M-1)·K·6]: steps along time less those of a parent.
+ * @param {Decoder} decoder
+ * @param {number} numTrajectories
+ * @param {number} numControl */
 export function readTrajectories(decoder, numTrajectories, numControl) {
   const size = 6 * numControl;
   const control = new Int32Array((numTrajectories - 1) * size);
@@ -75,9 +84,13 @@ export function readTrajectories(decoder, numTrajectories, numControl) {
 
 /** What the layers of a segment share: the table they fill, and which Gaussian was decoded last in each block. */
 export class Walk {
+  /** Of the layer at hand.
+   * @type {Decoder} */
+  decoder = /** @type {any} */ (null);
+
   /**
-   * @param {object} segment {numFrames, numControl, numTrajectories, cellBits} and {cellsX, cellsY} of its domain
-   * @param {object} sequence {rules, codebooks}
+   * @param {SegmentHeader & {cellsX: number, cellsY: number}} segment its header, and the size of its domain
+   * @param {Sequence} sequence
    * @param {number} count Gaussians of all layers
    */
   constructor(segment, sequence, count) {
@@ -95,7 +108,11 @@ export class Walk {
     this.count = 0;
   }
 
-  /** Gaussians start … stop-1 of the table. */
+  /** Gaussians start … stop-1 of the table.
+   * @param {Decoder} decoder
+   * @param {number} start
+   * @param {number} stop
+   * @param {number} layer */
   readLayer(decoder, start, stop, layer) {
     this.decoder = decoder;
     let code = 0;
@@ -115,6 +132,8 @@ export class Walk {
     }
   }
 
+  /** @param {number} before
+   * @param {number} exponentBefore */
   #readCell(before, exponentBefore) {
     const d = this.decoder;
     const exponent = d.tree(CONTEXT.cellExponent + 31 * Math.min(exponentBefore, 3), 5);
@@ -129,6 +148,8 @@ export class Walk {
     return [code, exponent];
   }
 
+  /** @param {number} blockX
+   * @param {number} blockY */
   #findNeighbours(blockX, blockY) {
     this.count = 0;
     if (this.previous >= 0) this.found[this.count++] = this.previous;
@@ -141,6 +162,8 @@ export class Walk {
     }
   }
 
+  /** @param {number} row
+   * @param {number} layer */
   #readGaussian(row, layer) {
     const { table, decoder: d } = this;
     const near = this.count > 0 ? this.found[0] : -1;
@@ -153,7 +176,9 @@ export class Walk {
     this.#readColour(row, near);
   }
 
-  /** The codebook's entry for a group of the Gaussian at hand, or null if scalars follow. */
+  /** The codebook's entry for a group of the Gaussian at hand, or null if scalars follow.
+   * @param {number} group
+   * @param {number} precision */
   #readEntry(group, precision) {
     const book = this.books[group];
     if (book.entries.length === 0) return null;
@@ -162,18 +187,23 @@ export class Walk {
     return index === 0 ? null : book.entries[index - 1];
   }
 
+  /** @param {number} group
+   * @param {number} precision */
   #readRefined(group, precision) {
     return (
       this.books[group].residual && this.decoder.bit(CONTEXT.vectorRefined + 4 * group + Math.min(precision, 3)) === 1
     );
   }
 
+  /** @param {number} group
+   * @param {number} component */
   #readComponent(group, component) {
     return this.decoder.signed(CONTEXT.vectorResidual + 14 * (3 * group + component), 6);
   }
 
   // --- scales and angle
 
+  /** @param {number} row */
   #readShape(row) {
     const { table, rules } = this;
     const precision = table[row + PRECISION];
@@ -197,6 +227,8 @@ export class Walk {
     table[row + ANGLE] = angle;
   }
 
+  /** @param {number} row
+   * @param {number} step */
   #readScalarShape(row, step) {
     const { table, decoder: d, rules } = this;
     const precision = table[row + PRECISION];
@@ -230,6 +262,8 @@ export class Walk {
 
   // --- life
 
+  /** @param {number} row
+   * @param {number} near */
   #readLife(row, near) {
     const { table, rules } = this;
     const { numFrames } = this.segment;
@@ -252,6 +286,8 @@ export class Walk {
     table[row + CENTRE] = centre;
   }
 
+  /** @param {number} row
+   * @param {number} near */
   #readScalarLife(row, near) {
     const { table, decoder: d, rules } = this;
     const precision = table[row + PRECISION];
@@ -279,6 +315,7 @@ export class Walk {
 
   // --- motion
 
+  /** @param {number} row */
   #readTrajectory(row) {
     const { table, decoder: d } = this;
     if (this.segment.numTrajectories === 1) return;
@@ -296,6 +333,7 @@ export class Walk {
     table[row + TRAJECTORY] = index;
   }
 
+  /** @param {number} row */
   #readResidual(row) {
     const { table, residual, decoder: d } = this;
     const { numFrames, numControl } = this.segment;
@@ -316,6 +354,8 @@ export class Walk {
 
   // --- amplitudes
 
+  /** @param {number} row
+   * @param {number} near */
   #readColour(row, near) {
     const { table } = this;
     const precision = table[row + PRECISION];
@@ -329,6 +369,8 @@ export class Walk {
     }
   }
 
+  /** @param {number} row
+   * @param {number} near */
   #readScalarColour(row, near) {
     const { table, decoder: d } = this;
     const precision = table[row + PRECISION];
@@ -344,7 +386,11 @@ export class Walk {
     table[row + RED] = this.#readChroma(precision, "red", blue, blue === 0 ? 0 : Math.abs(blue) === 1 ? 1 : 2);
   }
 
-  /** One chroma amplitude; its sign leans on that of the amplitude before it. */
+  /** One chroma amplitude; its sign leans on that of the amplitude before it.
+   * @param {number} precision
+   * @param {"blue" | "red"} name
+   * @param {number} before
+   * @param {number} size */
   #readChroma(precision, name, before, size) {
     const d = this.decoder;
     const red = name === "red";
@@ -356,6 +402,9 @@ export class Walk {
 
   // --- position below the cell
 
+  /** @param {number} row
+   * @param {number} cellX
+   * @param {number} cellY */
   #readPosition(row, cellX, cellY) {
     const { table } = this;
     const { cellBits } = this.segment;

@@ -16,8 +16,9 @@ const decoder = fetchStates().then((states) => new SegmentDecoder(states));
 self.onmessage = async ({ data: { id, sequenceUnit, units, maxLayers } }) => {
   try {
     const segment = (await decoder).decode(sequenceUnit, units, maxLayers);
-    self.postMessage({ id, segment }, [segment.gaussians.buffer]);
+    self.postMessage({ id, segment }, { transfer: [segment.gaussians.buffer] });
   } catch (error) {
-    self.postMessage({ id, error: error.message, kind: error instanceof GVideoError ? error.name : "Error" });
+    const { message } = /** @type {Error} */ (error);
+    self.postMessage({ id, error: message, kind: error instanceof GVideoError ? error.name : "Error" });
   }
 };

@@ -13,12 +13,15 @@ const LEAST_MS = 2;
 const DEFAULT_RATE = 1e6;
 
 class Mean {
+  /** @param {number} halfLife seconds */
   constructor(halfLife) {
     this.decay = Math.log(0.5) / halfLife;
     this.value = 0;
     this.weight = 0;
   }
 
+  /** @param {number} value
+   * @param {number} seconds */
   add(value, seconds) {
     const keep = Math.exp(this.decay * seconds);
     this.value = keep * this.value + (1 - keep) * value;
@@ -36,7 +39,9 @@ export class Throughput {
   #bytes = 0;
   #milliseconds = 0;
 
-  /** A body that took so long to come. */
+  /** A body that took so long to come.
+   * @param {number} bytes
+   * @param {number} milliseconds */
   add(bytes, milliseconds) {
     this.#bytes += bytes;
     this.#milliseconds += Math.max(milliseconds, LEAST_MS);
@@ -52,7 +57,9 @@ export class Throughput {
   }
 }
 
-/** The best of the qualities (their bandwidths in bits/s, the poorest first) that a rate carries. */
+/** The best of the qualities (their bandwidths in bits/s, the poorest first) that a rate carries.
+ * @param {{bandwidth: number}[]} qualities
+ * @param {number} rate */
 export function chooseQuality(qualities, rate) {
   let chosen = 0;
   qualities.forEach(({ bandwidth }, k) => {

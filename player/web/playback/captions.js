@@ -2,12 +2,16 @@
 
 import { MediaPlaylist } from "../source/hls.js";
 
+/** @import { Http } from "../source/http.js" */
+
 const AHEAD_S = 30;
 const TIME = /^(?:(\d+):)?(\d\d):(\d\d)\.(\d{3})$/;
 
+/** @type {Record<string, string>} */
 const REFERENCES = { "&amp;": "&", "&lt;": "<", "&gt;": ">", "&nbsp;": "\u00a0", "&lrm;": "", "&rlm;": "" };
 
-/** Plain text of a cue: tags go, character references are resolved. */
+/** Plain text of a cue: tags go, character references are resolved.
+ * @param {string[]} lines */
 function plainText(lines) {
   return lines
     .join("\n")
@@ -15,6 +19,7 @@ function plainText(lines) {
     .replace(/&[a-z]+;/g, (name) => REFERENCES[name] ?? name);
 }
 
+/** @param {string} text */
 function seconds(text) {
   const [, hours = "0", minutes, whole, millis] = TIME.exec(text) ?? [];
   return minutes === undefined
@@ -22,8 +27,10 @@ function seconds(text) {
     : Number(hours) * 3600 + Number(minutes) * 60 + Number(whole) + Number(millis) / 1000;
 }
 
-/** Cues {start, end (s), text} of a WebVTT file; parts that are no cues are skipped. */
+/** Cues {start, end (s), text} of a WebVTT file; parts that are no cues are skipped.
+ * @param {string} text */
 export function parseVtt(text) {
+  /** @type {{start: number, end: number, text: string}[]} */
   const cues = [];
   for (const block of text.replace(/\r\n?/g, "\n").split(/\n{2,}/)) {
     const lines = block.split("\n").filter((line) => line !== "");
@@ -37,9 +44,12 @@ export function parseVtt(text) {
 
 /** A track of an HLS rendition: WebVTT files, fetched as the play position comes near them. */
 export class CaptionTrack {
+  /** @type {Map<number, {start: number, end: number, text: string}[]>} */
   #cues = new Map();
   #busy = false;
 
+  /** @param {Http} http
+   * @param {{url: string, name: string, language: string}} track */
   constructor(http, { url, name, language }) {
     this.name = name || language || "Captions";
     this.language = language;
@@ -47,7 +57,8 @@ export class CaptionTrack {
     this.playlist = new MediaPlaylist(http, url);
   }
 
-  /** Fetches what is missing around a time. */
+  /** Fetches what is missing around a time.
+   * @param {number} time */
   async aim(time) {
     if (this.#busy) return;
     this.#busy = true;
@@ -66,7 +77,8 @@ export class CaptionTrack {
     }
   }
 
-  /** The text on screen at a time, or "". */
+  /** The text on screen at a time, or "".
+   * @param {number} time */
   textAt(time) {
     const texts = new Set();
     for (const cues of this.#cues.values()) {

@@ -2,8 +2,10 @@
 
 export class Clock {
   #time = 0;
+  /** @type {number | null} */
   #since = null;
   #rate = 1;
+  /** @type {HTMLMediaElement | null} */
   #element = null;
 
   /** Seconds. */
@@ -33,7 +35,8 @@ export class Clock {
     if (this.#element) this.#element.playbackRate = rate;
   }
 
-  /** Lets an element lead from now on (null: none). */
+  /** Lets an element lead from now on (null: none).
+   * @param {HTMLMediaElement | null} element */
   follow(element) {
     const time = this.time;
     const running = this.running;

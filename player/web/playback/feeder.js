@@ -3,25 +3,34 @@
  * segment through Media Source Extensions, on the same timeline as the Gaussians.
  */
 
-import { UnsupportedError } from "../codec/errors.js";
+import { ContainerError, UnsupportedError } from "../codec/errors.js";
 import { InitCache, MediaPlaylist } from "../source/hls.js";
+import { shortName } from "../source/http.js";
+
+/** @import { HlsSource } from "../source/hls.js" */
+/** @import { Media, Place } from "../types/internal.d.ts" */
 
 const AHEAD_S = 20;
 const BEHIND_S = 10;
 
 export class MediaFeeder {
-  #buffer;
+  /** Once it is open.
+   * @type {{media: MediaSource, buffer: SourceBuffer} | null} */
+  #parts = null;
+  /** @type {Set<number>} */
   #appended = new Set();
+  /** @type {Uint8Array | null} */
   #init = null;
   #busy = false;
   #abort = new AbortController();
   #ended = false;
-  /** Bits/s of the segment that came last. */
+  /** Bits/s of the segment that came last.
+   * @type {number | null} */
   bandwidth = null;
 
   /**
    * @param {HTMLMediaElement} element
-   * @param {object} source the HlsSource whose timeline is followed
+   * @param {HlsSource} source whose timeline is followed
    * @param {string} url of the media playlist
    * @param {string} type MIME type with codecs
    */
@@ -35,28 +44,31 @@ export class MediaFeeder {
 
   /** @throws UnsupportedError if the browser cannot play this type */
   async open() {
-    const MediaSourceClass = globalThis.ManagedMediaSource ?? globalThis.MediaSource;
+    const { ManagedMediaSource } = /** @type {{ManagedMediaSource?: typeof MediaSource}} */ (globalThis);
+    const MediaSourceClass = ManagedMediaSource ?? globalThis.MediaSource;
     if (!MediaSourceClass?.isTypeSupported(this.type))
       throw new UnsupportedError(`This browser does not play ${this.type}.`);
-    this.mediaSource = new MediaSourceClass();
+    const mediaSource = new MediaSourceClass();
     this.element.disableRemotePlayback = true;
-    this.element.src = URL.createObjectURL(this.mediaSource);
-    await event(this.mediaSource, "sourceopen");
+    this.element.src = URL.createObjectURL(mediaSource);
+    await event(mediaSource, "sourceopen");
     URL.revokeObjectURL(this.element.src);
-    this.#buffer = this.mediaSource.addSourceBuffer(this.type);
+    this.#parts = { media: mediaSource, buffer: mediaSource.addSourceBuffer(this.type) };
     const media = await this.playlist.get(this.#abort.signal);
     if (media.ended) {
       const end = media.segments.reduce((sum, { duration }) => sum + duration, 0);
-      this.mediaSource.duration = end;
+      mediaSource.duration = end;
     }
   }
 
-  /** Fetches what is missing around a time, as far as the source has loaded something of the same stretch of time. */
+  /** Fetches what is missing around a time, as far as the source has loaded something of the same stretch of time.
+   * @param {number} time */
   async aim(time) {
-    if (this.#busy || this.mediaSource?.readyState === "closed") return;
+    const parts = this.#parts;
+    if (this.#busy || !parts || parts.media.readyState === "closed") return;
     this.#busy = true;
     try {
-      await this.#feed(time);
+      await this.#feed(time, parts);
     } finally {
       this.#busy = false;
     }
@@ -68,7 +80,9 @@ export class MediaFeeder {
     this.element.load();
   }
 
-  async #feed(time) {
+  /** @param {number} time
+   * @param {{media: MediaSource, buffer: SourceBuffer}} parts */
+  async #feed(time, { media: mediaSource, buffer }) {
     const { signal } = this.#abort;
     let media = await this.playlist.get(signal);
     const placed = this.#placed(media);
@@ -77,23 +91,24 @@ export class MediaFeeder {
       if (end <= time || start > time + AHEAD_S || this.#appended.has(segment.number)) continue;
       const offset = this.source.timeOffsets.get(segment.discontinuity);
       if (offset === undefined) break;
-      await this.#append(segment, offset, signal);
+      await this.#append(buffer, segment, offset, signal);
     }
-    await this.#drop(time, placed);
+    if (mediaSource.readyState === "open") await this.#drop(buffer, time, placed);
     const last = media.segments.at(-1);
     if (
       media.ended &&
       !this.#ended &&
       last &&
       this.#appended.has(last.number) &&
-      this.mediaSource.readyState === "open"
+      mediaSource.readyState === "open"
     ) {
-      this.mediaSource.endOfStream();
+      mediaSource.endOfStream();
       this.#ended = true;
     }
   }
 
-  /** Segments with their places on the timeline: equal numbers begin together. */
+  /** Segments with their places on the timeline: equal numbers begin together.
+   * @param {Media} media */
   #placed(media) {
     const first = media.segments[0];
     const twin = this.source.segments.find(({ number }) => number === first?.number);
@@ -105,35 +120,48 @@ export class MediaFeeder {
     });
   }
 
-  async #append(segment, offset, signal) {
+  /** @param {SourceBuffer} buffer
+   * @param {Place} segment
+   * @param {number} offset
+   * @param {AbortSignal} signal */
+  async #append(buffer, segment, offset, signal) {
+    if (!segment.map) throw new ContainerError(`${shortName(segment.url)}: the playlist names no EXT-X-MAP`);
     const { bytes: init } = await this.inits.get(segment.map, signal);
     if (init !== this.#init) {
-      await this.#put(init);
+      await put(buffer, init);
       this.#init = init;
     }
     const got = await this.source.http.bytes(segment.url, { start: segment.start, end: segment.end, signal });
     this.#ended = false; // appending opens an ended stream again
-    this.#buffer.timestampOffset = -offset;
-    await this.#put(got.whole ? got.bytes.subarray(segment.start, segment.end) : got.bytes);
+    buffer.timestampOffset = -offset;
+    await put(buffer, got.whole ? got.bytes.subarray(segment.start, segment.end) : got.bytes);
     this.#appended.add(segment.number);
     this.bandwidth = (8 * got.bytes.length) / segment.duration;
   }
 
-  /** Takes segments out that lie far behind. */
-  async #drop(time, placed) {
+  /** Takes segments out that lie far behind.
+   * @param {SourceBuffer} buffer
+   * @param {number} time
+   * @param {{segment: Place, start: number, end: number}[]} placed */
+  async #drop(buffer, time, placed) {
     const old = placed.filter(({ segment, end }) => end < time - BEHIND_S && this.#appended.has(segment.number));
-    if (old.length === 0 || this.mediaSource.readyState !== "open") return;
-    this.#buffer.remove(Math.max(old[0].start, 0), old.at(-1).end);
-    await event(this.#buffer, "updateend");
+    if (old.length === 0) return;
+    buffer.remove(Math.max(old[0].start, 0), old[old.length - 1].end);
+    await event(buffer, "updateend");
     for (const { segment } of old) this.#appended.delete(segment.number);
-  }
-
-  async #put(bytes) {
-    this.#buffer.appendBuffer(bytes);
-    await event(this.#buffer, "updateend");
   }
 }
 
+/** @param {SourceBuffer} buffer
+ * @param {Uint8Array<ArrayBuffer>} bytes */
+async function put(buffer, bytes) {
+  buffer.appendBuffer(bytes);
+  await event(buffer, "updateend");
+}
+
+/** @param {EventTarget} target
+ * @param {string} name
+ * @returns {Promise<Event>} */
 function event(target, name) {
   return new Promise((resolve) => target.addEventListener(name, resolve, { once: true }));
 }

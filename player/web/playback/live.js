@@ -1,9 +1,14 @@
 /** Reads the playlist of a live source again and again, every half of its target duration, until it ends. */
 
+/** @import { HlsSource } from "../source/hls.js" */
+
 const LEAST_MS = 500;
 
 /** onchange(): segments came or went. onerror(error): a reading failed; the next one follows all the same. Ends with
- * the signal. */
+ * the signal.
+ * @param {HlsSource} source
+ * @param {AbortSignal} signal
+ * @param {{onchange: () => void, onerror: (error: unknown) => void}} hooks */
 export function keepFresh(source, signal, { onchange, onerror }) {
   const again = async () => {
     try {

@@ -3,11 +3,17 @@
 import { WHOLE, Renderer } from "../render/renderer.js";
 import { frameAt } from "./timeline.js";
 
+/** @import { GVideoPlayer } from "../gvideo-player.js" */
+/** @import { Segment } from "../types/gvideo-player.d.ts" */
+/** @import { Decoded } from "../types/internal.d.ts" */
+
 /** Decoded segments that are kept. */
 const KEPT = 12;
 
 export class Preview {
+  /** @type {Renderer | null} */
   #renderer = null;
+  /** @type {Map<number, Promise<Decoded>>} */
   #decoded = new Map();
   #wanted = 0;
 
@@ -18,14 +24,16 @@ export class Preview {
     this.player = player;
   }
 
-  /** Draws the picture of a time; false if a later call came before it was there, or it cannot be had. */
+  /** Draws the picture of a time; false if a later call came before it was there, or it cannot be had.
+   * @param {number} seconds */
   async show(seconds) {
     const turn = ++this.#wanted;
-    const segment = this.player.timeline.segmentAt(seconds);
+    const segment = this.player.timeline?.segmentAt(seconds);
+    if (!segment) return false;
     const decoded = await this.#get(segment).catch(() => null);
     if (!decoded || turn !== this.#wanted) return false;
-    this.#renderer ??= new Renderer(this.canvas);
-    this.#renderer.draw(decoded, decoded.times[frameAt(decoded, seconds - segment.start)], WHOLE, this.canvas, false);
+    const renderer = (this.#renderer ??= new Renderer(this.canvas));
+    renderer.draw(decoded, decoded.times[frameAt(decoded, seconds - segment.start)], WHOLE, this.canvas, false);
     return true;
   }
 
@@ -33,6 +41,7 @@ export class Preview {
     this.#renderer?.dispose();
   }
 
+  /** @param {Segment} segment */
   #get(segment) {
     const known = this.#decoded.get(segment.number) ?? this.player.loadPreview(segment);
     this.#decoded.delete(segment.number);

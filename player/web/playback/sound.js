@@ -2,10 +2,14 @@
 
 import { MediaFeeder } from "./feeder.js";
 
+/** @import { Clock } from "./clock.js" */
+/** @import { Source } from "../types/internal.d.ts" */
+
 export class Sound {
+  /** @type {MediaFeeder | null} */
   #feeder = null;
 
-  /** @param {HTMLAudioElement} element @param {Clock} clock @param {Function} onlost is told the error */
+  /** @param {HTMLAudioElement} element @param {Clock} clock @param {(error: unknown) => void} onlost */
   constructor(element, clock, onlost) {
     this.element = element;
     this.clock = clock;
@@ -18,7 +22,8 @@ export class Sound {
     return this.#feeder !== null;
   }
 
-  /** Opens the sound of a source, if it has any. */
+  /** Opens the sound of a source, if it has any.
+   * @param {Source} source */
   async open(source) {
     if (!source.audio || this.#feeder) return;
     const { url, codecs } = source.audio;
@@ -38,7 +43,8 @@ export class Sound {
     if (this.#feeder) this.clock.follow(this.element);
   }
 
-  /** Fetches what is missing around a time. */
+  /** Fetches what is missing around a time.
+   * @param {number} time */
   aim(time) {
     const feeder = this.#feeder;
     feeder?.aim(time).catch((error) => {

@@ -1,12 +1,19 @@
 /** Numbers about what plays, for the panel and for tests; sizes in bytes, rates in bits/s, times in ms or named. */
 
+/** @import { Position } from "../types/internal.d.ts" */
+/** @import { Statistics } from "../types/gvideo-player.d.ts" */
+/** @import { Screen } from "../render/screen.js" */
+/** @import { Throughput } from "./abr.js" */
+/** @import { SegmentStore } from "./store.js" */
+
 /**
- * @param {object} now frame, time: where the player is; place: GVideoPlayer's {segment, decoded} there, or null as long
- *   as nothing is known; store, screen, throughput: its parts, null until they are made
+ * @param {{frame: number, time: number, place: Position | null, store: SegmentStore | null, screen: Screen | null,
+ *   throughput: Throughput}} now where the player is, what is there, and its parts; null as long as nothing is known
+ * @returns {Statistics}
  */
 export function collect({ frame, time, place, store, screen, throughput }) {
   const decoded = place?.decoded;
-  const entry = place && store.get(place.segment);
+  const entry = place && store ? store.get(place.segment) : null;
   return {
     frame,
     segment: place?.segment.number ?? null,
@@ -14,7 +21,7 @@ export function collect({ frame, time, place, store, screen, throughput }) {
     layers: decoded ? `${decoded.numLayers} of ${decoded.header.numLayers}` : "",
     quality: entry?.quality ?? null,
     segmentBytes: entry?.numBytes ?? 0,
-    segmentRate: entry ? (8 * entry.numBytes) / place.segment.duration : 0,
+    segmentRate: place && entry ? (8 * entry.numBytes) / place.segment.duration : 0,
     throughput: throughput.rate,
     bufferedSeconds: store?.bufferedAhead(time) ?? 0,
     fetchedBytes: store?.fetchedBytes ?? 0,

@@ -4,8 +4,13 @@
  *     behind | current |<--- ahead: fetched in order --->| then, nearest first: those poorer than what the rate carries
  */
 
-import { BitstreamError, ContainerError } from "../codec/errors.js";
+import { BitstreamError, ContainerError, NetworkError } from "../codec/errors.js";
 import { chooseQuality } from "./abr.js";
+
+/** @import { Throughput } from "./abr.js" */
+/** @import { DecoderClient } from "../codec/client.js" */
+/** @import { Segment } from "../types/gvideo-player.d.ts" */
+/** @import { Decoded, Source } from "../types/internal.d.ts" */
 
 const AHEAD_S = 20;
 /** Upgrades begin when this much is there. */
@@ -17,13 +22,16 @@ const TOO_LATE_S = 0.5;
 /** A segment of the store: quality of what is decoded (-1: nothing), decoded, error (why there is nothing). */
 class Entry {
   quality = -1;
+  /** @type {Decoded | null} */
   decoded = null;
+  /** @type {Error | null} */
   error = null;
   numBytes = 0;
 }
 
 export class SegmentStore {
-  /** "auto", or the index of a quality. */
+  /** "auto", or the index of a quality.
+   * @type {"auto" | number} */
   wanted = "auto";
   /** Whether the picture stands: then there is always time to make it better. */
   still = true;
@@ -31,17 +39,20 @@ export class SegmentStore {
   upgrades = 0;
   fetchedBytes = 0;
   lastDecodeMs = 0;
+  /** @type {Map<number, Entry>} */
   #entries = new Map();
+  /** @type {AbortController | null} */
   #abort = null;
   #position = 0;
   #busy = false;
 
   /**
-   * @param {object} source as described in source/gsv.js
+   * @param {Source} source
    * @param {DecoderClient} decoder
    * @param {Throughput} throughput
-   * @param {{onchange: Function, onproblem: Function, onfailed: Function}} hooks onchange(): there is
-   *   something new; onproblem(message): something of the stream cannot be shown; onfailed(error): the server, or a bug
+   * @param {{onchange: () => void, onproblem: (message: string) => void, onfailed: (error: unknown) => void}} hooks
+   *   onchange(): there is something new; onproblem(message): something of the stream cannot be shown;
+   *   onfailed(error): the server, or a bug
    */
   constructor(source, decoder, throughput, hooks) {
     this.source = source;
@@ -50,7 +61,9 @@ export class SegmentStore {
     this.hooks = hooks;
   }
 
-  /** The entry of a segment, or null if nothing was tried yet. */
+  /** The entry of a segment, or null if nothing was tried yet.
+   * @param {Segment} segment
+   * @returns {Entry | null} */
   get(segment) {
     const entry = this.#entries.get(segment.number);
     return entry && (entry.decoded || entry.error) ? entry : null;
@@ -61,7 +74,8 @@ export class SegmentStore {
     return this.wanted === "auto" ? chooseQuality(this.source.qualities, this.throughput.rate) : this.wanted;
   }
 
-  /** Seconds from a time on that are decoded without a hole. */
+  /** Seconds from a time on that are decoded without a hole.
+   * @param {number} time */
   bufferedAhead(time) {
     let end = time;
     for (const segment of this.source.segments) {
@@ -74,6 +88,7 @@ export class SegmentStore {
 
   /** Parts of the timeline, as [start, end] in seconds, that are decoded. */
   buffered() {
+    /** @type {[number, number][]} */
     const ranges = [];
     for (const segment of this.source.segments) {
       if (!this.get(segment)) continue;
@@ -84,14 +99,20 @@ export class SegmentStore {
     return ranges;
   }
 
-  /** Tells the play position; fetches what it needs. `urgent`: what is being fetched for another place is given up. */
+  /** Tells the play position; fetches what it needs. `urgent`: what is being fetched for another place is given up.
+   * @param {number} time
+   * @param {boolean} urgent */
   aim(time, urgent = false) {
     this.#position = time;
     if (urgent) this.#abort?.abort();
     this.#run();
   }
 
-  /** A segment decoded beside what is played; not kept. */
+  /** A segment decoded beside what is played; not kept.
+   * @param {Segment} segment
+   * @param {number} quality
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<Decoded>} */
   async loadOnce(segment, quality, signal) {
     const loaded = await this.source.load(segment, quality, signal);
     this.fetchedBytes += loaded.numBytes;
@@ -127,6 +148,7 @@ export class SegmentStore {
     this.#evict(current);
     const target = this.target;
     let ahead = 0;
+    /** @type {Segment[]} */
     const near = [];
     for (const segment of segments.slice(current)) {
       if (segment.start > this.#position + AHEAD_S) break;
@@ -143,20 +165,26 @@ export class SegmentStore {
     return poor ? { segment: poor, quality: target } : null;
   }
 
+  /** @param {Segment} segment
+   * @param {number} target */
   #improves(segment, target) {
     const entry = this.#entries.get(segment.number);
-    if (entry.error || entry.quality === target) return false;
+    if (!entry || entry.error || entry.quality === target) return false;
     if (this.wanted !== "auto") return true;
     const left = segment.start + segment.duration - this.#position;
     return entry.quality < target && (this.still || left > TOO_LATE_S);
   }
 
+  /** @param {number} time */
   #indexAt(time) {
     const { segments } = this.source;
     const index = segments.findIndex((segment) => time < segment.start + segment.duration);
     return index < 0 ? segments.length - 1 : index;
   }
 
+  /** @param {Segment} segment
+   * @param {number} quality
+   * @param {AbortSignal} signal */
   async #fetch(segment, quality, signal) {
     try {
       const loaded = await this.source.load(segment, quality, signal);
@@ -165,7 +193,7 @@ export class SegmentStore {
       this.#keep(segment, quality, decoded, loaded.size);
     } catch (error) {
       if (signal.aborted) return;
-      const gone = error.status === 404 || error.status === 410;
+      const gone = error instanceof NetworkError && (error.status === 404 || error.status === 410);
       if (!(error instanceof BitstreamError || error instanceof ContainerError || gone)) throw error;
       const entry = this.#entryOf(segment);
       this.source.forget(segment);
@@ -178,6 +206,10 @@ export class SegmentStore {
     }
   }
 
+  /** @param {Segment} segment
+   * @param {number} quality
+   * @param {Decoded} decoded
+   * @param {number} numBytes */
   #keep(segment, quality, decoded, numBytes) {
     const entry = this.#entryOf(segment);
     if (entry.decoded && quality > entry.quality) this.upgrades++;
@@ -190,12 +222,16 @@ export class SegmentStore {
     this.hooks.onchange();
   }
 
+  /** @param {Segment} segment
+   * @returns {Entry} */
   #entryOf(segment) {
-    if (!this.#entries.has(segment.number)) this.#entries.set(segment.number, new Entry());
-    return this.#entries.get(segment.number);
+    const entry = this.#entries.get(segment.number) ?? new Entry();
+    this.#entries.set(segment.number, entry);
+    return entry;
   }
 
-  /** Forgets segments far from the current one; errors too, so that a later visit tries again. */
+  /** Forgets segments far from the current one; errors too, so that a later visit tries again.
+   * @param {number} current */
   #evict(current) {
     const { segments } = this.source;
     const near = new Set();

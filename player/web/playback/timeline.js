@@ -1,10 +1,13 @@
 /** Where moments and frames are in a list of segments; seconds from the stream's start, frames counted from 0. */
 
+/** @import { Segment, SequenceHeader } from "../types/gvideo-player.d.ts" */
+/** @import { Decoded, Source } from "../types/internal.d.ts" */
+
 /** Ticks that a time may lie before a frame's start and still mean it: times in seconds are rounded. */
 const GRACE_TICKS = 0.25;
 
 export class Timeline {
-  /** @param {object} source @param {object} sequence header of the first segment */
+  /** @param {Source} source @param {SequenceHeader} sequence header of the first segment */
   constructor(source, sequence) {
     this.source = source;
     this.sequence = sequence;
@@ -15,11 +18,13 @@ export class Timeline {
   }
 
   get end() {
-    const last = this.source.segments.at(-1);
+    const { segments } = this.source;
+    const last = segments[segments.length - 1];
     return last.start + last.duration;
   }
 
-  /** The segment on screen at a time: in a gap the one before it. */
+  /** The segment on screen at a time: in a gap the one before it.
+   * @param {number} time */
   segmentAt(time) {
     const { segments } = this.source;
     const grace = GRACE_TICKS / this.sequence.timescale;
@@ -32,13 +37,15 @@ export class Timeline {
     return segments[low];
   }
 
-  /** Frames of a segment; estimated from its duration until it was decoded. */
+  /** Frames of a segment; estimated from its duration until it was decoded.
+   * @param {Segment} segment */
   framesOf(segment) {
     const { timescale, frameDuration } = this.sequence;
     return segment.numFrames ?? Math.max(1, Math.round((segment.duration * timescale) / frameDuration));
   }
 
-  /** Number of a segment's first frame, counted from the first segment of the list. */
+  /** Number of a segment's first frame, counted from the first segment of the list.
+   * @param {Segment} segment */
   firstFrame(segment) {
     let frames = 0;
     for (const other of this.source.segments) {
@@ -52,7 +59,8 @@ export class Timeline {
     return this.source.segments.reduce((sum, segment) => sum + this.framesOf(segment), 0);
   }
 
-  /** {segment, offset} of a frame by number. */
+  /** {segment, offset} of a frame by number.
+   * @param {number} number */
   locate(number) {
     let left = number;
     for (const segment of this.source.segments) {
@@ -64,7 +72,9 @@ export class Timeline {
   }
 }
 
-/** Which frame of a decoded segment is on screen `seconds` after its start. */
+/** Which frame of a decoded segment is on screen `seconds` after its start.
+ * @param {Decoded} decoded
+ * @param {number} seconds */
 export function frameAt(decoded, seconds) {
   const ticks = seconds * decoded.sequence.timescale + GRACE_TICKS;
   let low = 0;
@@ -76,7 +86,9 @@ export function frameAt(decoded, seconds) {
   return low;
 }
 
-/** Model time of any moment of a decoded segment, between frames too. */
+/** Model time of any moment of a decoded segment, between frames too.
+ * @param {Decoded} decoded
+ * @param {number} seconds */
 export function modelTimeAt(decoded, seconds) {
   const last = decoded.times.length - 1;
   if (last < 1) return 0;

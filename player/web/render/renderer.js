@@ -11,17 +11,24 @@ import { splineWeights } from "../codec/motion.js";
 import { rgbMatrix } from "./colour.js";
 import { COLOUR_FRAGMENT, COVER_VERTEX, DATA_WIDTH, SPLAT_FRAGMENT, SPLAT_VERTEX } from "./shaders.js";
 
+/** @import { Grain, Size, View } from "../types/gvideo-player.d.ts" */
+/** @import { Decoded } from "../types/internal.d.ts" */
+
 /** Segments whose Gaussians stay on the graphics card. */
 const KEPT_TEXTURES = 4;
 
 export class Renderer {
+  /** @type {WebGL2RenderingContext} */
   #gl;
-  #splats;
-  #colour;
+  /** What is made anew when the graphics come back: programs, and the format of sums. */
+  #made;
+  /** @type {{width: number, height: number, texture: WebGLTexture, framebuffer: WebGLFramebuffer} | null} */
   #target = null;
-  /** Segment -> {texture}, the least recently drawn first. */
+  /** Textures of segments, the least recently drawn first.
+   * @type {Map<Decoded, WebGLTexture>} */
   #textures = new Map();
-  /** Tiles of grain on the graphics card: {name, texture}, or null. */
+  /** Tiles of grain on the graphics card.
+   * @type {{name: string, texture: WebGLTexture} | null} */
   #tiles = null;
 
   /** @param {HTMLCanvasElement | OffscreenCanvas} canvas
@@ -34,7 +41,7 @@ export class Renderer {
       stencil: false,
       powerPreference: "high-performance",
     };
-    const gl = canvas.getContext("webgl2", options);
+    const gl = /** @type {WebGL2RenderingContext | null} */ (canvas.getContext("webgl2", options));
     if (!gl)
       throw new BrowserError(
         "This browser has no WebGL2, which this player draws with. " +
@@ -42,30 +49,37 @@ export class Renderer {
       );
     this.canvas = canvas;
     this.#gl = gl;
-    this.#prepare();
+    this.#made = this.#prepare();
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
-    canvas.addEventListener("webglcontextrestored", () => this.#prepare());
+    canvas.addEventListener("webglcontextrestored", () => (this.#made = this.#prepare()));
   }
 
   #prepare() {
     const gl = this.#gl;
     const anyFloat = gl.getExtension("EXT_color_buffer_float");
-    if (anyFloat && gl.getExtension("EXT_float_blend")) this.format = { name: "32-bit floats", internal: gl.RGBA32F };
+    let format;
+    if (anyFloat && gl.getExtension("EXT_float_blend")) format = { name: "32-bit floats", internal: gl.RGBA32F };
     else if (anyFloat || gl.getExtension("EXT_color_buffer_half_float")) {
-      this.format = { name: "16-bit floats", internal: gl.RGBA16F };
+      format = { name: "16-bit floats", internal: gl.RGBA16F };
     } else {
       throw new BrowserError(
         "This browser's graphics cannot add up floating-point colours (EXT_color_buffer_float), " +
           "which this player needs. Try another browser or device.",
       );
     }
-    this.#splats = makeProgram(gl, SPLAT_VERTEX, SPLAT_FRAGMENT);
-    this.#colour = makeProgram(gl, COVER_VERTEX, COLOUR_FRAGMENT);
+    const splats = makeProgram(gl, SPLAT_VERTEX, SPLAT_FRAGMENT);
+    const colour = makeProgram(gl, COVER_VERTEX, COLOUR_FRAGMENT);
     this.#target = null;
     this.#textures.clear();
     this.#tiles = null;
     gl.bindVertexArray(gl.createVertexArray());
     gl.disable(gl.DITHER);
+    return { format, splats, colour };
+  }
+
+  /** Of the sums: its name and WebGL's. */
+  get format() {
+    return this.#made.format;
   }
 
   /** The name of what draws, as far as the browser tells. */
@@ -77,9 +91,9 @@ export class Renderer {
 
   /**
    * Draws a decoded segment on the whole canvas.
-   * @param {object} segment what the worker made: {header, sequence (its header), gaussians, base}
+   * @param {Decoded} segment what the worker made
    * @param {number} time model time in frames, 0 … T-1
-   * @param {{x: number, y: number, width: number, height: number}} view the part of the picture as it is displayed, in
+   * @param {View} view the part of the picture as it is displayed, in
    *   [0, 1]; x, y its corner
    * @param {{width: number, height: number}} size output px, by default the canvas's
    * @param {boolean} grain whether to draw the grain of a stream that has some
@@ -91,14 +105,14 @@ export class Renderer {
     const turns = segment.sequence.rotation / 90;
     const coded = turns % 2 === 0 ? { width, height } : { width: height, height: width };
     const part = unturned(view, turns);
-    this.#sum(segment, time, part, coded);
+    const { texture } = this.#sum(segment, time, part, coded);
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
     gl.viewport(0, 0, width, height);
     gl.disable(gl.BLEND);
-    const { program, at } = this.#colour;
+    const { program, at } = this.#made.colour;
     gl.useProgram(program);
     gl.uniform1i(at("sums"), 0);
-    gl.bindTexture(gl.TEXTURE_2D, this.#target.texture);
+    gl.bindTexture(gl.TEXTURE_2D, texture);
     gl.uniform3fv(at("base"), segment.base);
     gl.uniformMatrix3fv(at("rgb"), false, rgbMatrix(segment.sequence.matrix));
     gl.uniform2i(at("size"), width, height);
@@ -107,9 +121,14 @@ export class Renderer {
     gl.drawArrays(gl.TRIANGLES, 0, 3);
   }
 
+  /** @param {Grain | null} grain
+   * @param {Decoded} segment
+   * @param {number} time
+   * @param {View} view
+   * @param {Size} size */
   #setGrain(grain, segment, time, view, { width, height }) {
     const gl = this.#gl;
-    const { at } = this.#colour;
+    const { at } = this.#made.colour;
     gl.uniform1i(at("hasGrain"), grain ? 1 : 0);
     gl.uniform1i(at("tiles"), 1); // integers and floats must not share a unit, also where nothing is read
     gl.activeTexture(gl.TEXTURE1);
@@ -132,7 +151,8 @@ export class Renderer {
     gl.uniform1fv(at("strengths"), Float32Array.from(grain.strengths, (strength) => strength * gain));
   }
 
-  /** A texture of integers: both tiles of a grain, one beside the other, or a single zero. */
+  /** A texture of integers: both tiles of a grain, one beside the other, or a single zero.
+   * @param {Grain | null} grain */
   #tilesOf(grain) {
     const gl = this.#gl;
     const name = grain ? `${grain.seed} ${grain.kernel}` : "";
@@ -148,7 +168,8 @@ export class Renderer {
     return texture;
   }
 
-  /** The canvas's pixels after `draw`, in the same task: Uint8ClampedArray [height, width, 4], top row first. */
+  /** The canvas's pixels after `draw`, in the same task: Uint8ClampedArray [height, width, 4], top row first.
+   * @param {Size} size */
   read({ width, height } = this.canvas) {
     const gl = this.#gl;
     const below = new Uint8Array(width * height * 4);
@@ -170,6 +191,10 @@ export class Renderer {
     this.#gl.getExtension("WEBGL_lose_context")?.loseContext();
   }
 
+  /** @param {Decoded} segment
+   * @param {number} time
+   * @param {View} view
+   * @param {Size} size */
   #sum(segment, time, view, { width, height }) {
     const gl = this.#gl;
     const { header, sequence } = segment;
@@ -178,10 +203,10 @@ export class Renderer {
     gl.viewport(0, 0, width, height);
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT);
-    if (segment.numGaussians === 0) return;
+    if (segment.numGaussians === 0) return target;
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE);
-    const { program, at } = this.#splats;
+    const { program, at } = this.#made.splats;
     gl.useProgram(program);
     gl.activeTexture(gl.TEXTURE0);
     gl.bindTexture(gl.TEXTURE_2D, this.#textureOf(segment));
@@ -198,8 +223,11 @@ export class Renderer {
     gl.uniform2f(at("origin"), view.x * sequence.width, view.y * sequence.height);
     gl.uniform2f(at("size"), width, height);
     gl.drawArrays(gl.TRIANGLES, 0, 6 * segment.numGaussians);
+    return target;
   }
 
+  /** @param {number} width
+   * @param {number} height */
   #targetOf(width, height) {
     const gl = this.#gl;
     if (this.#target?.width === width && this.#target.height === height) return this.#target;
@@ -218,6 +246,7 @@ export class Renderer {
     return this.#target;
   }
 
+  /** @param {Decoded} segment */
   #textureOf(segment) {
     const gl = this.#gl;
     let texture = this.#textures.get(segment);
@@ -233,9 +262,13 @@ export class Renderer {
   }
 }
 
+/** @type {View} */
 export const WHOLE = Object.freeze({ x: 0, y: 0, width: 1, height: 1 });
 
-/** A part of the picture as displayed, as a part of the picture as coded. */
+/** A part of the picture as displayed, as a part of the picture as coded.
+ * @param {View} view
+ * @param {number} turns
+ * @returns {View} */
 function unturned(view, turns) {
   const { x, y, width, height } = view;
   if (turns === 1) return { x: y, y: 1 - x - width, width: height, height: width };
@@ -244,6 +277,10 @@ function unturned(view, turns) {
   return view;
 }
 
+/** @param {WebGL2RenderingContext} gl
+ * @param {number} internal
+ * @param {number} width
+ * @param {number} height */
 function makeTexture(gl, internal, width, height) {
   const texture = gl.createTexture();
   gl.bindTexture(gl.TEXTURE_2D, texture);
@@ -252,7 +289,9 @@ function makeTexture(gl, internal, width, height) {
   return texture;
 }
 
-/** Gaussians as a texture of four floats a texel, row by row. */
+/** Gaussians as a texture of four floats a texel, row by row.
+ * @param {WebGL2RenderingContext} gl
+ * @param {Float32Array} gaussians */
 function makeDataTexture(gl, gaussians) {
   const rows = Math.ceil(gaussians.length / 4 / DATA_WIDTH);
   const most = gl.getParameter(gl.MAX_TEXTURE_SIZE);
@@ -265,13 +304,17 @@ function makeDataTexture(gl, gaussians) {
   return texture;
 }
 
+/** @param {WebGL2RenderingContext} gl
+ * @param {string} vertex
+ * @param {string} fragment */
 function makeProgram(gl, vertex, fragment) {
   const program = gl.createProgram();
-  for (const [kind, text] of [
-    [gl.VERTEX_SHADER, vertex],
-    [gl.FRAGMENT_SHADER, fragment],
+  for (const { kind, text } of [
+    { kind: gl.VERTEX_SHADER, text: vertex },
+    { kind: gl.FRAGMENT_SHADER, text: fragment },
   ]) {
     const shader = gl.createShader(kind);
+    if (!shader) continue; // the graphics are lost; this is done again when they come back
     gl.shaderSource(shader, text);
     gl.compileShader(shader);
     if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost()) {
@@ -280,10 +323,13 @@ function makeProgram(gl, vertex, fragment) {
     gl.attachShader(program, shader);
   }
   gl.linkProgram(program);
+  /** @type {Map<string, WebGLUniformLocation | null>} */
   const places = new Map();
+  /** @param {string} name */
   const at = (name) => {
-    if (!places.has(name)) places.set(name, gl.getUniformLocation(program, name));
-    return places.get(name);
+    const place = places.get(name) ?? gl.getUniformLocation(program, name);
+    places.set(name, place);
+    return place;
   };
   return { program, at };
 }

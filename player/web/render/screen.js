@@ -2,6 +2,9 @@
 
 import { Renderer, WHOLE } from "./renderer.js";
 
+/** @import { Resolution, SequenceHeader, View } from "../types/gvideo-player.d.ts" */
+/** @import { Decoded } from "../types/internal.d.ts" */
+
 const MAX_ZOOM = 64;
 /** If fewer than this share of the frames come, fewer pixels are drawn: by this factor, at least this share. */
 const TOO_SLOW = 0.6;
@@ -14,7 +17,9 @@ export class Screen {
   drawMs = 0;
   /** Whether the grain of a stream that has some is drawn. */
   grain = true;
+  /** @type {unknown[] | null} */
   #drawn = null;
+  /** @type {View} */
   #view = WHOLE;
   #resolution;
   #scale = 1;
@@ -53,7 +58,9 @@ export class Screen {
     this.#scale = 1;
   }
 
-  /** Draws a decoded segment at a model time, unless just that is on the canvas. True if it was drawn. */
+  /** Draws a decoded segment at a model time, unless just that is on the canvas. True if it was drawn.
+   * @param {Decoded} decoded
+   * @param {number} modelTime */
   draw(decoded, modelTime) {
     this.#resize(decoded.sequence);
     const drawn = [decoded, modelTime, this.#view, this.canvas.width, this.canvas.height, this.grain];
@@ -72,7 +79,9 @@ export class Screen {
   }
 
   /** To be called a few times a second: counts, and lowers the resolution if fewer than `wanted` frames a second come.
-   * running: whether pictures should change now. */
+   * running: whether pictures should change now.
+   * @param {number} wanted
+   * @param {boolean} running */
   count(wanted, running) {
     const now = performance.now();
     if (now - this.#since >= 1000) {
@@ -96,6 +105,7 @@ export class Screen {
     this.renderer.dispose();
   }
 
+  /** @param {SequenceHeader} sequence */
   #resize(sequence) {
     const turned = sequence.rotation % 180 !== 0;
     let size = { width: turned ? sequence.height : sequence.width, height: turned ? sequence.width : sequence.height };
@@ -109,7 +119,8 @@ export class Screen {
   }
 }
 
-/** Width and height to show a sequence at: upright, with square pixels. */
+/** Width and height to show a sequence at: upright, with square pixels.
+ * @param {{width: number, height: number, sampleAspect: number, rotation: number}} sequence */
 export function displaySize({ width, height, sampleAspect, rotation }) {
   const wide = Math.round(width * sampleAspect);
   return rotation % 180 === 0 ? { width: wide, height } : { width: height, height: wide };

@@ -6,7 +6,13 @@
 
 import { ContainerError, UnsupportedError } from "../codec/errors.js";
 
-/** {type, start (of its content), end, offset} of the boxes in data[start:end]; one that is cut short ends the list. */
+/** @import { Box, InitTrack, Sample } from "../types/internal.d.ts" */
+
+/** {type, start (of its content), end, offset} of the boxes in data[start:end]; one that is cut short ends the list.
+ * @param {Uint8Array} data
+ * @param {number} start
+ * @param {number} end
+ * @returns {Generator<Box, void>} */
 export function* boxesOf(data, start = 0, end = data.length) {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   while (start + 8 <= end) {
@@ -29,26 +35,33 @@ export function* boxesOf(data, start = 0, end = data.length) {
   }
 }
 
+/** @param {Uint8Array} data
+ * @param {Box} box
+ * @param {string} type */
 function child(data, box, type) {
   for (const inner of boxesOf(data, box.start, box.end)) if (inner.type === type) return inner;
   throw new ContainerError(`${box.type}: the box ${type} is missing`);
 }
 
+/** @param {Uint8Array} data
+ * @param {string} type */
 function only(data, type) {
   for (const box of boxesOf(data)) if (box.type === type) return box;
   throw new ContainerError(`the box ${type} is missing`);
 }
 
-/** A view of a full box's content: u32(i), u64(i) at byte i behind version and flags. */
+/** A view of a full box's content: u32(i), u64(i) at byte i behind version and flags.
+ * @param {Uint8Array} data
+ * @param {Box} box */
 function full(data, box) {
   const view = new DataView(data.buffer, data.byteOffset + box.start, box.end - box.start);
   const word = view.getUint32(0);
   return {
     version: word >>> 24,
     flags: word & 0xffffff,
-    u32: (i) => view.getUint32(4 + i),
-    i32: (i) => view.getInt32(4 + i),
-    u64: (i) => Number(view.getBigUint64(4 + i)),
+    u32: (/** @type {number} */ i) => view.getUint32(4 + i),
+    i32: (/** @type {number} */ i) => view.getInt32(4 + i),
+    u64: (/** @type {number} */ i) => Number(view.getBigUint64(4 + i)),
   };
 }
 
@@ -59,10 +72,12 @@ const VISUAL_ENTRY_BYTES = 78;
 
 /**
  * Tracks of an init segment.
- * @returns {Map<number, {timescale: number, format: string, defaults: object, sequenceUnit: Uint8Array | null}>} by ID
+ * @param {Uint8Array} data
+ * @returns {Map<number, InitTrack>} by ID
  */
 export function parseInit(data) {
   const moov = only(data, "moov");
+  /** @type {Map<number, InitTrack>} */
   const tracks = new Map();
   for (const box of boxesOf(data, moov.start, moov.end)) {
     if (box.type !== "trak") continue;
@@ -102,7 +117,9 @@ export function parseInit(data) {
 
 /**
  * Samples of a media segment, or of a prefix of one, in order.
- * @returns {{trackId: number, time: number, duration: number, data: Uint8Array}[]} times in ticks of the track
+ * @param {Uint8Array} data
+ * @param {Map<number, InitTrack>} tracks
+ * @returns {Sample[]}
  */
 export function parseSamples(data, tracks) {
   const samples = [];
@@ -118,6 +135,11 @@ export function parseSamples(data, tracks) {
 const TFHD = { offset: 1, description: 2, duration: 8, size: 16 };
 const TRUN = { offset: 1, firstFlags: 4, duration: 0x100, size: 0x200, flags: 0x400, composition: 0x800 };
 
+/** @param {Uint8Array} data
+ * @param {Box} moof
+ * @param {Box} traf
+ * @param {Map<number, InitTrack>} tracks
+ * @returns {Sample[]} */
 function parseFragment(data, moof, traf, tracks) {
   const tfhd = full(data, child(data, traf, "tfhd"));
   const trackId = tfhd.u32(0);

@@ -1,4 +1,5 @@
-/** Arrays of bytes, one after another. */
+/** Arrays of bytes, one after another.
+ * @param {Uint8Array[]} parts */
 export function joined(parts) {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;

@@ -29,6 +29,10 @@ import {
 } from "../codec/units.js";
 import { joined } from "./bytes.js";
 
+/** @import { Http } from "./http.js" */
+/** @import { Quality, Segment, SequenceHeader } from "../types/gvideo-player.d.ts" */
+/** @import { IndexEntry, Loaded, Track, Unit } from "../types/internal.d.ts" */
+
 /** Bytes that are read first: headers and index of most files, and all of a short one. */
 const FIRST_BYTES = 1 << 16;
 /** Bytes of a segment unit that hold its header, unless it lists durations. */
@@ -39,18 +43,25 @@ const RANGE_NOT_SATISFIABLE = 416;
 
 /** Bytes of a resource, in ranges. */
 export class HttpBytes {
+  /** @type {Uint8Array | null} */
   #whole = null;
 
+  /** @param {Http} http
+   * @param {string} url */
   constructor(http, url) {
     this.http = http;
     this.url = url;
   }
 
-  /** Bytes start … end-1, fewer at the end of the file. */
+  /** Bytes start … end-1, fewer at the end of the file.
+   * @param {number} start
+   * @param {number} end
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<Uint8Array>} */
   async read(start, end, signal) {
     if (!this.#whole) {
       const got = await this.http.bytes(this.url, { start, end, signal }).catch((error) => {
-        if (error.status === RANGE_NOT_SATISFIABLE) return { bytes: new Uint8Array(0) };
+        if (error.status === RANGE_NOT_SATISFIABLE) return { bytes: new Uint8Array(0), whole: false };
         throw error;
       });
       if (!got.whole) return got.bytes;
@@ -62,35 +73,63 @@ export class HttpBytes {
 
 /** Bytes of a File or Blob. */
 export class BlobBytes {
+  /** @param {Blob} blob */
   constructor(blob) {
     this.blob = blob;
   }
 
+  /** @param {number} start
+   * @param {number} end
+   * @returns {Promise<Uint8Array>} */
   async read(start, end) {
     return new Uint8Array(await this.blob.slice(start, end).arrayBuffer());
   }
 }
 
 export class GsvSource {
+  /** @type {false} */
   live = false;
+  /** @type {null} */
   audio = null;
+  /** @type {Track[]} */
   captions = [];
+  /** @type {null} */
   fallback = null;
+  /** Of the first segment.
+   * @type {Uint8Array} */
+  sequenceUnit = new Uint8Array(0);
+  /** @type {Quality[]} */
+  qualities = [];
+  /** @type {Segment[]} */
+  segments = [];
+  numBytes = 0;
   #bytes;
+  /** @type {Uint8Array} */
   #head = new Uint8Array(0);
+  /** @type {{offset: number, numBytes: number}[]} */
   #places = [];
-  /** Segment number -> its bytes as far as they were fetched. */
+  /** Segment number -> its bytes as far as they were fetched.
+   * @type {Map<number, Uint8Array>} */
   #prefixes = new Map();
 
   /** @param {HttpBytes | BlobBytes} bytes */
+  constructor(bytes) {
+    this.#bytes = bytes;
+  }
+
+  /** @param {HttpBytes | BlobBytes} bytes
+   * @param {AbortSignal} [signal] */
   static async open(bytes, signal) {
-    const source = new GsvSource();
-    source.#bytes = bytes;
+    const source = new GsvSource(bytes);
     source.#head = await bytes.read(0, FIRST_BYTES, signal);
     await source.#scan(signal);
     return source;
   }
 
+  /** @param {Segment} segment
+   * @param {number} quality
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<Loaded>} */
   async load(segment, quality, signal) {
     const { offset, numBytes } = this.#places[segment.number];
     const maxLayers = quality + 1;
@@ -111,12 +150,17 @@ export class GsvSource {
     };
   }
 
-  /** Forgets the bytes of a segment. */
+  /** Forgets the bytes of a segment.
+   * @param {{number: number}} segment */
   forget(segment) {
     this.#prefixes.delete(segment.number);
   }
 
-  /** Bytes of the first maxLayers layers of a segment at offset. */
+  /** Bytes of the first maxLayers layers of a segment at offset.
+   * @param {number} offset
+   * @param {number} numBytes
+   * @param {number} maxLayers
+   * @param {AbortSignal} [signal] */
   async #prefixEnd(offset, numBytes, maxLayers, signal) {
     if (maxLayers >= this.qualities.length) return numBytes;
     let end = 0;
@@ -130,11 +174,15 @@ export class GsvSource {
     return Math.min(end, numBytes);
   }
 
+  /** @param {number} start
+   * @param {number} end
+   * @param {AbortSignal} [signal] */
   async #read(start, end, signal) {
     if (end <= this.#head.length || this.#head.length < FIRST_BYTES) return this.#head.subarray(start, end);
     return this.#bytes.read(start, end, signal);
   }
 
+  /** @param {AbortSignal} [signal] */
   async #scan(signal) {
     if (!SIGNATURE.every((byte, i) => byte === this.#head[i])) {
       throw new ContainerError("This is not a gvideo stream: its first bytes are others.");
@@ -149,7 +197,9 @@ export class GsvSource {
     this.sequenceUnit = (await this.#read(offset, offset + first.end, signal)).slice();
     const sequence = parseSequenceUnit(this.sequenceUnit);
     offset += first.end;
+    /** @type {IndexEntry[] | null} */
     let entries = null;
+    /** @type {IndexEntry[]} */
     const scanned = [];
     let firstSegment = 0;
     for (let unit; (unit = await this.#unitAt(offset, signal)); offset += unit.end) {
@@ -161,37 +211,44 @@ export class GsvSource {
         if (entries) break;
         scanned.push(await this.#entryAt(offset, unit, sequence, signal));
       } else if (scanned.length > 0) {
-        scanned.at(-1).numBytes += unit.end;
+        scanned[scanned.length - 1].numBytes += unit.end;
       }
     }
     this.#place(entries ?? scanned, firstSegment, sequence);
     await this.#findQualities(sequence, signal);
   }
 
+  /** @param {number} offset
+   * @param {AbortSignal} [signal] */
   async #unitAt(offset, signal) {
     const data = await this.#read(offset, offset + MAX_OVERHEAD, signal);
     return data.length > 0 ? parseUnitHeader(data) : null;
   }
 
+  /** @param {number} offset
+   * @param {Unit} unit
+   * @param {SequenceHeader} sequence
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<IndexEntry>} */
   async #entryAt(offset, unit, sequence, signal) {
     const payload = offset + unit.payloadStart;
     const most = unit.payloadEnd - unit.payloadStart;
-    let header = null;
-    for (const size of [HEADER_BYTES, HEADER_BYTES_MOST]) {
-      try {
-        header = parseSegment(new Reader(await this.#read(payload, payload + Math.min(size, most), signal)));
-        break;
-      } catch (error) {
-        if (size === HEADER_BYTES_MOST || most <= size) throw error;
-      }
-    }
+    const read = async (/** @type {number} */ size) =>
+      parseSegment(new Reader(await this.#read(payload, payload + Math.min(size, most), signal)));
+    const header = await read(HEADER_BYTES).catch((error) => {
+      if (most <= HEADER_BYTES) throw error;
+      return read(HEADER_BYTES_MOST);
+    });
     const duration = header.durations
       ? header.durations.reduce((a, b) => a + b)
       : header.numFrames * sequence.frameDuration;
     return { numBytes: unit.end, numFrames: header.numFrames, duration, gap: header.gap };
   }
 
-  /** Segments of index entries; the timeline starts at 0 with the first one. */
+  /** Segments of index entries; the timeline starts at 0 with the first one.
+   * @param {IndexEntry[]} entries
+   * @param {number} offset
+   * @param {SequenceHeader} sequence */
   #place(entries, offset, { timescale }) {
     if (entries.length === 0) throw new BitstreamError("segment: the stream has none");
     let ticks = 0;
@@ -211,9 +268,12 @@ export class GsvSource {
     this.numBytes = offset;
   }
 
-  /** One quality a layer; rates of the lower ones in proportion to the first segment's layers. */
+  /** One quality a layer; rates of the lower ones in proportion to the first segment's layers.
+   * @param {SequenceHeader} sequence
+   * @param {AbortSignal} [signal] */
   async #findQualities(sequence, signal) {
     const { offset, numBytes } = this.#places[0];
+    /** @type {number[]} */
     const sizes = [];
     for (let end = 0; end < numBytes;) {
       const unit = await this.#unitAt(offset + end, signal);
@@ -221,11 +281,11 @@ export class GsvSource {
       end += unit.end;
       if (unit.kind === SEGMENT || unit.kind === LAYER) sizes.push(end);
     }
-    const last = this.segments.at(-1);
+    const last = this.segments[this.segments.length - 1];
     const rate = (8 * this.numBytes) / (last.start + last.duration);
     this.qualities = sizes.map((size, k) => ({
       label: sizes.length === 1 ? "Source" : `Layer ${k + 1} of ${sizes.length}`,
-      bandwidth: (rate * size) / sizes.at(-1),
+      bandwidth: (rate * size) / sizes[sizes.length - 1],
       width: sequence.width,
       height: sequence.height,
     }));

@@ -9,6 +9,7 @@ const TIMEOUT_MS = 60000;
 /** Fetches for one player. onreceived(bytes, milliseconds) hears of every body, and how long it took from the answer's
  * headers to its end; onretry(error) hears of every failed attempt. */
 export class Http {
+  /** @param {{onreceived?: (bytes: number, milliseconds: number) => void, onretry?: (error: unknown) => void}} hooks */
   constructor({ onreceived = () => {}, onretry = () => {} } = {}) {
     this.onreceived = onreceived;
     this.onretry = onretry;
@@ -16,30 +17,44 @@ export class Http {
 
   /**
    * Bytes start … end-1 of a resource (end undefined: to its end).
-   * @returns {Promise<{bytes: Uint8Array, start: number, whole: boolean}>} start: where the bytes begin; whole: the
-   *   server sent everything, because it knows no ranges or none was asked for
+   * @param {string} url
+   * @param {{start?: number, end?: number, signal?: AbortSignal}} range
+   * @returns {Promise<{bytes: Uint8Array<ArrayBuffer>, start: number, whole: boolean}>} start: where the bytes
+   *   begin; whole: the server sent everything, because it knows no ranges or none was asked for
    * @throws NetworkError once all attempts failed; AbortError if the signal says so
    */
   async bytes(url, { start = 0, end = undefined, signal = undefined } = {}) {
     const ranged = start > 0 || end !== undefined;
+    /** @type {Record<string, string>} */
     const headers = ranged ? { Range: `bytes=${start}-${end === undefined ? "" : end - 1}` } : {};
     const { body, status } = await this.#attempt(url, headers, signal, (response) => response.arrayBuffer());
     const bytes = new Uint8Array(body);
     return status === 206 ? { bytes, start, whole: false } : { bytes, start: 0, whole: true };
   }
 
+  /** @param {string} url
+   * @param {{signal?: AbortSignal}} options
+   * @returns {Promise<string>} */
   async text(url, { signal = undefined } = {}) {
     // playlists of live streams change under the same name
     return (await this.#attempt(url, {}, signal, (response) => response.text(), "no-cache")).body;
   }
 
+  /** @template {ArrayBuffer | string} T
+   * @param {string} url
+   * @param {Record<string, string>} headers
+   * @param {AbortSignal | undefined} signal
+   * @param {(response: Response) => Promise<T>} read
+   * @param {RequestCache} cache
+   * @returns {Promise<{body: T, status: number}>} */
   async #attempt(url, headers, signal, read, cache = "default") {
     for (let attempt = 0; ; attempt++) {
       try {
         return await this.#once(url, headers, signal, read, cache);
       } catch (error) {
         if (signal?.aborted) throw error;
-        const final = error.status >= 400 && error.status < 500 && error.status !== 429;
+        const status = error instanceof NetworkError ? error.status : 0;
+        const final = status >= 400 && status < 500 && status !== 429;
         if (final || attempt === PAUSES.length) throw error;
         this.onretry(error);
         await pause(PAUSES[attempt], signal);
@@ -47,9 +62,17 @@ export class Http {
     }
   }
 
+  /** @template {ArrayBuffer | string} T
+   * @param {string} url
+   * @param {Record<string, string>} headers
+   * @param {AbortSignal | undefined} signal
+   * @param {(response: Response) => Promise<T>} read
+   * @param {RequestCache} cache
+   * @returns {Promise<{body: T, status: number}>} */
   async #once(url, headers, signal, read, cache) {
     const limit = AbortSignal.timeout(TIMEOUT_MS);
     let response;
+    /** @type {T | undefined} */
     let body;
     let answered;
     try {
@@ -60,21 +83,26 @@ export class Http {
       if (signal?.aborted) throw error;
       throw new NetworkError(`${shortName(url)}: the server does not answer`);
     }
-    if (!response.ok)
+    if (!response.ok || body === undefined)
       throw new NetworkError(
         `${shortName(url)}: the server answers ${response.status} ${response.statusText}`,
         response.status,
       );
-    this.onreceived(body.byteLength ?? body.length, performance.now() - answered);
+    const size = typeof body === "string" ? body.length : body.byteLength;
+    this.onreceived(size, performance.now() - answered);
     return { body, status: response.status };
   }
 }
 
-/** The last part of an address, for messages. */
+/** The last part of an address, for messages.
+ * @param {string} url */
 export function shortName(url) {
   return decodeURIComponent(new URL(url, globalThis.location?.href).pathname.split("/").at(-1) || String(url));
 }
 
+/** @param {number} milliseconds
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<void>} */
 function pause(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, milliseconds);

@@ -4,7 +4,13 @@ import { UnsupportedError } from "../codec/errors.js";
 import { BlobBytes, GsvSource, HttpBytes } from "./gsv.js";
 import { HlsSource } from "./hls.js";
 
-/** @param {string | Blob} where */
+/** @import { Http } from "./http.js" */
+/** @import { Source } from "../types/internal.d.ts" */
+
+/** @param {string | Blob} where
+ * @param {Http} http
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Source>} */
 export async function openSource(where, http, signal) {
   if (where instanceof Blob) return GsvSource.open(new BlobBytes(where), signal);
   const url = new URL(where, globalThis.location?.href).href;

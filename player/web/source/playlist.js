@@ -2,8 +2,14 @@
 
 import { ContainerError } from "../codec/errors.js";
 
-/** Attributes NAME=value,NAME="value" of a tag. */
+/** @import { Variant } from "../types/gvideo-player.d.ts" */
+/** @import { InitMap, Master, Media } from "../types/internal.d.ts" */
+
+/** Attributes NAME=value,NAME="value" of a tag.
+ * @param {string} text
+ * @returns {Record<string, string | undefined>} */
 function parseAttributes(text) {
+  /** @type {Record<string, string | undefined>} */
   const attributes = {};
   for (const [, name, value] of text.matchAll(/([A-Z0-9-]+)=("[^"]*"|[^,]*)/g)) {
     attributes[name] = value.replace(/^"|"$/g, "");
@@ -11,7 +17,9 @@ function parseAttributes(text) {
   return attributes;
 }
 
-/** n[@o] of EXT-X-BYTERANGE; without o it follows the range before it. */
+/** n[@o] of EXT-X-BYTERANGE; without o it follows the range before it.
+ * @param {string} text
+ * @param {number} follows */
 function parseRange(text, follows) {
   const [, length, offset] = /^(\d+)(?:@(\d+))?$/.exec(text.trim()) ?? [];
   if (length === undefined) throw new ContainerError(`playlist: the byte range ${text} is none`);
@@ -19,7 +27,10 @@ function parseRange(text, follows) {
   return { start, end: start + Number(length) };
 }
 
-/** {master: …} or {media: …} of a playlist's text. */
+/** {master: …} or {media: …} of a playlist's text.
+ * @param {string} text
+ * @param {string} url
+ * @returns {{master?: Master, media?: Media}} */
 export function parsePlaylist(text, url) {
   const lines = text
     .split(/\r?\n/)
@@ -30,8 +41,13 @@ export function parsePlaylist(text, url) {
   return isMaster ? { master: parseMaster(lines, url) } : { media: parseMedia(lines, url) };
 }
 
+/** @param {string[]} lines
+ * @param {string} url
+ * @returns {Master} */
 function parseMaster(lines, url) {
+  /** @type {Master} */
   const master = { variants: [], renditions: [] };
+  /** @type {Record<string, string | undefined> | null} */
   let pending = null;
   for (const line of lines) {
     const [tag, rest] = splitTag(line);
@@ -54,6 +70,10 @@ function parseMaster(lines, url) {
   return master;
 }
 
+/** @param {Record<string, string | undefined>} a
+ * @param {string} uri
+ * @param {string} url
+ * @returns {Variant} */
 function variantOf(a, uri, url) {
   const [width, height] = (a.RESOLUTION ?? "0x0").split("x").map(Number);
   return {
@@ -72,9 +92,15 @@ function variantOf(a, uri, url) {
   };
 }
 
+/** @param {string[]} lines
+ * @param {string} url
+ * @returns {Media} */
 function parseMedia(lines, url) {
+  /** @type {Media} */
   const media = { sequence: 0, targetDuration: 0, ended: false, segments: [] };
+  /** @type {{duration?: number, range?: string}} */
   let next = {};
+  /** @type {InitMap | null} */
   let map = null;
   let rangeEnd = 0;
   let discontinuity = 0; // number of the stretch of continuous time
@@ -84,6 +110,7 @@ function parseMedia(lines, url) {
     else if (tag === "#EXT-X-BYTERANGE") next.range = rest;
     else if (tag === "#EXT-X-MAP") {
       const a = parseAttributes(rest);
+      if (!a.URI) throw new ContainerError("playlist: EXT-X-MAP has no URI");
       map = {
         url: new URL(a.URI, url).href,
         ...(a.BYTERANGE ? parseRange(a.BYTERANGE, 0) : { start: 0, end: undefined }),
@@ -96,14 +123,16 @@ function parseMedia(lines, url) {
     else if (tag === "#EXT-X-KEY" && parseAttributes(rest).METHOD !== "NONE") {
       throw new ContainerError("playlist: the segments are encrypted, which this player does not read");
     } else if (!line.startsWith("#")) {
-      if (!(next.duration >= 0)) throw new ContainerError(`playlist: ${line} has no EXTINF`);
+      const { duration } = next;
+      if (duration === undefined || !(duration >= 0))
+        throw new ContainerError(`playlist: ${line} has no EXTINF`);
       const place = next.range ? parseRange(next.range, rangeEnd) : { start: 0, end: undefined };
       rangeEnd = place.end ?? 0;
       media.segments.push({
         number: media.sequence + media.segments.length,
         url: new URL(line, url).href,
         ...place,
-        duration: next.duration,
+        duration,
         discontinuity,
         map,
       });
@@ -113,6 +142,7 @@ function parseMedia(lines, url) {
   return media;
 }
 
+/** @param {string} line */
 function splitTag(line) {
   const colon = line.indexOf(":");
   return line.startsWith("#") && colon > 0 ? [line.slice(0, colon), line.slice(colon + 1)] : [line, ""];

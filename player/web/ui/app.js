@@ -4,12 +4,19 @@ import { rateText, make } from "./dom.js";
 import { KEYS } from "./keys.js";
 import { PlayerView } from "./controls.js";
 
-const container = document.querySelector("#view");
-const form = document.querySelector("#open");
-const details = document.querySelector("#details");
-const heading = document.querySelector("#name");
+/** An element of index.html.
+ * @param {string} selector */
+const find = (selector) => /** @type {HTMLElement} */ (document.querySelector(selector));
+
+const container = find("#view");
+const form = /** @type {HTMLFormElement} */ (find("#open"));
+const details = find("#details");
+const heading = find("#name");
+/** @type {PlayerView | null} */
 let view = null;
 
+/** @param {string | Blob} what
+ * @param {string} name */
 function open(what, name) {
   view?.dispose();
   form.classList.remove("first");
@@ -20,19 +27,21 @@ function open(what, name) {
   view = new PlayerView(container, what, { keys: document });
   const { player } = view;
   const describe = () => {
+    if (!player.sequence) return;
     const { width, height, timescale, frameDuration } = player.sequence;
     const fps = Math.round((100 * timescale) / frameDuration) / 100;
-    const best = player.qualities.at(-1).bandwidth;
+    const best = player.qualities.at(-1)?.bandwidth ?? 0;
     const parts = [`${width}×${height}`, `${fps} frames/s`, player.live ? "live" : `${player.numFrames} frames`];
     if (best > 0) parts.push(rateText(best));
     details.textContent = parts.join(" · ");
   };
   player.addEventListener("ready", describe);
   // for those who look in from the console, and for tests
-  window.player = player;
+  Object.assign(window, { player });
 }
 
-/** An address of what is on the page's own server, or anywhere that allows it. */
+/** An address of what is on the page's own server, or anywhere that allows it.
+ * @param {string} address */
 function openAddress(address) {
   const url = new URL(address, location.href);
   history.replaceState(null, "", `?src=${encodeURIComponent(address)}`);
@@ -43,32 +52,33 @@ function openAddress(address) {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  const address = new FormData(form).get("src").trim();
+  const address = String(new FormData(form).get("src")).trim();
   if (address) openAddress(address);
 });
-form.querySelector("input[type=file]").addEventListener("change", ({ target }) => {
-  if (target.files[0]) open(target.files[0], target.files[0].name);
+const chosen = /** @type {HTMLInputElement} */ (find("#open input[type=file]"));
+chosen.addEventListener("change", () => {
+  const file = chosen.files?.[0];
+  if (file) open(file, file.name);
 });
 addEventListener("dragover", (event) => event.preventDefault());
 addEventListener("drop", (event) => {
   event.preventDefault();
-  const [file] = event.dataTransfer.files;
+  const file = event.dataTransfer?.files[0];
   if (file) open(file, file.name);
 });
 
+/** @type {Record<string, string>} */
 const NAMES = { " ": "space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc" };
-document
-  .querySelector("#keys")
-  .append(
-    ...KEYS.map(([keys, meaning]) =>
-      make(
-        "div",
-        {},
-        make("dt", {}, ...keys.map((key) => make("kbd", {}, NAMES[key] ?? key))),
-        make("dd", {}, meaning),
-      ),
+find("#keys").append(
+  ...KEYS.map(([keys, meaning]) =>
+    make(
+      "div",
+      {},
+      make("dt", {}, ...keys.map((key) => make("kbd", {}, NAMES[key] ?? key))),
+      make("dd", {}, meaning),
     ),
-  );
+  ),
+);
 
 /** What the address names, or else the presentation that lies beside the page. */
 async function start() {

@@ -3,15 +3,20 @@
 import { MediaFeeder } from "../playback/feeder.js";
 import { make, rateText } from "./dom.js";
 
+/** @import { GVideoPlayer } from "../gvideo-player.js" */
+
 /** The other picture may lie so far from ours, seconds. */
 const DRIFT_S = 0.06;
 const UPDATE_MS = 200;
 
 export class Comparison {
   #player;
+  /** @type {MediaFeeder | null} */
   #feeder = null;
-  #timer = null;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #timer = undefined;
 
+  /** @param {GVideoPlayer} player */
   constructor(player) {
     this.#player = player;
     this.video = make("video", { muted: true, playsInline: true, tabIndex: -1, "aria-hidden": "true" });
@@ -51,7 +56,9 @@ export class Comparison {
       this.#close();
       return;
     }
-    const { fallback, source } = this.#player;
+    const { source } = this.#player;
+    if (!source?.fallback) return;
+    const { fallback } = source;
     const codecs = fallback.codecs.filter((name) => name.startsWith("avc1")).join(",");
     const feeder = new MediaFeeder(this.video, source, fallback.url, `video/mp4; codecs="${codecs}"`);
     await feeder.open();
@@ -69,7 +76,7 @@ export class Comparison {
   #close() {
     clearInterval(this.#timer);
     this.element.hidden = true;
-    this.#feeder.dispose();
+    this.#feeder?.dispose();
     this.#feeder = null;
   }
 
@@ -82,7 +89,9 @@ export class Comparison {
     const player = this.#player;
     const { video } = this;
     const time = player.currentTime;
-    this.#feeder.aim(time).catch(() => {});
+    const feeder = this.#feeder;
+    if (!feeder) return;
+    feeder.aim(time).catch(() => {});
     video.playbackRate = player.playbackRate;
     const moving = !player.paused && !player.waiting;
     if (moving && video.paused) video.play().catch(() => {});
@@ -91,6 +100,6 @@ export class Comparison {
     const { x, y, width } = player.view;
     video.style.transform = `scale(${1 / width}) translate(${-100 * x}%, ${-100 * y}%)`;
     this.own.textContent = `gvideo ${rateText(player.statistics.segmentRate)}`;
-    this.other.textContent = `AVC ${rateText(this.#feeder.bandwidth ?? player.fallback.averageBandwidth)}`;
+    this.other.textContent = `AVC ${rateText(feeder.bandwidth ?? player.fallback?.averageBandwidth ?? 0)}`;
   }
 }

@@ -1,5 +1,6 @@
 /** The player with its controls, in any element: picture, captions, notes, seek bar, buttons, menu. */
 
+import { describe } from "../codec/errors.js";
 import { GVideoPlayer } from "../gvideo-player.js";
 import { colourRemark } from "../render/colour.js";
 import { Comparison } from "./compare.js";
@@ -10,13 +11,17 @@ import { SettingsMenu } from "./menu.js";
 import { SeekBar } from "./seekbar.js";
 import { StatisticsPanel } from "./statistics.js";
 
+/** @import { PlayerOptions } from "../types/gvideo-player.d.ts" */
+
 const IDLE_MS = 2600;
 const NOTE_MS = 6000;
 const ZOOM_STEP = 1.25;
 
 export class PlayerView {
-  #idle = null;
-  #note = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #idle = undefined;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #note = undefined;
   #unlisten;
   #animation;
   #ends = new AbortController();
@@ -24,13 +29,53 @@ export class PlayerView {
   /**
    * @param {HTMLElement} container is filled
    * @param {string | Blob} url
-   * @param {object} options of GVideoPlayer, and keys: the element whose keys are listened to, by default the container
+   * @param {PlayerOptions & {keys?: HTMLElement | Document}} options of GVideoPlayer, and keys: what is
+   *   listened to for keys, by default the container
    */
   constructor(container, url, { keys = container, ...options } = {}) {
     this.container = container;
     this.canvas = make("canvas", { role: "img", "aria-label": "Video" });
     this.player = new GVideoPlayer(this.canvas, url, options);
-    this.#build();
+    const { player } = this;
+    this.comparison = new Comparison(player);
+    this.seekbar = new SeekBar(player);
+    this.statistics = new StatisticsPanel(player);
+    this.menu = new SettingsMenu(player, this.statistics);
+    this.captions = make("div", { className: "captions", "aria-live": "off" });
+    this.notes = make("div", { className: "notes", hidden: true, role: "status" });
+    this.spinner = make("div", { className: "spinner", hidden: true, role: "status", "aria-label": "Loading" });
+    this.errorText = make("p");
+    this.retry = make("button", { type: "button", onclick: () => player.retry() }, "Try again");
+    this.error = make("div", { className: "error", hidden: true, role: "alert" }, this.errorText, this.retry);
+    this.stage = make("div", { className: "stage" }, this.canvas, this.comparison.element, this.captions);
+    this.playButton = iconButton("play", "Play (space)", () => this.togglePlay());
+    this.startButton = iconButton("play", "Start", () => player.play());
+    this.startButton.className = "start";
+    this.startButton.hidden = true;
+    this.muteButton = iconButton("sound", "Mute (m)", () => (player.muted = !player.muted));
+    this.volume = make("input", {
+      type: "range",
+      min: 0,
+      max: 1,
+      step: 0.01,
+      value: 1,
+      "aria-label": "Volume",
+      className: "volume",
+    });
+    this.volume.oninput = () => Object.assign(player, { volume: Number(this.volume.value), muted: false });
+    this.time = make("span", { className: "time" }, "0:00");
+    this.liveButton = make(
+      "button",
+      { type: "button", className: "live", hidden: true, onclick: () => player.seek(player.duration) },
+      "Live",
+    );
+    this.captionsButton = iconButton("captions", "Captions (c)", () => this.toggleCaptions());
+    this.compareButton = iconButton("compare", "Compare with AVC", () => this.#compare());
+    this.fullButton = iconButton("full", "Full screen (f)", () => this.toggleFullscreen());
+    this.menuButton = iconButton("settings", "Settings", () => this.menu.toggle());
+    this.bar = make("div", { className: "bar" });
+    this.gestures = new Gestures(this.stage, player, this);
+    this.#lay();
     this.#connect();
     this.#unlisten = listen(keys, this.player, this);
     this.#animation = requestAnimationFrame(() => this.#refresh());
@@ -77,12 +122,14 @@ export class PlayerView {
     this.menu.toggle(false);
   }
 
+  /** @param {string} key */
   zoom(key) {
     if (key === "0") this.player.view = { x: 0, y: 0, width: 1, height: 1 };
     else this.gestures.zoom(key === "+" ? ZOOM_STEP : 1 / ZOOM_STEP);
   }
 
-  /** A remark that goes away again. */
+  /** A remark that goes away again.
+   * @param {string} text */
   note(text) {
     this.notes.textContent = text;
     this.notes.hidden = false;
@@ -102,44 +149,9 @@ export class PlayerView {
 
   // --- inside
 
-  #build() {
+  /** Puts the parts in their places. */
+  #lay() {
     const { player, container } = this;
-    this.comparison = new Comparison(player);
-    this.seekbar = new SeekBar(player);
-    this.statistics = new StatisticsPanel(player);
-    this.menu = new SettingsMenu(player, this.statistics);
-    this.captions = make("div", { className: "captions", "aria-live": "off" });
-    this.notes = make("div", { className: "notes", hidden: true, role: "status" });
-    this.spinner = make("div", { className: "spinner", hidden: true, role: "status", "aria-label": "Loading" });
-    this.errorText = make("p");
-    this.retry = make("button", { type: "button", onclick: () => player.retry() }, "Try again");
-    this.error = make("div", { className: "error", hidden: true, role: "alert" }, this.errorText, this.retry);
-    this.stage = make("div", { className: "stage" }, this.canvas, this.comparison.element, this.captions);
-    this.playButton = iconButton("play", "Play (space)", () => this.togglePlay());
-    this.startButton = iconButton("play", "Start", () => player.play());
-    this.startButton.className = "start";
-    this.startButton.hidden = true;
-    this.muteButton = iconButton("sound", "Mute (m)", () => (player.muted = !player.muted));
-    this.volume = make("input", {
-      type: "range",
-      min: 0,
-      max: 1,
-      step: 0.01,
-      value: 1,
-      "aria-label": "Volume",
-      className: "volume",
-    });
-    this.volume.oninput = () => Object.assign(player, { volume: Number(this.volume.value), muted: false });
-    this.time = make("span", { className: "time" }, "0:00");
-    this.liveButton = make(
-      "button",
-      { type: "button", className: "live", hidden: true, onclick: () => player.seek(player.duration) },
-      "Live",
-    );
-    this.captionsButton = iconButton("captions", "Captions (c)", () => this.toggleCaptions());
-    this.compareButton = iconButton("compare", "Compare with AVC", () => this.#compare());
-    this.fullButton = iconButton("full", "Full screen (f)", () => this.toggleFullscreen());
-    this.menuButton = iconButton("settings", "Settings", () => this.menu.toggle());
     const row = make(
       "div",
       { className: "row" },
@@ -157,7 +169,7 @@ export class PlayerView {
       this.fullButton,
     );
     for (const button of [row.children[1], row.children[2]]) button.classList.add("wide");
-    this.bar = make("div", { className: "bar" }, this.seekbar.element, row);
+    this.bar.append(this.seekbar.element, row);
     for (const element of [this.muteButton, this.volume, this.captionsButton, this.compareButton])
       element.hidden = true;
     container.classList.add("player");
@@ -172,12 +184,13 @@ export class PlayerView {
       this.menu.element,
       this.bar,
     );
-    this.gestures = new Gestures(this.stage, player, this);
   }
 
   #connect() {
     const { player, container } = this;
-    const on = (name, listener) => player.addEventListener(name, listener);
+    /** @param {string} name
+     * @param {(event: CustomEvent) => void} listener */
+    const on = (name, listener) => player.addEventListener(name, /** @type {EventListener} */ (listener));
     this.#setLoading(true);
     on("ready", () => this.#ready());
     on("play", () => this.#showPlaying());
@@ -202,7 +215,8 @@ export class PlayerView {
     container.addEventListener("focusin", () => this.wake());
     document.addEventListener(
       "pointerdown",
-      ({ target }) => {
+      (event) => {
+        const target = /** @type {Node} */ (event.target);
         if (!this.menu.element.contains(target) && !this.menuButton.contains(target)) this.menu.toggle(false);
       },
       { signal: this.#ends.signal },
@@ -222,7 +236,7 @@ export class PlayerView {
     this.compareButton.hidden = player.fallback === null;
     this.liveButton.hidden = !player.live;
     this.startButton.hidden = !player.paused;
-    const remark = colourRemark(player.sequence);
+    const remark = player.sequence && colourRemark(player.sequence);
     if (remark) this.note(remark);
     this.#showPlaying();
     this.wake();
@@ -232,7 +246,7 @@ export class PlayerView {
     try {
       await this.comparison.toggle();
     } catch (error) {
-      this.note(error.message);
+      this.note(describe(error));
     }
     this.compareButton.setAttribute("aria-pressed", String(this.comparison.open));
   }
@@ -250,9 +264,10 @@ export class PlayerView {
     const { player } = this;
     const silent = player.muted || player.volume === 0;
     setIcon(this.muteButton, silent ? "muted" : "sound", silent ? "Sound on (m)" : "Mute (m)");
-    this.volume.value = player.muted ? 0 : player.volume;
+    this.volume.value = String(player.muted ? 0 : player.volume);
   }
 
+  /** @param {boolean} loading */
   #setLoading(loading) {
     this.spinner.hidden = !loading;
   }

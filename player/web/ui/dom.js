@@ -1,11 +1,16 @@
 /** Elements in one line, icons, and numbers as text. */
 
-/** An element of a tag with properties (`class`, data- and aria- attributes, listeners as onclick) and children. */
+/** An element of a tag with properties (`class`, data- and aria- attributes, listeners as onclick) and children.
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, unknown>} properties
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[K]} */
 export function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
-    if (name in element && !name.startsWith("aria")) element[name] = value;
-    else element.setAttribute(name === "className" ? "class" : name, value);
+    if (name in element && !name.startsWith("aria")) Object.assign(element, { [name]: value });
+    else element.setAttribute(name === "className" ? "class" : name, String(value));
   }
   element.append(...children);
   return element;
@@ -31,6 +36,7 @@ const SHAPES = {
 /** Shapes that are lines, not areas. */
 const OUTLINED = new Set(["captions", "muted"]);
 
+/** @param {keyof typeof SHAPES} name */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "0 0 24 24");
@@ -42,20 +48,28 @@ export function icon(name) {
   return svg;
 }
 
-/** A button with an icon. `label` is what it is called and the hint it shows. */
+/** A button with an icon. `label` is what it is called and the hint it shows.
+ * @param {keyof typeof SHAPES} name
+ * @param {string} label
+ * @param {() => void} onclick */
 export function iconButton(name, label, onclick) {
   const button = make("button", { type: "button", className: "icon", onclick });
   setIcon(button, name, label);
   return button;
 }
 
+/** @param {HTMLElement} button
+ * @param {keyof typeof SHAPES} name
+ * @param {string} label */
 export function setIcon(button, name, label) {
   button.replaceChildren(icon(name));
   button.title = label;
   button.setAttribute("aria-label", label.replace(/ \(.*\)$/, ""));
 }
 
-/** 75.3 as 1:15; hours when there are any; tenths if wanted. */
+/** 75.3 as 1:15; hours when there are any; tenths if wanted.
+ * @param {number} seconds
+ * @param {boolean} tenths */
 export function clockText(seconds, tenths = false) {
   const whole = Math.floor(Math.max(seconds, 0) * (tenths ? 10 : 1)) / (tenths ? 10 : 1);
   const hours = Math.floor(whole / 3600);
@@ -64,12 +78,14 @@ export function clockText(seconds, tenths = false) {
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
-/** A rate in bits/s as text. */
+/** A rate in bits/s as text.
+ * @param {number} bits */
 export function rateText(bits) {
   if (!(bits > 0)) return "–";
   return bits < 1e6 ? `${Math.round(bits / 1000)} kbit/s` : `${(bits / 1e6).toFixed(2)} Mbit/s`;
 }
 
+/** @param {number} bytes */
 export function sizeText(bytes) {
   return bytes < 1e6 ? `${(bytes / 1000).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(2)} MB`;
 }

@@ -1,5 +1,7 @@
 /** Pointer, wheel and touch on the picture: a click plays, two go to full screen, wheel and pinch zoom, a drag pans. */
 
+/** @import { GVideoPlayer } from "../gvideo-player.js" */
+
 const DOUBLE_MS = 280;
 /** Movement below this many CSS pixels is a click. */
 const CLICK_PX = 6;
@@ -8,26 +10,35 @@ const SKIP_S = 5;
 
 export class Gestures {
   #player;
+  /** @type {Map<number, {x: number, y: number, startX: number, startY: number}>} */
   #pointers = new Map();
   #moved = false;
   #pinch = 0;
+  /** @type {ReturnType<typeof setTimeout> | null} */
   #click = null;
 
-  /** actions: {toggleControls, toggleFullscreen, togglePlay} */
+  /** actions: {toggleControls, toggleFullscreen, togglePlay}
+   * @param {HTMLElement} stage
+   * @param {GVideoPlayer} player
+   * @param {{toggleControls: () => void, toggleFullscreen: () => void, togglePlay: () => void}} actions */
   constructor(stage, player, actions) {
     this.stage = stage;
     this.actions = actions;
     this.#player = player;
     stage.addEventListener("pointerdown", (event) => this.#down(event));
     stage.addEventListener("pointermove", (event) => this.#move(event));
-    for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, (event) => this.#up(event));
+    for (const name of /** @type {const} */ (["pointerup", "pointercancel"]))
+      stage.addEventListener(name, (event) => this.#up(event));
     stage.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
   }
 
-  /** Zooms about a point of the stage (client coordinates; by default its middle). */
+  /** Zooms about a point of the stage (client coordinates; by default its middle).
+   * @param {number} factor
+   * @param {number | null} clientX
+   * @param {number | null} clientY */
   zoom(factor, clientX = null, clientY = null) {
     const { x, y, width, height } = this.#player.view;
-    const [px, py] = clientX === null ? [0.5, 0.5] : this.#place(clientX, clientY);
+    const [px, py] = clientX === null || clientY === null ? [0.5, 0.5] : this.#place(clientX, clientY);
     const size = Math.min(width / factor, 1);
     const scale = size / width;
     this.#player.view = {
@@ -38,7 +49,10 @@ export class Gestures {
     };
   }
 
-  /** Where a point is on the picture, in [0, 1]. */
+  /** Where a point is on the picture, in [0, 1].
+   * @param {number} clientX
+   * @param {number} clientY
+   * @returns {[number, number]} */
   #place(clientX, clientY) {
     const box = this.stage.getBoundingClientRect();
     return [(clientX - box.left) / box.width, (clientY - box.top) / box.height];
@@ -48,6 +62,7 @@ export class Gestures {
     return this.#player.view.width < 1;
   }
 
+  /** @param {PointerEvent} event */
   #down(event) {
     if (event.button !== 0) return;
     this.stage.setPointerCapture(event.pointerId);
@@ -61,6 +76,7 @@ export class Gestures {
     this.#pinch = this.#spread();
   }
 
+  /** @param {PointerEvent} event */
   #move(event) {
     const pointer = this.#pointers.get(event.pointerId);
     if (!pointer) return;
@@ -75,6 +91,8 @@ export class Gestures {
     } else if (this.zoomed && this.#moved) this.#pan(dx, dy);
   }
 
+  /** @param {number} dx
+   * @param {number} dy */
   #pan(dx, dy) {
     const box = this.stage.getBoundingClientRect();
     const { x, y, width, height } = this.#player.view;
@@ -87,6 +105,7 @@ export class Gestures {
     return Math.hypot(a.x - b.x, a.y - b.y);
   }
 
+  /** @param {PointerEvent} event */
   #up(event) {
     if (!this.#pointers.delete(event.pointerId) || this.#moved || event.type === "pointercancel") return;
     const touch = event.pointerType === "touch";
@@ -103,7 +122,9 @@ export class Gestures {
     }, DOUBLE_MS);
   }
 
-  /** Two taps on the left or right third skip, elsewhere and with a mouse they go to full screen. */
+  /** Two taps on the left or right third skip, elsewhere and with a mouse they go to full screen.
+   * @param {boolean} touch
+   * @param {number} place */
   #double(touch, place) {
     const player = this.#player;
     if (touch && place < 1 / 3) player.seek(player.currentTime - SKIP_S);
@@ -111,6 +132,7 @@ export class Gestures {
     else this.actions.toggleFullscreen();
   }
 
+  /** @param {WheelEvent} event */
   #wheel(event) {
     if (!event.ctrlKey && !this.zoomed && event.deltaY > 0) return; // the page scrolls
     event.preventDefault();

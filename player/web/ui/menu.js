@@ -2,7 +2,16 @@
 
 import { make, rateText } from "./dom.js";
 
+/** @import { StatisticsPanel } from "./statistics.js" */
+/** @import { GVideoPlayer } from "../gvideo-player.js" */
+/** @import { CaptionTrack } from "../playback/captions.js" */
+/** @import { Resolution } from "../types/gvideo-player.d.ts" */
+
 export const SPEEDS = [0.1, 0.25, 0.5, 1, 1.5, 2];
+
+/** A value, what it is called, and a remark.
+ * @template T
+ * @typedef {[T, string, string]} Choice */
 
 let groups = 0;
 
@@ -20,16 +29,31 @@ export class SettingsMenu {
   toggle(open = this.element.hidden) {
     if (open) this.#build();
     this.element.hidden = !open;
-    if (open) this.element.querySelector("input:checked")?.focus();
+    const chosen = open && /** @type {HTMLElement | null} */ (this.element.querySelector("input:checked"));
+    if (chosen) chosen.focus();
   }
 
   #build() {
     const player = this.#player;
-    const qualities = player.qualities.map(({ label, bandwidth }, k) => [k, label, rateText(bandwidth)]).reverse();
+    /** @type {Choice<"auto" | number>[]} */
+    const qualities = player.qualities.map(({ label, bandwidth }, k) => [k, label, rateText(bandwidth)]);
+    qualities.reverse();
+    if (qualities.length > 1) qualities.unshift(["auto", "Auto", ""]);
+    /** @type {Choice<"auto" | boolean>[]} */
+    const between = [
+      ["auto", "In slow motion", ""],
+      [true, "Always", ""],
+      [false, "Never", ""],
+    ];
+    /** @type {Choice<Resolution>[]} */
+    const pixels = [
+      ["display", "Of the screen", ""],
+      ["source", "Of the video", ""],
+    ];
     const parts = [
       this.#group(
         "Quality",
-        qualities.length > 1 ? [["auto", "Auto", ""], ...qualities] : qualities,
+        qualities,
         qualities.length > 1 ? player.quality : 0,
         (value) => (player.quality = value),
       ),
@@ -40,42 +64,23 @@ export class SettingsMenu {
         (value) => (player.playbackRate = value),
         true,
       ),
-      this.#group(
-        "Between frames",
-        [
-          ["auto", "In slow motion", ""],
-          [true, "Always", ""],
-          [false, "Never", ""],
-        ],
-        player.smooth,
-        (value) => (player.smooth = value),
-      ),
-      this.#group(
-        "Pixels",
-        [
-          ["display", "Of the screen", ""],
-          ["source", "Of the video", ""],
-        ],
-        player.resolution,
-        (value) => (player.resolution = value),
-      ),
+      this.#group("Between frames", between, player.smooth, (value) => (player.smooth = value)),
+      this.#group("Pixels", pixels, player.resolution, (value) => (player.resolution = value)),
     ];
-    if (player.sequence.grain) {
-      const choices = [
+    if (player.sequence?.grain) {
+      /** @type {Choice<boolean>[]} */
+      const grain = [
         [true, "Drawn", ""],
         [false, "Left out", ""],
       ];
-      parts.push(this.#group("Grain", choices, player.grain, (value) => (player.grain = value)));
+      parts.push(this.#group("Grain", grain, player.grain, (value) => (player.grain = value)));
     }
     if (player.captionTracks.length > 0) {
-      const tracks = player.captionTracks.map((track) => [track, track.name, ""]);
+      /** @type {Choice<CaptionTrack | null>[]} */
+      const tracks = [[null, "Off", ""]];
+      for (const track of player.captionTracks) tracks.push([track, track.name, ""]);
       parts.push(
-        this.#group(
-          "Captions",
-          [[null, "Off", ""], ...tracks],
-          player.captionTrack,
-          (value) => (player.captionTrack = value),
-        ),
+        this.#group("Captions", tracks, player.captionTrack, (value) => (player.captionTrack = value)),
       );
     }
     const shown = make("input", {
@@ -87,6 +92,12 @@ export class SettingsMenu {
     this.element.replaceChildren(...parts);
   }
 
+  /** @template T
+   * @param {string} title
+   * @param {Choice<T>[]} choices
+   * @param {T} current
+   * @param {(value: T) => void} choose
+   * @param {boolean} compact */
   #group(title, choices, current, choose, compact = false) {
     const name = `group-${groups++}`;
     const rows = choices.map(([value, label, remark]) => {

@@ -3,13 +3,17 @@
 import { Preview } from "../playback/preview.js";
 import { clockText, make } from "./dom.js";
 
+/** @import { GVideoPlayer } from "../gvideo-player.js" */
+
 const PREVIEW_WIDTH = 176;
 
 export class SeekBar {
   #player;
+  /** @type {Preview | null} */
   #preview = null;
   #dragging = false;
 
+  /** @param {GVideoPlayer} player */
   constructor(player) {
     this.#player = player;
     this.input = make("input", { type: "range", min: 0, max: 1000, step: "any", value: 0, "aria-label": "Position" });
@@ -33,14 +37,15 @@ export class SeekBar {
     const [start, end] = player.seekable;
     const time = player.currentTime;
     Object.assign(this.input, { min: start, max: end });
-    if (!this.#dragging) this.input.value = time;
+    if (!this.#dragging) this.input.value = String(time);
     this.input.setAttribute("aria-valuetext", `${clockText(time)} of ${clockText(end)}`);
+    /** @param {number} seconds */
     const share = (seconds) => `${(100 * (seconds - start)) / (end - start || 1)}%`;
     this.element.style.setProperty("--played", share(time));
     const { buffered } = player;
     if (this.track.childElementCount !== buffered.length) this.track.replaceChildren(...buffered.map(() => make("i")));
     buffered.forEach(([from, to], i) => {
-      const stripe = this.track.children[i];
+      const stripe = /** @type {HTMLElement} */ (this.track.children[i]);
       stripe.style.left = share(from);
       stripe.style.width = share(start + to - from);
     });
@@ -50,6 +55,7 @@ export class SeekBar {
     this.#preview?.dispose();
   }
 
+  /** @param {PointerEvent} event */
   #point(event) {
     const player = this.#player;
     if (!player.timeline || event.pointerType === "touch") return;

@@ -2,12 +2,16 @@
 
 import { clockText, make, rateText, sizeText } from "./dom.js";
 
+/** @import { GVideoPlayer } from "../gvideo-player.js" */
+
 const UPDATE_MS = 250;
 
 export class StatisticsPanel {
   #player;
-  #timer = null;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #timer = undefined;
 
+  /** @param {GVideoPlayer} player */
   constructor(player) {
     this.#player = player;
     this.element = make("dl", { className: "statistics", hidden: true, "aria-label": "Statistics" });
@@ -27,7 +31,7 @@ export class StatisticsPanel {
 
   #update() {
     const player = this.#player;
-    if (!player.timeline) return;
+    if (!player.timeline || !player.sequence) return;
     const s = player.statistics;
     const { width, height, matrix, primaries, transfer, bitDepth } = player.sequence;
     const quality = s.quality === null ? "–" : player.qualities[s.quality].label;
