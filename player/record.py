@@ -17,6 +17,10 @@ from pathlib import Path
 from gvideo.errors import InvalidError
 
 
+#: No time of a manifest is longer, in s: clocks reckon with floats.
+MAX_SECONDS = 1 << 40
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """Bytes offset … offset + size - 1 of a file or URL; size None: to its end."""
@@ -42,6 +46,10 @@ class Segment:
     part: int = 0
     number: int = 0
     origin: Fraction = Fraction(0)
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.seconds <= MAX_SECONDS and abs(self.origin) <= MAX_SECONDS):
+            raise InvalidError(f"{self.media.url}: a segment of {self.seconds.limit_denominator(1000)} s at {self.origin}")
 
     @property
     def place(self) -> tuple[int, int]:
@@ -110,7 +118,10 @@ class Presentation:
 def resolve(base: str, reference: str) -> str:
     """A reference within a manifest as a path or URL. A manifest from the network cannot name local files."""
     if "://" in base or "://" in reference:
-        url = urllib.parse.urljoin(base, reference)
+        try:
+            url = urllib.parse.urljoin(base, reference)
+        except ValueError as error:
+            raise InvalidError(f"{base}: names {reference}, which is no URL ({error})") from error
         if not url.startswith(("http://", "https://")):
             raise InvalidError(f"{base}: names {reference}, only http:// and https:// can be fetched")
         return url

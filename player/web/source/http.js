@@ -72,7 +72,12 @@ export class Http {
 
 /** The last part of an address, for messages. */
 export function shortName(url) {
-  return decodeURIComponent(new URL(url, globalThis.location?.href).pathname.split("/").at(-1) || String(url));
+  const last = new URL(url, globalThis.location?.href).pathname.split("/").at(-1) || String(url);
+  try {
+    return decodeURIComponent(last);
+  } catch {
+    return last; // a percent sign that begins no escape
+  }
 }
 
 function pause(milliseconds, signal) {
