@@ -49,7 +49,7 @@ class Segment:
 
     def __post_init__(self) -> None:
         if not (0 <= self.seconds <= MAX_SECONDS and abs(self.origin) <= MAX_SECONDS):
-            raise InvalidError(f"{self.media.url}: a segment of {self.seconds.limit_denominator(1000)} s at {self.origin}")
+            raise InvalidError(f"{self.media.url}: a segment lasts 0 to {MAX_SECONDS} s, here it does not")
 
     @property
     def place(self) -> tuple[int, int]:

@@ -77,20 +77,25 @@ class PythonReader:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._peak = peak_mb()
+        self._reading = False
         self.slowest = 0.0
 
     def __call__(self, case: bytes) -> Outcome:
         began = time.process_time()
         outcome = Outcome()
-        signal.signal(signal.SIGPROF, _too_slow)
+        signal.signal(signal.SIGPROF, self._too_slow)
         signal.setitimer(signal.ITIMER_PROF, MAX_SECONDS)
+        self._reading = True
         try:
             self._target.read(case)
+            self._reading = False
         except self._target.documented as error:
+            self._reading = False
             outcome.place = place_of(error)
             if "\n" in str(error).strip():
                 outcome.fault = f"more than one line: {outcome.place}"
         except (Exception, SlowError) as error:
+            self._reading = False
             outcome.place = place_of(error)
             outcome.fault = f"{type(error).__name__} at {outcome.place}"
         finally:
@@ -104,9 +109,9 @@ class PythonReader:
             outcome.fault = f"memory, ends at {outcome.place or 'the end'}"
         return outcome
 
-
-def _too_slow(number: int, frame: FrameType | None) -> None:
-    raise SlowError
+    def _too_slow(self, number: int, frame: FrameType | None) -> None:
+        if self._reading:
+            raise SlowError
 
 
 def peak_mb() -> float:

@@ -19,7 +19,20 @@ mvhd gsv1 gsve gsvC avc1 avcC mp4a esds Opus dOps tref sbas elst edts stts stsz 
 CONTAINERS = {b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0, b"mvex": 0, b"moof": 0, b"traf": 0}
 CONTAINERS |= {b"edts": 0, b"dinf": 0, b"tref": 0, b"stsd": 8, b"dref": 8, b"gsv1": 78, b"gsve": 78, b"mp4a": 28}
 #: Numbers that text is tried with.
-NUMBERS = [str(n) for n in EDGES] + ["-1", "1e9", "1e999", "-0", "0.000001", "1/0", "nan", "inf", "٣", "0x10", "", "9" * 30]
+NUMBERS = [str(n) for n in EDGES] + [
+    "-1",
+    "1e9",
+    "1e999",
+    "-0",
+    "0.000001",
+    "1/0",
+    "nan",
+    "inf",
+    "٣",
+    "0x10",
+    "",
+    "9" * 30,
+]
 NUMBERS += ["1e99999999", "9" * 400, "9" * 5000, "1_0", "+1", " 1"]
 
 

@@ -306,7 +306,9 @@ def make(kind: str, folder: Path) -> Target:
         target = TARGETS[kind](folder)
     good = 0
     for seed in target.seeds:
-        with contextlib.suppress(GVideoError):  # names that a server makes up, and files of foreign manifests, are missing
+        with contextlib.suppress(
+            GVideoError
+        ):  # names that a server makes up, and files of foreign manifests, are missing
             target.read(seed)
             good += 1
     assert good >= max(1, len(target.seeds) // 4), "honest cases are not read"
