@@ -1,4 +1,4 @@
-"""Temporary files of runs that were killed: found by the lock that a living writer holds, and removed by the next run."""
+"""Temporary files of killed runs: known by the lock that a living writer would hold, and removed by the next run."""
 
 from __future__ import annotations
 

@@ -33,8 +33,8 @@ class Caption:
 
 
 def read_captions(text: str) -> list[Caption]:
-    """The cues of a WebVTT file in media time; tags and what is no cue are left out. Raises ValueError for a map of times
-    that cannot be read."""
+    """The cues of a WebVTT file in media time; tags and what is no cue are left out. Raises ValueError for a map of
+    times that cannot be read."""
     shift = 0.0
     found = _MAP.search(text.replace("\r\n", "\n").replace("\r", "\n"))
     if found:

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from gvideo.errors import InvalidError
 
-
 #: No time of a manifest is longer, in s: clocks reckon with floats.
 MAX_SECONDS = 1 << 40
 

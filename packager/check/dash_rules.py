@@ -33,7 +33,7 @@ def check_dash(library: Library, name: str = MANIFEST) -> Iterator[str]:
         return
     try:
         root = ElementTree.fromstring(text)
-    except (ElementTree.ParseError, LookupError, ValueError) as error:
+    except ElementTree.ParseError as error:
         yield f"{name}: is no XML ({error})"
         return
     if root.tag != _tag("MPD"):

@@ -37,28 +37,22 @@ from player.fetch import Fetcher
 from player.stream import open_stream, read_presentation
 
 BINARY_WORDS = [*mutations.BOXES, units.SIGNATURE, b"\xff" * 9, b"\0" * 16, b"\x80" * 11, b"\0\0\0\x01", b"\0\0\0\0"]
-TEXT_WORDS = [
-    w.encode()
-    for w in """#EXTM3U|#EXT-X-ENDLIST|#EXT-X-DISCONTINUITY|#EXT-X-GAP|#EXTINF:|#EXTINF:nan,|#EXTINF:-1,|#EXT-X-MAP:
-    |#EXT-X-MAP:URI=""|#EXT-X-MAP:URI="/dev/zero"|#EXT-X-BYTERANGE:9999999999@|#EXT-X-KEY:METHOD=AES-128,URI="k"
-    |#EXT-X-STREAM-INF:|#EXT-X-STREAM-INF:BANDWIDTH=1,RESOLUTION=x|#EXT-X-MEDIA:TYPE=AUDIO,URI="a"
-    |#EXT-X-PROGRAM-DATE-TIME:x|#EXT-X-DATERANGE:ID="x",START-DATE="y"|#EXT-X-PART:DURATION=x|#EXT-X-SKIP:SKIPPED=-1
-    |#EXT-X-MEDIA-SEQUENCE:-5|#EXT-X-TARGETDURATION:1e9|#EXT-X-DISCONTINUITY-SEQUENCE:x|#EXT-X-DEFINE:NAME="a"
-    |#EXT-X-SERVER-CONTROL:|#EXT-X-CUE-OUT:|#EXT-X-TILES:|#EXT-X-START:TIME-OFFSET=|#EXT-X-VERSION:
-    |/dev/zero|/dev/null|/|.|..|%00|%|%ff|http://127.0.0.1:1/x|http://[|file:///etc/passwd|data:,x||\0|\udcff|٣|a"b
-    |<Period/>|<Period start="PT1S" duration="PT1S">|</Period>|<BaseURL>http://[</BaseURL>|<BaseURL>../</BaseURL>
-    |<SegmentTimeline><S d="1" r="-1"/></SegmentTimeline>|<S d="1" r="4294967295"/>|<S d="0"/>|<S/>|<!-- x -->
-    |<SegmentBase indexRange="0-1"/>|<SegmentBase indexRange="-"/>|<Initialization range="5-1"/>|<SegmentList/>
-    |<SegmentTemplate media="$Number%099d$"/>|<!DOCTYPE a [<!ENTITY b "c">]>|&b;|<?x?>|<AdaptationSet/>|<SegmentURL/>
-    |<Representation/>|type="dynamic"|availabilityStartTime="x"|mediaPresentationDuration="P9999999D"|r="99999999999"
-    |startNumber="-1"|presentationTimeOffset="-1"|timescale="0"|PT0S|P1Y|$Time$|$RepresentationID$|$Bandwidth%02d$
-    |indexRange="5-"|mediaRange="x-y"|duration="0"|endNumber="99999999999"|id="x"|id="1"|codecs=""|NONE|YES""".replace(
-        "\n    |", "|"
-    )
-    .encode("utf-8", "replace")
-    .decode()
-    .split("|")
-]
+_WORDS = """\
+#EXTM3U|#EXT-X-ENDLIST|#EXT-X-DISCONTINUITY|#EXT-X-GAP|#EXTINF:|#EXTINF:nan,|#EXTINF:-1,|#EXT-X-MAP:|
+#EXT-X-MAP:URI=""|#EXT-X-MAP:URI="/dev/zero"|#EXT-X-BYTERANGE:9999999999@|#EXT-X-KEY:METHOD=AES-128,URI="k"|
+#EXT-X-STREAM-INF:|#EXT-X-STREAM-INF:BANDWIDTH=1,RESOLUTION=x|#EXT-X-MEDIA:TYPE=AUDIO,URI="a"|
+#EXT-X-PROGRAM-DATE-TIME:x|#EXT-X-DATERANGE:ID="x",START-DATE="y"|#EXT-X-PART:DURATION=x|#EXT-X-SKIP:SKIPPED=-1|
+#EXT-X-MEDIA-SEQUENCE:-5|#EXT-X-TARGETDURATION:1e9|#EXT-X-DISCONTINUITY-SEQUENCE:x|#EXT-X-DEFINE:NAME="a"|
+#EXT-X-SERVER-CONTROL:|#EXT-X-CUE-OUT:|#EXT-X-TILES:|#EXT-X-START:TIME-OFFSET=|#EXT-X-VERSION:|
+/dev/zero|/dev/null|/|.|..|%00|%|%ff|http://127.0.0.1:1/x|http://[|file:///etc/passwd|data:,x||\0|٣|a"b|
+<Period/>|<Period start="PT1S" duration="PT1S">|</Period>|<BaseURL>http://[</BaseURL>|<BaseURL>../</BaseURL>|
+<SegmentTimeline><S d="1" r="-1"/></SegmentTimeline>|<S d="1" r="4294967295"/>|<S d="0"/>|<S/>|<!-- x -->|
+<SegmentBase indexRange="0-1"/>|<SegmentBase indexRange="-"/>|<Initialization range="5-1"/>|<SegmentList/>|
+<SegmentTemplate media="$Number%099d$"/>|<!DOCTYPE a [<!ENTITY b "c">]>|&b;|<?x?>|<AdaptationSet/>|<SegmentURL/>|
+<Representation/>|type="dynamic"|availabilityStartTime="x"|mediaPresentationDuration="P9999999D"|r="99999999999"|
+startNumber="-1"|presentationTimeOffset="-1"|timescale="0"|PT0S|P1Y|$Time$|$RepresentationID$|$Bandwidth%02d$|
+indexRange="5-"|mediaRange="x-y"|duration="0"|endNumber="99999999999"|id="x"|id="1"|codecs=""|NONE|YES"""
+TEXT_WORDS = [w.strip("\n").encode() for w in _WORDS.split("|")]
 
 
 @dataclass(frozen=True)

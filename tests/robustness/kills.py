@@ -3,10 +3,10 @@
     python tests/robustness/kills.py encode|package|live [--kills 30] [--each 3] [--seed 0]
     python tests/robustness/kills.py full-disk            needs the right to mount a tmpfs
 
-A command is killed (SIGKILL, the parent process alone) at a random moment of its usual time and started again, `--each`
-times; then it runs to its end. After a kill no process may be left and what is published must play; in the end the bytes
-must be those of a run that nobody killed, with nothing beside them. A disk is full at every page in turn: one line, exit
-code 2, no halves.
+A command is killed (SIGKILL, the parent process alone) at a random moment of its usual time and started again,
+`--each` times; then it runs to its end. After a kill no process may be left and what is published must play; in the end
+the bytes must be those of a run that nobody killed, with nothing beside them. A disk is full at every page in turn: one
+line, exit code 2, no halves.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import os
 import random
 import signal
 import subprocess
@@ -84,7 +83,7 @@ def scenarios(folder: Path) -> dict[str, Scenario]:
 
 
 def play(folder: Path) -> None:
-    """Decodes all of what manifests in a folder offer, if there are any: each appears when all that it names is there."""
+    """Decodes all of what manifests in a folder offer, if there are any: each appears after all that it names."""
     for name in ("master.m3u8", "manifest.mpd"):
         if (folder / name).exists():
             VideoDecoder(folder / name).get_all_frames()
@@ -230,9 +229,8 @@ def main() -> int:
     for kind, result in found.items():
         what = "full disk(s)" if options.kind == "full-disk" else "kill(s)"
         seconds = time.monotonic() - began
-        print(
-            f"{kind}: {result.kills} {what}, {result.ends} run(s) to the end, {seconds:.0f} s: {result.faults or 'no fault'}"
-        )
+        done = f"{result.kills} {what}, {result.ends} run(s) to the end, {seconds:.0f} s"
+        print(f"{kind}: {done}: {result.faults or 'no fault'}")
     return any(r.faults for r in found.values())
 
 

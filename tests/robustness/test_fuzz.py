@@ -29,7 +29,7 @@ from player.record import resolve
 ROOT = Path(__file__).parents[2]
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
 #: A few seconds each.
-CASES = {"gsv": 3000, "segments": 2500, "mp4": 2500, "hls": 1000, "dash": 1000, "captions": 2500}
+CASES = {"gsv": 2500, "segments": 2000, "mp4": 1500, "hls": 1000, "dash": 600, "captions": 2000}
 CASES |= {"js-gsv": 3000, "js-segments": 3000, "js-hls": 3000}
 
 
@@ -141,7 +141,6 @@ def edited(plain: Path, folder: Path, name: str, *changes: tuple[str, str]) -> P
         ("master.m3u8", "BANDWIDTH=", "BANDWIDTH=x", "master.m3u8: v0.m3u8: has a value that cannot be read"),
         ("manifest.mpd", ' d="', ' d="x', "Representation v0: has a value that cannot be read"),
         ("manifest.mpd", ' r="', ' r="99999999999" x="', "has a value that cannot be read (S@r 99999999999: more than"),
-        ("manifest.mpd", "UTF-8", "utf-99", "manifest.mpd: is no XML (unknown encoding"),
     ],
 )
 def test_check_names_what_cannot_be_read(name, old, new, fault, plain, tmp_path):
@@ -196,7 +195,7 @@ def test_manifests_of_others(tmp_path):
     with pytest.raises(InvalidError, match="the manifest is no XML"):
         read_dash(str(tmp_path / "a.mpd"), Fetcher())
     (tmp_path / "b.mpd").write_text(text.replace('timescale="10" duration="20"', f'timescale="1" duration="{1 << 50}"'))
-    with pytest.raises(InvalidError, match="1.m4s: a segment lasts 0 to"):
+    with pytest.raises(InvalidError, match=r"1\.m4s: a segment lasts 0 to"):
         read_dash(str(tmp_path / "b.mpd"), Fetcher())
 
 
