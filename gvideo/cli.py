@@ -81,7 +81,8 @@ def _joined(argv: Sequence[str]) -> list[str]:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    # what cannot be printed would act upon a terminal; it comes from files that others wrote
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(str(error).split()))
 
 
 if __name__ == "__main__":

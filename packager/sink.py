@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gvideo.errors import MediaError, OptionError
+from gvideo.leftovers import hold, remove_leftovers
 
 #: Files that may change under their name, and how long (s) a cache may keep them; all others never change.
 CHANGING = {".m3u8": 2, ".mpd": 2, ".vtt": 60, ".jpg": 60, ".json": 60}
@@ -57,17 +58,23 @@ class LocalSink:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
+        self._cleaned: set[Path] = set()
         with self._failing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
 
     def put(self, name: str, parts: Iterable[bytes]) -> None:
-        """Writes under a temporary name in the same folder, then renames."""
+        """Writes under a temporary name in the same folder, then renames. The first file of a folder removes what a
+        killed run left there."""
         path = self.folder / check_name(name)
         with self._failing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            if path.parent not in self._cleaned:
+                self._cleaned.add(path.parent)
+                remove_leftovers(path.parent, ".")
             descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
             try:
                 with os.fdopen(descriptor, "wb") as file:
+                    hold(file)
                     for part in parts:
                         file.write(part)
                 os.chmod(temporary, 0o644)

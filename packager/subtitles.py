@@ -20,7 +20,7 @@ import av.error
 from gvideo.errors import MediaError
 from packager.languages import language_name, short_tag
 
-_TIME = r"(?:(\d+):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"
+_TIME = r"(?:(\d{1,6}):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"
 _ARROW = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}(.*)$")
 _TEXT_CODECS = {"subrip", "srt", "mov_text", "webvtt", "text", "ass", "ssa"}
 _MAP = "X-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000"

@@ -6,6 +6,7 @@ X-TIMESTAMP-MAP (RFC 8216 §3.5) ties a file's local time to media time, which c
 from __future__ import annotations
 
 import html
+import math
 import re
 import threading
 from bisect import bisect_right
@@ -32,13 +33,16 @@ class Caption:
 
 
 def read_captions(text: str) -> list[Caption]:
-    """The cues of a WebVTT file in media time; tags and what is no cue are left out."""
+    """The cues of a WebVTT file in media time; tags and what is no cue are left out. Raises ValueError for a map of
+    times that cannot be read."""
     shift = 0.0
     found = _MAP.search(text.replace("\r\n", "\n").replace("\r", "\n"))
     if found:
         fields = dict(part.split(":", 1) for part in found[1].split(",") if ":" in part)
-        shift = int(fields.get("MPEGTS", "0").strip() or 0) / _MPEG_TICKS - _seconds(fields.get("LOCAL", "0:0"))
+        shift = float(fields.get("MPEGTS", "0").strip() or 0) / _MPEG_TICKS - _seconds(fields.get("LOCAL", "0:0"))
     cues, _ = parse_cues(text.removeprefix("\ufeff"))
+    if not math.isfinite(shift):
+        raise ValueError(f"X-TIMESTAMP-MAP={found[1] if found else ''}: no times")
     return [
         Caption(float(c.start) + shift, float(c.end) + shift, html.unescape(_TAG.sub("", c.text)).strip()) for c in cues
     ]

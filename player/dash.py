@@ -40,7 +40,7 @@ def read_dash(
         raise InvalidError(f"{found.url}: a DOCTYPE is not allowed in a manifest")
     try:
         root = ElementTree.fromstring(found.data)
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # an encoding that nobody knows
         raise InvalidError(f"{found.url}: the manifest is no XML ({error})") from error
     for element in root.iter():
         element.tag = _NAMESPACE.sub("", element.tag)

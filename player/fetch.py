@@ -258,6 +258,8 @@ class DiskCache:
 
 def _read_file(path: str, offset: int, size: int | None) -> Fetched:
     try:
+        if not Path(path).is_file() and Path(path).exists():  # a device or a pipe has no end
+            raise MediaError(f"{path}: is no file")
         with Path(path).open("rb") as file:
             total = file.seek(0, os.SEEK_END)
             file.seek(offset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -12,6 +13,7 @@ from gvideo.errors import GVideoError, InvalidError
 from player.fetch import Fetched, Fetcher
 from player.record import Level, Presentation, Resource, Segment, Track, layered, resolve
 
+_BYTES = re.compile(r"([0-9]{1,18})(?:@([0-9]{1,18}))?")
 KINDS = ("video", "audio", "subtitles")
 
 
@@ -139,7 +141,7 @@ def _range(playlist: str, url: str, text: str | None, follows: int) -> Resource:
     """`size[@offset]`: without an offset it follows the range before it in the same resource."""
     if not text:
         return Resource(url)
-    size, _, offset = text.partition("@")
-    if not size.isdecimal() or (offset and not offset.isdecimal()):
+    found = _BYTES.fullmatch(text.strip())
+    if found is None:
         raise InvalidError(f"{playlist}: byte range {text!r}: size@offset wanted")
-    return Resource(url, int(offset) if offset else follows, int(size))
+    return Resource(url, int(found[2]) if found[2] else follows, int(found[1]))

@@ -16,6 +16,9 @@ from pathlib import Path
 
 from gvideo.errors import InvalidError
 
+#: No time of a manifest is longer, in s: clocks reckon with floats.
+MAX_SECONDS = 1 << 40
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -42,6 +45,10 @@ class Segment:
     part: int = 0
     number: int = 0
     origin: Fraction = Fraction(0)
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.seconds <= MAX_SECONDS and abs(self.origin) <= MAX_SECONDS):
+            raise InvalidError(f"{self.media.url}: a segment lasts 0 to {MAX_SECONDS} s, here it does not")
 
     @property
     def place(self) -> tuple[int, int]:
@@ -110,7 +117,10 @@ class Presentation:
 def resolve(base: str, reference: str) -> str:
     """A reference within a manifest as a path or URL. A manifest from the network cannot name local files."""
     if "://" in base or "://" in reference:
-        url = urllib.parse.urljoin(base, reference)
+        try:
+            url = urllib.parse.urljoin(base, reference)
+        except ValueError as error:
+            raise InvalidError(f"{base}: names {reference}, which is no URL ({error})") from error
         if not url.startswith(("http://", "https://")):
             raise InvalidError(f"{base}: names {reference}, only http:// and https:// can be fetched")
         return url

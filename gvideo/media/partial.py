@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gvideo.errors import MediaError
+from gvideo.leftovers import hold, remove_leftovers
 
 
 class PartialFile:
@@ -21,8 +22,10 @@ class PartialFile:
         self.temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
         if path.is_dir():
             raise MediaError(f"{path}: is a folder; give a file name in it")
+        remove_leftovers(path.parent, f".{path.name}.")
         try:
             self.file: BinaryIO = open(self.temporary, "w+b")  # noqa: SIM115  # closed by commit or discard
+            hold(self.file)
         except OSError as error:
             raise self.failure(error) from error
 

@@ -9,13 +9,15 @@ from fractions import Fraction
 
 from gvideo.errors import BitstreamError
 from packager.check.media import InitFacts
-from packager.check.reading import Library
+from packager.check.reading import Library, guarded
 from packager.dash import MANIFEST, NAMESPACE
 from packager.isobmff.box import find_one, parse_boxes
 from packager.isobmff.fragments import SegmentIndex
 from packager.presentation import ByteRange
 
-_DURATION = re.compile(r"^PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?$")
+_DURATION = re.compile(r"^PT(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,12}(?:\.\d{1,12})?)S)?$", re.ASCII)
+#: A manifest that names more segments than this is not read further.
+MAX_SEGMENTS = 200_000
 #: Durations are written in microseconds, rounded up.
 _MICROSECOND = Fraction(1, 1_000_000)
 
@@ -37,7 +39,7 @@ def check_dash(library: Library, name: str = MANIFEST) -> Iterator[str]:
     if root.tag != _tag("MPD"):
         yield f"{name}: is no MPD"
         return
-    yield from (f"{name}: {fault}" for fault in _root_faults(root))
+    yield from (f"{name}: {fault}" for fault in guarded(_root_faults(root)))
     total = _seconds(root.get("mediaPresentationDuration", ""))
     periods = root.findall(_tag("Period"))
     for period in periods:
@@ -53,7 +55,7 @@ def _period_faults(library: Library, period: ElementTree.Element, total: Fractio
             if identity in seen:
                 yield f"Representation {identity}: the id is there twice"
             seen.add(identity)
-            for fault in _representation_faults(library, group, element, total):
+            for fault in guarded(_representation_faults(library, group, element, total)):
                 yield f"Representation {identity}: {fault}"
     if not seen:
         yield f"Period {period.get('id')}: has no Representation"
@@ -206,7 +208,10 @@ def _timeline(parent: ElementTree.Element, faults: list[str]) -> list[tuple[int,
         if found and start != time:
             faults.append(f"SegmentTimeline: a segment starts at {start}, the one before it ends at {time}")
         time = start
-        for _ in range(int(s.get("r", "0")) + 1):
+        again = int(s.get("r", "0"))
+        if len(found) + again > MAX_SEGMENTS:
+            raise ValueError(f"S@r {again}: more than {MAX_SEGMENTS} segments")
+        for _ in range(again + 1):
             found.append((time, int(s.get("d", "0"))))
             time += int(s.get("d", "0"))
     return found

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from packager.check.media import InitFacts, SegmentFacts
 from packager.check.playlists import MasterPlaylist, MediaPlaylist, parse_master, parse_media
-from packager.check.reading import Library
+from packager.check.reading import Library, guarded
 from packager.hls import MASTER
 
 _REQUIRED = ("BANDWIDTH", "AVERAGE-BANDWIDTH", "CODECS", "RESOLUTION", "FRAME-RATE", "CLOSED-CAPTIONS")
@@ -53,7 +53,7 @@ def check_hls(library: Library) -> Iterator[str]:
     if text is None:
         return
     master = parse_master(text)
-    for fault in _master_faults(master):
+    for fault in guarded(_master_faults(master)):
         yield f"{MASTER}: {fault}"
     measured: dict[str, Measured] = {}
     names = [uri for _, uri in master.variants]
@@ -62,17 +62,21 @@ def check_hls(library: Library) -> Iterator[str]:
         if name in measured:
             continue
         faults: list[str] = []
-        found = _measure(library, name, faults)
+        try:
+            found = _measure(library, name, faults)
+        except (ValueError, ArithmeticError) as error:
+            found = None
+            faults.append(f"has a value that cannot be read ({error})")
         yield from (f"{name}: {fault}" for fault in faults)
         if found is not None:
             measured[name] = found
     yield from _cross_faults(master, measured)
     for key in master.keys:
-        yield from _key_faults(library, key)
+        yield from guarded(_key_faults(library, key), key.get("URI", ""))
     video = max((m.duration for m in measured.values() if m.init.kind == "video"), default=Fraction(0))
     for r in master.renditions:
         if r.get("TYPE") == "SUBTITLES":
-            yield from _subtitle_faults(library, r.get("URI", ""), video)
+            yield from guarded(_subtitle_faults(library, r.get("URI", ""), video), r.get("URI", ""))
 
 
 def _master_faults(master: MasterPlaylist) -> Iterator[str]:
@@ -171,7 +175,7 @@ def _cross_faults(master: MasterPlaylist, measured: dict[str, Measured]) -> Iter
             measured[r["URI"]] for r in master.renditions
             if r.get("TYPE") == "AUDIO" and r.get("GROUP-ID") == attributes.get("AUDIO") and r.get("URI") in measured
         ]  # fmt: skip
-        yield from (f"{MASTER}: {uri}: {fault}" for fault in _variant_faults(attributes, own, audio))
+        yield from (f"{MASTER}: {uri}: {fault}" for fault in guarded(_variant_faults(attributes, own, audio)))
         cuts = list(own.lengths)
         if reference is None:
             reference = (uri, cuts)

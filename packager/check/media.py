@@ -9,7 +9,7 @@ from fractions import Fraction
 from gvideo.bitstream import headers, units
 from gvideo.bitstream.fields import Reader
 from gvideo.bitstream.headers import SequenceHeader
-from gvideo.errors import BitstreamError
+from gvideo.errors import BitstreamError, InvalidError
 from packager.gsv import codecs_of, parse_sequence_unit
 from packager.isobmff import fragments, movie
 from packager.isobmff.box import Box, Container, find_all, find_one, parse_boxes, walk
@@ -71,13 +71,16 @@ def _read_init(boxes: list[Box], facts: InitFacts) -> None:
         return
     traks = [b for b in walk(boxes) if b.kind == "trak"]
     facts.num_tracks = len(traks)
-    facts.timescale = find_all(boxes, movie.MediaHeader)[0].timescale if traks else 0
+    if not traks:
+        facts.faults.append("moov: holds no trak")
+        return
+    facts.timescale = find_one([traks[0]], movie.MediaHeader, "trak").timescale
     if facts.timescale == 0:
         facts.faults.append("mdhd.timescale: 0")
     extends = find_all(boxes, fragments.TrackExtends)
     if [t.track_id for t in find_all(boxes, movie.TrackHeader)] != [t.track_id for t in extends]:
         facts.faults.append("mvex: not one trex for every track")
-    first = find_one([traks[0]], movie.SampleDescriptions, "trak").children[0]
+    first = _entry(traks[0])
     facts.entry = first.kind
     edits = [e for box in find_all(boxes, movie.EditList) for e in box.edits]
     if isinstance(first, VisualSampleEntry):
@@ -100,6 +103,14 @@ def _read_init(boxes: list[Box], facts: InitFacts) -> None:
             facts.codecs = "opus" if first.kind == "Opus" else ""
 
 
+def _entry(trak: Box) -> Box:
+    """The sample entry of a track."""
+    entries = find_one([trak], movie.SampleDescriptions, "trak").children
+    if len(entries) != 1:
+        raise InvalidError(f"stsd: {len(entries)} sample entries, one wanted")
+    return entries[0]
+
+
 def _read_video(traks: list[Box], first: VisualSampleEntry, boxes: list[Box], facts: InitFacts) -> None:
     if first.kind == "avc1":
         avc = find_one([first], AvcConfiguration, "avc1")
@@ -116,7 +127,7 @@ def _read_video(traks: list[Box], first: VisualSampleEntry, boxes: list[Box], fa
     if facts.timescale != facts.sequence.timescale:
         facts.faults.append(f"mdhd.timescale: {facts.timescale}, the sequence's is {facts.sequence.timescale}")
     for trak in traks[1:]:
-        (entry,) = find_one([trak], movie.SampleDescriptions, "trak").children
+        entry = _entry(trak)
         if entry.kind != "gsve" or find_one([entry], GaussianConfiguration, "gsve") != config:
             facts.faults.append("gsve: a layer's track must have the base's configuration")
         if not find_all([trak], movie.TrackReference):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import posixpath
 import urllib.error
 import urllib.parse
@@ -41,12 +42,17 @@ class Folder:
         """Bytes of a file."""
         if posixpath.normpath(name).startswith(("/", "..")):
             raise MissingError(f"{name} lies outside the folder")
+        path = self._path / urllib.parse.unquote(name)
         try:
-            with (self._path / urllib.parse.unquote(name)).open("rb") as file:
-                file.seek(part.offset if part else 0)
-                data = file.read(part.size) if part else file.read()
-        except OSError as error:
-            raise MissingError(f"{name} cannot be read ({error.strerror or error})") from error
+            if path.exists() and not path.is_file():  # a device or a pipe has no end
+                raise MissingError(f"{name} is no file")
+            with path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                start, end = (part.offset, min(size, part.offset + part.size)) if part else (0, size)
+                file.seek(min(start, size))
+                data = file.read(max(0, end - start))
+        except (OSError, ValueError) as error:
+            raise MissingError(f"{name} cannot be read ({getattr(error, 'strerror', None) or error})") from error
         return _whole(name, part, data)
 
     def headers(self, name: str) -> Mapping[str, str] | None:

@@ -8,6 +8,8 @@ from fractions import Fraction
 
 from packager.presentation import ByteRange
 
+_DECIMAL = re.compile(r"[0-9]{1,10}(\.[0-9]{1,20})?")
+_BYTES = re.compile(r"([0-9]{1,19})@([0-9]{1,19})")
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)(?:,|$)')
 
 
@@ -80,7 +82,7 @@ def parse_media(text: str) -> MediaPlaylist:
         name, _, value = line.partition(":")
         try:
             if name == "#EXTINF":
-                seconds = Fraction(value.split(",")[0])
+                seconds = _seconds(value.partition(",")[0])
             elif name == "#EXT-X-BYTERANGE":
                 place = _range(value)
             elif name == "#EXT-X-MAP":
@@ -101,9 +103,17 @@ def parse_media(text: str) -> MediaPlaylist:
     return found
 
 
+def _seconds(text: str) -> Fraction:
+    if not _DECIMAL.fullmatch(text.strip()):  # Fraction reads powers of ten that fill the memory
+        raise ValueError(text)
+    return Fraction(text.strip())
+
+
 def _range(text: str) -> ByteRange:
-    size, _, offset = text.partition("@")
-    return ByteRange(int(offset), int(size))
+    found = _BYTES.fullmatch(text.strip())
+    if not found:
+        raise ValueError(text)
+    return ByteRange(int(found[2]), int(found[1]))
 
 
 def _lines(text: str, faults: list[str]) -> list[str]:

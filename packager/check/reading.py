@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from packager.check.media import InitFacts, SegmentFacts, read_init, read_segment
 from packager.check.places import MissingError, Place
 from packager.presentation import ByteRange
+
+
+def guarded(faults: Iterable[str], name: str = "") -> Iterator[str]:
+    """Faults up to a value that cannot be read, which is one too. name: of the file, where faults begin with it."""
+    try:
+        yield from faults
+    except (ValueError, ArithmeticError) as error:
+        yield f"{name}: ".removeprefix(": ") + f"has a value that cannot be read ({error})"
 
 
 class Library:

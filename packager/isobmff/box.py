@@ -134,18 +134,23 @@ def box_header(data: bytes, start: int, end: int) -> tuple[str, int, int]:
     size = reader.uint("box.size", 4)
     kind = reader.data("box.kind", 4).decode("latin-1")
     if size == 1:
-        size = reader.uint(f"{kind}.size", 8)
+        size = reader.uint(f"{shown_kind(kind)}.size", 8)
     elif size == 0:
         size = end - start
     if size < reader.position - start:
-        raise InvalidError(f"{kind}.size: {size} bytes at byte {start} is less than a box's header")
+        raise InvalidError(f"{shown_kind(kind)}.size: {size} bytes at byte {start} is less than a box's header")
     return kind, reader.position - start, size
+
+
+def shown_kind(kind: str) -> str:
+    """A box's type for messages: what cannot be printed, such as the end of a line, as an escape."""
+    return kind if kind.isprintable() else repr(kind)
 
 
 def _parse_box(data: bytes, start: int, end: int, depth: int) -> tuple[Box, int]:
     kind, header, size = box_header(data, start, end)
     if size > end - start:
-        raise TruncatedError(f"{kind} at byte {start}: {size - (end - start)} byte(s) missing")
+        raise TruncatedError(f"{shown_kind(kind)} at byte {start}: {size - (end - start)} byte(s) missing")
     maker = _MAKERS.get(kind, Unknown)
     box = maker()
     box.kind, box.offset, box.size = kind, start, size

@@ -55,13 +55,17 @@ function only(data, type) {
  * @param {Box} box */
 function full(data, box) {
   const view = new DataView(data.buffer, data.byteOffset + box.start, box.end - box.start);
-  const word = view.getUint32(0);
+  const at = (/** @type {number} */ i, /** @type {number} */ size) => {
+    if (i + size > view.byteLength) throw new ContainerError(`${box.type}: ends within its fields`);
+    return i;
+  };
+  const word = view.getUint32(at(0, 4));
   return {
     version: word >>> 24,
     flags: word & 0xffffff,
-    u32: (/** @type {number} */ i) => view.getUint32(4 + i),
-    i32: (/** @type {number} */ i) => view.getInt32(4 + i),
-    u64: (/** @type {number} */ i) => Number(view.getBigUint64(4 + i)),
+    u32: (/** @type {number} */ i) => view.getUint32(at(4 + i, 4)),
+    i32: (/** @type {number} */ i) => view.getInt32(at(4 + i, 4)),
+    u64: (/** @type {number} */ i) => Number(view.getBigUint64(at(4 + i, 8))),
   };
 }
 
@@ -171,6 +175,9 @@ function parseFragment(data, moof, traf, tracks) {
       if (flags & TRUN.composition) place += 4;
       // a layer whose bytes were not fetched, or not wholly
       if (position + ownSize > data.length) return samples;
+      if (position < 0) throw new ContainerError("trun: a sample begins before its segment");
+      // samples without bytes could be without number
+      if (samples.length > data.length) throw new ContainerError("trun: more samples than bytes");
       samples.push({ trackId, time, duration: ownDuration, data: data.subarray(position, position + ownSize) });
       position += ownSize;
       time += ownDuration;

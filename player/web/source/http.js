@@ -97,7 +97,12 @@ export class Http {
 /** The last part of an address, for messages.
  * @param {string} url */
 export function shortName(url) {
-  return decodeURIComponent(new URL(url, globalThis.location?.href).pathname.split("/").at(-1) || String(url));
+  const last = new URL(url, globalThis.location?.href).pathname.split("/").at(-1) || String(url);
+  try {
+    return decodeURIComponent(last);
+  } catch {
+    return last; // a percent sign that begins no escape
+  }
 }
 
 /** @param {number} milliseconds

@@ -17,6 +17,17 @@ function parseAttributes(text) {
   return attributes;
 }
 
+/** The address that a playlist names, absolute.
+ * @param {string} reference
+ * @param {string} base */
+function addressOf(reference, base) {
+  try {
+    return new URL(reference, base).href;
+  } catch {
+    throw new ContainerError(`playlist: ${reference} is no address`);
+  }
+}
+
 /** n[@o] of EXT-X-BYTERANGE; without o it follows the range before it.
  * @param {string} text
  * @param {number} follows */
@@ -60,7 +71,7 @@ function parseMaster(lines, url) {
         name: a.NAME ?? a.LANGUAGE ?? "",
         language: a.LANGUAGE ?? "",
         isDefault: a.DEFAULT === "YES",
-        url: a.URI ? new URL(a.URI, url).href : null,
+        url: a.URI ? addressOf(a.URI, url) : null,
       });
     } else if (!line.startsWith("#") && pending) {
       master.variants.push(variantOf(pending, line, url));
@@ -77,7 +88,7 @@ function parseMaster(lines, url) {
 function variantOf(a, uri, url) {
   const [width, height] = (a.RESOLUTION ?? "0x0").split("x").map(Number);
   return {
-    url: new URL(uri, url).href,
+    url: addressOf(uri, url),
     bandwidth: Number(a.BANDWIDTH ?? 0),
     averageBandwidth: Number(a["AVERAGE-BANDWIDTH"] ?? a.BANDWIDTH ?? 0),
     score: a.SCORE === undefined ? null : Number(a.SCORE),
@@ -112,7 +123,7 @@ function parseMedia(lines, url) {
       const a = parseAttributes(rest);
       if (!a.URI) throw new ContainerError("playlist: EXT-X-MAP has no URI");
       map = {
-        url: new URL(a.URI, url).href,
+        url: addressOf(a.URI, url),
         ...(a.BYTERANGE ? parseRange(a.BYTERANGE, 0) : { start: 0, end: undefined }),
       };
     } else if (tag === "#EXT-X-DISCONTINUITY") discontinuity++;
@@ -130,7 +141,7 @@ function parseMedia(lines, url) {
       rangeEnd = place.end ?? 0;
       media.segments.push({
         number: media.sequence + media.segments.length,
-        url: new URL(line, url).href,
+        url: addressOf(line, url),
         ...place,
         duration,
         discontinuity,
