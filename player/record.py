@@ -106,6 +106,11 @@ class Presentation:
     delay_seconds: Fraction = Fraction(0)
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        for seconds in (self.target_seconds, self.update_seconds, self.delay_seconds):
+            if not 0 <= seconds <= MAX_SECONDS:
+                raise InvalidError(f"{self.url}: times of 0 to {MAX_SECONDS} s wanted, here they are not")
+
     def renditions(self, kind: str, video: Track | None = None) -> tuple[Track, ...]:
         """Tracks of a kind that go with a video track, the default one first."""
         found = [t for t in self.tracks if t.kind == kind and t.segments]

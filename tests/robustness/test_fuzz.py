@@ -265,8 +265,11 @@ def test_addresses_of_the_page_that_are_none():
 
 
 def test_times_are_within_what_clocks_hold(tmp_path):
-    from player.record import Resource, Segment
+    from player.record import Presentation, Resource, Segment
 
+    assert Presentation("a", (), update_seconds=Fraction(5)).update_seconds == 5
+    with pytest.raises(InvalidError, match=f"a: times of 0 to {1 << 40} s wanted"):
+        Presentation("a", (), target_seconds=Fraction(10) ** 400)
     assert Segment(Resource("a"), Resource("b"), Fraction(5), (None,)).seconds == 5
     with pytest.raises(InvalidError, match=f"b: a segment lasts 0 to {1 << 40} s"):
         Segment(Resource("a"), Resource("b"), Fraction(0), (None,), origin=Fraction(1 << 60))
