@@ -136,9 +136,9 @@ def test_one_pass(quick_fits, clip):
         ("--layers 0", "--layers 0"),
     ],
 )
-@pytest.mark.parametrize("destination", ["out.gsv", "folder/", "live/ --live"])
+@pytest.mark.parametrize("destination", ["out.gsv --workers 1", "folder/ --workers 1", "live/ --live"])
 def test_options_that_make_no_sense(options, words, destination, clip, tmp_path, capsys):
-    arguments = f"encode {clip} -o {tmp_path}/{destination} --preset fast --workers 1 {options}"
+    arguments = f"encode {clip} -o {tmp_path}/{destination} --preset fast {options}"
     assert main(arguments.split()) == 2
     said = capsys.readouterr().err
     assert words in said
