@@ -6,7 +6,7 @@ T frames of a segment, F frames asked for, M trajectories.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -46,6 +46,12 @@ class VideoFormat:
     sample_aspect: Fraction = Fraction(1)
     rotation: int = 0
     timescale: int = 90000
+
+    def resized(self, width: int, height: int) -> VideoFormat:
+        """The same with other coded pixels, in a sample aspect that keeps the shape of the picture."""
+        aspect = self.sample_aspect * Fraction(self.width * height, self.height * width)
+        aspect = aspect if max(aspect.numerator, aspect.denominator) <= 65535 else aspect.limit_denominator(1000)
+        return replace(self, width=width, height=height, sample_aspect=aspect)
 
 
 @dataclass(frozen=True, slots=True)

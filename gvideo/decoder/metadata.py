@@ -6,7 +6,7 @@ and what it has from a scan of the content are one and the same here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 from gvideo.decoder.coded import CodedStream
@@ -121,13 +121,8 @@ class Metadata:
 
 def metadata_of(stream: CodedStream, size: tuple[int, int] | None) -> Metadata:
     """Size, counts and times of a stream whose frames are drawn at a size (width, height); None: as coded."""
-    scale, format_ = stream.header.timescale, stream.format
-    if size is not None:
-        width, height = size
-        # the picture keeps its shape
-        aspect = format_.sample_aspect * Fraction(format_.width * height, format_.height * width)
-        aspect = aspect if max(aspect.numerator, aspect.denominator) <= 65535 else aspect.limit_denominator(1000)
-        format_ = replace(format_, width=width, height=height, sample_aspect=aspect)
+    scale = stream.header.timescale
+    format_ = stream.format if size is None else stream.format.resized(*size)
     seconds = stream.duration / scale
     return Metadata(
         format_.width, format_.height, stream.num_frames, stream.segments[0].start / scale,

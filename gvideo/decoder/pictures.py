@@ -14,6 +14,7 @@ import numpy as np
 
 from gvideo.decoder.coded import CodedStream
 from gvideo.decoder.frames import Pixels
+from gvideo.decoder.times import FrameTimes
 from gvideo.types import ColourDescription, Float32, Float64, Int64
 
 if TYPE_CHECKING:
@@ -27,13 +28,13 @@ _BATCH_BYTES, _BATCH_FRAMES = 1 << 26, 16
 
 
 class Pictures:
-    """Draws a stream. layers: so many of each segment (None: all). Several threads may use it; it can be pickled."""
+    """Draws a stream. times: of its frames. layers: so many of each segment (None: all). Several threads may use it; it
+    can be pickled."""
 
-    def __init__(self, stream: CodedStream, layers: int | None, device: str, grain: bool) -> None:
+    def __init__(self, stream: CodedStream, times: FrameTimes, layers: int | None, device: str, grain: bool) -> None:
         self._stream, self._layers, self._device, self._grain = stream, layers, device, grain
         self._renderers: OrderedDict[int, SegmentRenderer] = OrderedDict()
-        self._first_frames = np.array([s.first_frame for s in stream.segments], np.int64)
-        self._starts = np.array([s.start for s in stream.segments], np.int64)
+        self._first_frames, self._starts = times.first_frames, times.starts
         self._lock = threading.Lock()
 
     def planes_of(

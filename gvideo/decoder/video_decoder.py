@@ -20,7 +20,7 @@ from gvideo.decoder.metadata import Metadata, metadata_of
 from gvideo.decoder.published import open_stream
 from gvideo.decoder.source import Source
 from gvideo.decoder.times import FrameTimes
-from gvideo.decoder.transforms import framing
+from gvideo.decoder.transforms import Framing, framing
 from gvideo.errors import OptionError, OutsideError
 from gvideo.types import Float32, Float64, Int64
 
@@ -84,8 +84,8 @@ class VideoDecoder:
         self._dtype = arguments.dtype_name(output_dtype, self.stream.format.bit_depth)
         self._channels_last = dimension_order == "NHWC"
         self._converted = converter(output)
-        self._pictures = pictures.Pictures(self.stream, layers, device, grain)
         self._times = FrameTimes(self.stream)
+        self._pictures = pictures.Pictures(self.stream, self._times, layers, device, grain)
         coded = self.stream.format.width, self.stream.format.height
         self._asked_size = None if size is None else self._checked_size(size)
         self._size = self._asked_size or coded
@@ -211,11 +211,8 @@ class VideoDecoder:
     ) -> Pixels:
         """R'G'B' [F,3,H,W] (or [F,H,W,3]) at any moments in ticks: the part `region` of the picture (x, y, width,
         height in coded pixels, also beyond its borders; None: all of it), rendered at `size` (width, height)."""
-        from gvideo.raster import Viewport
-
         header = self.stream.header
-        x, y, width, height = region or (0.0, 0.0, header.width, header.height)
-        viewport = Viewport(*size, size[0] / width, size[1] / height, x, y)
+        viewport = Framing(size, region or (0.0, 0.0, header.width, header.height)).viewport()
         planes = self._pictures.planes_at_ticks(np.asarray(ticks, np.float64), size, viewport)
         converted: Pixels = self._converted(self._rgb(planes))
         return converted

@@ -75,12 +75,6 @@ def conformed(planes: CodePlanes, own: VideoFormat, native: VideoFormat) -> Code
     return planes_to_code_values(resize_planes(values, native.width, native.height), native)
 
 
-def kept_aspect(native: VideoFormat, width: int, height: int) -> Fraction:
-    """Sample aspect that shows width x height samples in the shape of the native frame."""
-    aspect = native.sample_aspect * Fraction(native.width * height, native.height * width)
-    return aspect if max(aspect.numerator, aspect.denominator) <= 65535 else aspect.limit_denominator(1000)
-
-
 def _with_matrix(planes: Float32, own: int, wanted: int) -> Float32:
     change = ycbcr_from_rgb_matrix(wanted) @ np.linalg.inv(ycbcr_from_rgb_matrix(own))
     return (change.astype(np.float32) @ planes.reshape(3, -1)).reshape(planes.shape)

@@ -28,7 +28,7 @@ import av
 
 from gvideo.errors import MediaError, OptionError
 from gvideo.media.codes import CodeFrame, planes_to_code_values
-from gvideo.media.conform import Conformer, kept_aspect
+from gvideo.media.conform import Conformer
 from gvideo.media.inputs import ALPHA_DROPPED, Input, open_input
 from gvideo.media.orientation import flipped, orientation_of
 from gvideo.media.pipe import PipeCopy, is_pipe
@@ -183,13 +183,9 @@ class VideoSource:
             rotation=self._orientation.rotation,
             timescale=timescale,
         )
-        width, height = size or (native.width, native.height)
         self.format = replace(
-            native,
-            width=width,
-            height=height,
+            native.resized(*(size or (native.width, native.height))),
             chroma_format=chroma_format or native.chroma_format,
-            sample_aspect=kept_aspect(native, width, height),
         )
 
     def _within_range(self, total: int | None) -> int | None:

@@ -25,7 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from serving import free_port, resident_mb, running
+from serving import free_port, resident_mb, running, write_rows
 
 NAME, NUM_BYTES, RANGE_BYTES = "segment_1MB.m4s", 1_000_000, 20_000
 COLUMNS = "server\tclients\tright_per_s\tp99_s\twrong\tfailed\tbefore_MB\tthird_MB\tend_MB\tstop_s"
@@ -152,11 +152,7 @@ def main() -> int:
             for clients in options.clients:
                 rows.append(row(server, clients, options.seconds, folder))
                 print(rows[-1], file=sys.stderr)
-    text = "\n".join(rows) + "\n"
-    if options.out:
-        options.out.write_text(text)
-    else:
-        print(text, end="")
+    write_rows(rows, options.out)
     return any(int(r.split("\t")[4]) for r in rows[1:])
 
 

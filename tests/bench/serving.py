@@ -84,6 +84,15 @@ def load(url: str, seconds: int) -> tuple[float, float, float, int]:
     return rate, megabytes, float(slow) * {"us": 1e-3, "ms": 1, "s": 1e3}[slow_unit], errors
 
 
+def write_rows(rows: list[str], out: Path | None) -> None:
+    """Lines of a table to a file, or to standard output without one."""
+    text = "\n".join(rows) + "\n"
+    if out:
+        out.write_text(text)
+    else:
+        print(text, end="")
+
+
 def main() -> int:
     """Measures all servers and writes the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -116,11 +125,7 @@ def main() -> int:
                     memory = resident_mb(pid)
                     rows.append(f"{server}\t{file}\t{rate:.0f}\t{megabytes:.1f}\t{slow:.1f}\t{memory:.0f}\t{errors}")
                     print(rows[-1], file=sys.stderr)
-    text = "\n".join(rows) + "\n"
-    if options.out:
-        options.out.write_text(text)
-    else:
-        print(text, end="")
+    write_rows(rows, options.out)
     return 0
 
 
