@@ -16,7 +16,8 @@ from gvideo.encoder.fitting.layers import layer_distortions
 from gvideo.encoder.jobs.encode import PrefixReport
 from gvideo.media import VideoSource, planes_to_code_values
 
-NUM_LAYERS = 4
+#: Of the synthetic clip, which is easy: its best prefixes are close to each other.
+NUM_LAYERS = 6
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_every_prefix_is_the_picture_that_was_reported(layered, clip):
     bytes_of, quality = zip(*[(p.num_bytes, p.luma_psnr_db) for p in report.prefixes], strict=True)
     assert list(bytes_of) == sorted(set(bytes_of))
     assert list(quality) == sorted(set(quality))
-    assert quality[-1] - quality[0] > 1
+    assert quality[-1] - quality[0] > 2
 
 
 def test_the_base_is_as_good_as_a_stream_of_its_rate(tmp_path):
@@ -63,7 +64,7 @@ def test_the_base_is_as_good_as_a_stream_of_its_rate(tmp_path):
         options = {"preset": "fast", "size": (96, 54), "last": 15, "workers": 1}
         return encode(sample, tmp_path / "a.gsv", crf=crf, layers=layers, **options).prefixes[0]
 
-    base, low, high = made(34, NUM_LAYERS), made(40, 1), made(37, 1)
+    base, low, high = made(34, 4), made(40, 1), made(37, 1)
     assert low.luma_psnr_db < base.luma_psnr_db < high.luma_psnr_db
     share = (base.luma_psnr_db - low.luma_psnr_db) / (high.luma_psnr_db - low.luma_psnr_db)
     assert base.num_bytes < 1.25 * low.num_bytes * (high.num_bytes / low.num_bytes) ** share

@@ -34,6 +34,9 @@ _STEP = 0.75
 #: All layers but the last are quantised by a D this many times smaller than the one that their bits are weighed with:
 #: it costs their prefix nothing that can be measured, and what it leaves for the next layer is less like noise.
 _FINER = 2
+#: Growth of layers ends at most at a gain of so many D a Gaussian: what is left to a layer lies thinly, and a `fast` that
+#: stopped at 60 D, as it does without layers, lost 0.8 dB in the base and 1.8 dB in the whole (bunny, 320x180, crf 34).
+_MOST_GROWTH_GAIN = 16.0
 #: Fields of Quantised that belong to the trajectories, not to Gaussians.
 _SHARED = ("theta", "control")
 
@@ -67,6 +70,8 @@ def fit_layers(
     theta f64 [M,K,2,3]: trajectories to start from; layer 0 trains them, the others follow them. report: told the
     share that is done.
     """
+    if num_layers > 1:
+        settings = replace(settings, growth_gain=min(settings.growth_gain, _MOST_GROWTH_GAIN))
     parts: list[Quantised] = []
     trajectory: list[Tensor] = []
     rest = target
