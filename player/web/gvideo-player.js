@@ -12,36 +12,27 @@
 
 import { DecoderClient } from "./codec/client.js";
 import { GVideoError, describe } from "./codec/errors.js";
-import { parseSequenceUnit } from "./codec/headers.js";
 import { Throughput } from "./playback/abr.js";
 import { CaptionTrack } from "./playback/captions.js";
-import { Clock } from "./playback/clock.js";
-import { keepFresh } from "./playback/live.js";
-import { Sound } from "./playback/sound.js";
+import { OpenedStream } from "./playback/opened.js";
 import { collect } from "./playback/statistics.js";
-import { SegmentStore } from "./playback/store.js";
-import { Timeline, frameAt, modelTimeAt } from "./playback/timeline.js";
+import { TimedPlayer } from "./playback/timed.js";
+import { modelTimeAt } from "./playback/timeline.js";
 import { WHOLE } from "./render/renderer.js";
 import { Screen, displaySize } from "./render/screen.js";
 import { Http } from "./source/http.js";
 import { openSource } from "./source/open.js";
 
-/** @import { HlsSource } from "./source/hls.js" */
-/** @import { Position, Source } from "./types/internal.d.ts" */
 /** @import { PlayerOptions, Resolution, Segment, SequenceHeader, View } from "./types/gvideo-player.d.ts" */
 
 const ERRANDS_MS = 200; // how often what lies ahead is looked after
-const RESUME_S = 0.3; // playing goes on after a wait when this much is there
-const LIVE_DELAY = 3; // target durations behind the end of a live stream, where playing begins
 const SMOOTH_BELOW = 1; // at speeds below this, pictures between frames are drawn
 
-export class GVideoPlayer extends EventTarget {
-  #clock = new Clock();
+export class GVideoPlayer extends TimedPlayer {
   #throughput = new Throughput();
   #abort = new AbortController();
   #http;
-  /** What there is once the stream was opened.
-   * @type {{source: Source, sequence: SequenceHeader, timeline: Timeline, store: SegmentStore} | null} */
+  /** @type {OpenedStream | null} */
   #stream = null;
   /** The chosen quality.
    * @type {"auto" | number} */
@@ -51,7 +42,6 @@ export class GVideoPlayer extends EventTarget {
   #failed = false;
   /** @type {(() => void)[]} */
   #seeks = [];
-  #sound;
   /** @type {ReturnType<typeof setInterval>[]} */
   #timers = [];
   #animation = 0;
@@ -82,13 +72,9 @@ export class GVideoPlayer extends EventTarget {
     this.captionTracks = [];
     /** @type {CaptionTrack | null} */
     this.captionTrack = null;
-    this.element = Object.assign(document.createElement("audio"), { preload: "auto" });
-    this.#sound = new Sound(this.element, this.#clock, (error) =>
-      this.#emit("notice", { message: `No sound: ${describe(error)}` }),
-    );
     this.#http = new Http({
       onreceived: (...it) => this.#throughput.add(...it),
-      onretry: (error) => this.#emit("notice", { message: `${describe(error)}; trying again` }),
+      onretry: (error) => this.notice(`${describe(error)}; trying again`),
     });
     this.#playing = autoplay;
     this.#open().catch((error) => this.#fail(error));
@@ -98,35 +84,23 @@ export class GVideoPlayer extends EventTarget {
     this.#screen ??= new Screen(this.canvas, this.#resolution);
     this.#decoder ??= new DecoderClient();
     const source = await openSource(this.url, this.#http, this.#abort.signal);
-    const sequence = parseSequenceUnit(source.sequenceUnit);
-    const timeline = new Timeline(source, sequence);
-    const store = new SegmentStore(source, this.#decoder, this.#throughput, {
+    const stream = new OpenedStream(source, this.#decoder, this.#throughput, {
       onchange: () => this.#changed(),
-      onproblem: (message) => this.#emit("notice", { message }),
+      onproblem: (message) => this.notice(message),
       onfailed: (error) => this.#fail(error),
     });
-    store.wanted = this.#quality;
-    this.sequence = sequence;
-    this.#stream = { source, sequence, timeline, store };
+    stream.store.wanted = this.#quality;
+    this.sequence = stream.sequence;
+    this.#stream = stream;
     this.captionTracks = source.captions.map((track) => new CaptionTrack(this.#http, track));
-    if (source.live) this.#follow(source, timeline);
+    const begin = stream.follow(this.#abort.signal);
+    if (begin !== null) this.clock.time = begin;
     this.#timers.push(setInterval(() => this.#errands(), ERRANDS_MS));
     this.#errands();
     this.#animation = requestAnimationFrame(() => this.#tick());
-    await this.#sound.open(source);
-    this.#emit("ready");
-    if (this.#playing) this.#emit("play");
-  }
-
-  /** A live stream: begins near its end, and goes on as it grows.
-   * @param {HlsSource} source
-   * @param {Timeline} timeline */
-  #follow(source, timeline) {
-    this.#clock.time = Math.max(timeline.start, this.duration - LIVE_DELAY * source.targetDuration);
-    keepFresh(source, this.#abort.signal, {
-      onchange: () => this.#changed(),
-      onerror: (error) => this.#fail(error),
-    });
+    await this.sound.open(source);
+    this.emit("ready");
+    if (this.#playing) this.emit("play");
   }
 
   // --- what is played
@@ -145,10 +119,6 @@ export class GVideoPlayer extends EventTarget {
 
   get numFrames() {
     return this.#stream?.timeline.numFrames ?? 0;
-  }
-
-  get hasSound() {
-    return this.#sound.there;
   }
 
   /** The address of an AVC rendition of the same video ({url, codecs, averageBandwidth, width, height}), or null. */
@@ -190,7 +160,7 @@ export class GVideoPlayer extends EventTarget {
 
   get currentTime() {
     const [start, end] = this.seekable;
-    return Math.min(Math.max(this.#clock.time, start), end);
+    return Math.min(Math.max(this.clock.time, start), end);
   }
 
   set currentTime(seconds) {
@@ -199,22 +169,21 @@ export class GVideoPlayer extends EventTarget {
 
   /** Number of the frame on screen. */
   get currentFrame() {
-    const place = this.#place(this.currentTime);
-    return place ? this.#opened().timeline.firstFrame(place.segment) + place.frame : 0;
+    return this.#stream?.frameAt(this.currentTime) ?? 0;
   }
 
   play() {
     if (this.#playing) return;
     if (this.ended) this.seek(this.seekable[0]);
     this.#playing = true;
-    this.#emit("play");
+    this.emit("play");
   }
 
   pause() {
     if (!this.#playing) return;
     this.#playing = false;
-    this.#clock.stop();
-    this.#emit("pause");
+    this.clock.stop();
+    this.emit("pause");
   }
 
   /** Goes to a time; resolves when its picture is on the canvas.
@@ -223,12 +192,10 @@ export class GVideoPlayer extends EventTarget {
   seek(seconds) {
     const [start, end] = this.seekable;
     const time = Math.min(Math.max(seconds, start), end);
-    if (time < end) this.#sound.lead();
-    this.#clock.time = time;
-    const segment = this.#place(time)?.segment;
-    const store = this.#stream?.store;
-    store?.aim(time, segment !== undefined && !store.get(segment));
-    this.#sound.aim(time);
+    if (time < end) this.sound.lead();
+    this.clock.time = time;
+    this.#stream?.seek(time);
+    this.sound.aim(time);
     return new Promise((resolve) => this.#seeks.push(resolve));
   }
 
@@ -236,16 +203,10 @@ export class GVideoPlayer extends EventTarget {
    * @param {number} number
    * @returns {Promise<void>} */
   async seekFrame(number) {
-    const { timeline, store, sequence } = this.#opened();
-    const { segment, offset } = timeline.locate(number);
-    const entry = store.get(segment);
-    if (!entry?.decoded) {
-      // frames may differ in length: where one begins is known once the segment is there
-      await this.seek(segment.start);
-      return store.get(segment)?.decoded ? this.seekFrame(number) : undefined;
-    }
-    const { ticks } = entry.decoded;
-    return this.seek(segment.start + ticks[Math.min(offset, ticks.length - 2)] / sequence.timescale);
+    const stream = this.#opened();
+    const place = stream.locate(number);
+    await this.seek(place.time);
+    if (!place.exact && stream.locate(number).exact) await this.seekFrame(number);
   }
 
   /** Pauses and goes so many frames on, or back; as long as nothing is known of the stream there is nowhere to go.
@@ -257,39 +218,12 @@ export class GVideoPlayer extends EventTarget {
     await this.seekFrame(Math.min(Math.max(this.currentFrame + count, 0), last));
   }
 
-  get playbackRate() {
-    return this.#clock.rate;
-  }
-
-  set playbackRate(rate) {
-    this.#clock.rate = rate;
-    this.#emit("ratechange");
-  }
-
-  get volume() {
-    return this.element.volume;
-  }
-
-  set volume(volume) {
-    this.element.volume = Math.min(Math.max(volume, 0), 1);
-    this.#emit("volumechange");
-  }
-
-  get muted() {
-    return this.element.muted;
-  }
-
-  set muted(muted) {
-    this.element.muted = muted;
-    this.#emit("volumechange");
-  }
-
   /** Goes on after an error. */
   retry() {
     this.#failed = false;
-    this.#emit("recovered");
+    this.emit("recovered");
     if (this.#stream) {
-      this.#sound.open(this.#stream.source);
+      this.sound.open(this.#stream.source);
       this.#errands();
     } else this.#open().catch((error) => this.#fail(error));
   }
@@ -312,7 +246,7 @@ export class GVideoPlayer extends EventTarget {
       this.#stream.store.wanted = quality;
       this.#stream.store.aim(this.currentTime);
     }
-    this.#emit("qualitychange");
+    this.emit("qualitychange");
   }
 
   /** The part of the picture that is shown: {x, y, width, height} in [0, 1]; drawn anew at any size.
@@ -323,7 +257,7 @@ export class GVideoPlayer extends EventTarget {
 
   set view(view) {
     if (this.#screen) this.#screen.view = view;
-    this.#emit("viewchange");
+    this.emit("viewchange");
   }
 
   /** As in the constructor.
@@ -373,11 +307,10 @@ export class GVideoPlayer extends EventTarget {
 
   /** Numbers for those who look closely (playback/statistics.js). */
   get statistics() {
-    const place = this.#place(this.currentTime);
     return collect({
-      frame: place ? this.currentFrame : 0,
+      frame: this.currentFrame,
       time: this.currentTime,
-      place,
+      place: this.#stream?.place(this.currentTime) ?? null,
       store: this.#stream?.store ?? null,
       screen: this.#screen,
       throughput: this.#throughput,
@@ -389,10 +322,10 @@ export class GVideoPlayer extends EventTarget {
     this.#abort.abort();
     cancelAnimationFrame(this.#animation);
     this.#timers.forEach(clearInterval);
-    this.#clock.follow(null);
-    this.#clock.stop();
-    this.#sound.dispose();
-    this.#stream?.store.dispose();
+    this.clock.follow(null);
+    this.clock.stop();
+    this.sound.dispose();
+    this.#stream?.dispose();
     this.#decoder?.dispose();
     this.#screen?.dispose();
   }
@@ -405,62 +338,44 @@ export class GVideoPlayer extends EventTarget {
     return this.#stream;
   }
 
-  /** What is there at a time; decoded is null as long as it is not there. Null before the stream was opened.
-   * @param {number} time
-   * @returns {Position | null} */
-  #place(time) {
-    if (!this.#stream) return null;
-    const segment = this.#stream.timeline.segmentAt(time);
-    const entry = this.#stream.store.get(segment);
-    const decoded = entry?.decoded ?? null;
-    return {
-      segment,
-      decoded,
-      frame: decoded ? frameAt(decoded, time - segment.start) : 0,
-      error: entry?.error ?? null,
-    };
-  }
-
   #tick() {
     this.#animation = requestAnimationFrame(() => this.#tick());
     const [start] = this.seekable;
-    if (this.#clock.time < start) this.#clock.time = start; // a live window slid past us
-    const place = this.#place(this.currentTime);
-    if (!place) return;
+    if (this.clock.time < start) this.clock.time = start; // a live window slid past us
+    const stream = this.#stream;
+    if (!stream) return;
+    const time = this.currentTime;
+    const place = stream.place(time);
     const there = place.decoded !== null || place.error !== null;
-    const atEnd = this.currentTime >= this.duration;
-    this.#setWaiting(this.#playing && (atEnd ? this.live : !there || (this.#waiting && !this.#enoughAhead())));
-    if (this.#playing && !this.#waiting && !atEnd) this.#clock.start();
-    else this.#clock.stop();
+    const atEnd = time >= this.duration;
+    const missing = !there || (this.#waiting && !stream.enoughAhead(time));
+    this.#setWaiting(this.#playing && (atEnd ? this.live : missing));
+    if (this.#playing && !this.#waiting && !atEnd) this.clock.start();
+    else this.clock.stop();
     if (there) this.#draw();
     if (this.#playing && atEnd && !this.live) {
       this.#playing = false;
-      this.#clock.stop();
-      this.#emit("ended");
-      this.#emit("pause");
+      this.clock.stop();
+      this.emit("ended");
+      this.emit("pause");
     }
     if (there && this.#seeks.length > 0) {
       for (const resolve of this.#seeks.splice(0)) resolve();
-      this.#emit("seeked");
+      this.emit("seeked");
     }
-  }
-
-  #enoughAhead() {
-    const left = this.duration - this.currentTime;
-    return this.#opened().store.bufferedAhead(this.currentTime) >= Math.min(RESUME_S, left) - 1e-3;
   }
 
   /** @param {boolean} waiting */
   #setWaiting(waiting) {
     if (waiting === this.#waiting) return;
     this.#waiting = waiting;
-    this.#emit(waiting ? "waiting" : "playing");
+    this.emit(waiting ? "waiting" : "playing");
   }
 
   /** Draws the picture of the current time, unless it is there already. A damaged segment leaves the one before. */
   #draw() {
     const time = this.currentTime;
-    const place = this.#place(time);
+    const place = this.#stream?.place(time);
     if (!place?.decoded || !this.#screen) return;
     const { segment, decoded, frame } = place;
     const smooth = this.smooth === "auto" ? this.#playing && this.playbackRate < SMOOTH_BELOW : this.smooth;
@@ -469,7 +384,7 @@ export class GVideoPlayer extends EventTarget {
         decoded,
         smooth ? modelTimeAt(decoded, time - segment.start) : decoded.times[frame],
       );
-      if (drawn) this.#emit("timeupdate");
+      if (drawn) this.emit("timeupdate");
     } catch (error) {
       this.#fail(error);
     }
@@ -477,32 +392,24 @@ export class GVideoPlayer extends EventTarget {
 
   #changed() {
     this.#screen?.invalidate();
-    this.#emit("durationchange");
+    this.emit("durationchange");
   }
 
   /** What need not happen for every picture. */
   #errands() {
     if (this.#failed || !this.#stream) return;
     const time = this.currentTime;
-    const { store, sequence } = this.#stream;
-    store.still = !this.#playing;
-    store.aim(time);
-    this.#sound.aim(time);
-    this.captionTrack?.aim(time).catch((error) => this.#emit("notice", { message: `No captions: ${describe(error)}` }));
-    const { timescale, frameDuration } = sequence;
-    this.#screen?.count(Math.min((this.playbackRate * timescale) / frameDuration, 60), this.#clock.running);
+    this.#stream.store.still = !this.#playing;
+    this.#stream.store.aim(time);
+    this.sound.aim(time);
+    this.captionTrack?.aim(time).catch((error) => this.notice(`No captions: ${describe(error)}`));
+    this.#screen?.count(Math.min(this.#stream.frameRate(this.playbackRate), 60), this.clock.running);
   }
 
   /** @param {unknown} error */
   #fail(error) {
     if (this.#abort.signal.aborted) return;
     this.#failed = true;
-    this.#emit("error", { message: describe(error) });
-  }
-
-  /** @param {string} type
-   * @param {object} detail */
-  #emit(type, detail = {}) {
-    this.dispatchEvent(new CustomEvent(type, { detail }));
+    this.emit("error", { message: describe(error) });
   }
 }
