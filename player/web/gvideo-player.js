@@ -2,7 +2,7 @@
  * Gaussian video on a canvas: the player that other pages can embed.
  *
  *     import { GVideoPlayer } from "./gvideo-player.js";
- *     const player = new GVideoPlayer(document.querySelector("canvas"), "clip.gsv");   // or master.m3u8, or a File
+ *     const player = new GVideoPlayer(document.querySelector("canvas"), "clip.gsv");   // .m3u8, .mpd, or a File
  *     player.addEventListener("ready", () => player.play());
  *
  * Events: ready · durationchange · timeupdate · play · pause · waiting · playing · seeked · ended · qualitychange ·
@@ -56,7 +56,7 @@ export class GVideoPlayer extends TimedPlayer {
 
   /**
    * @param {HTMLCanvasElement} canvas
-   * @param {string | Blob} url of a .gsv file or an HLS playlist, or a File
+   * @param {string | Blob} url of a .gsv file, an HLS playlist or a DASH manifest, or a File
    * @param {PlayerOptions} options resolution: pixels to draw, as many as the
    *   canvas covers on screen (fewer if that is too slow), or the video's own
    */

@@ -7,6 +7,7 @@ import { splineWeights } from "../../player/web/codec/motion.js";
 import { Throughput, chooseQuality } from "../../player/web/playback/abr.js";
 import { parseVtt } from "../../player/web/playback/captions.js";
 import { MediaFeeder } from "../../player/web/playback/feeder.js";
+import { MediaPlaylist } from "../../player/web/source/hls.js";
 import { parsePlaylist } from "../../player/web/source/playlist.js";
 
 const URL_OF = "http://host/a/list.m3u8";
@@ -134,7 +135,7 @@ test("sound without an init segment is refused in words", async () => {
   Object.assign(URL, { createObjectURL: () => "blob:1", revokeObjectURL: () => {} });
   const http = { text: async () => "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na.aac\n#EXT-X-ENDLIST" };
   const source = { http, segments: [{ number: 0, start: 0 }], timeOffsets: new Map([[0, 0]]) };
-  const feeder = new MediaFeeder({}, source, URL_OF, "audio/mp4");
+  const feeder = new MediaFeeder({}, source, new MediaPlaylist(http, URL_OF), "audio/mp4");
   await feeder.open();
   await assert.rejects(feeder.aim(0), { name: "ContainerError", message: "a.aac: the playlist names no EXT-X-MAP" });
 });

@@ -1,8 +1,7 @@
 /** WebVTT captions (W3C WebVTT: cues with their times and text; styling and positions are left out). */
 
-import { MediaPlaylist } from "../source/hls.js";
-
 /** @import { Http } from "../source/http.js" */
+/** @import { Track } from "../types/internal.d.ts" */
 
 const AHEAD_S = 30;
 const TIME = /^(?:(\d+):)?(\d\d):(\d\d)\.(\d{3})$/;
@@ -42,19 +41,19 @@ export function parseVtt(text) {
   return cues;
 }
 
-/** A track of an HLS rendition: WebVTT files, fetched as the play position comes near them. */
+/** A track of WebVTT files, fetched as the play position comes near them. */
 export class CaptionTrack {
   /** @type {Map<number, {start: number, end: number, text: string}[]>} */
   #cues = new Map();
   #busy = false;
 
   /** @param {Http} http
-   * @param {{url: string, name: string, language: string}} track */
-  constructor(http, { url, name, language }) {
+   * @param {Track} track */
+  constructor(http, { playlist, name, language }) {
     this.name = name || language || "Captions";
     this.language = language;
     this.http = http;
-    this.playlist = new MediaPlaylist(http, url);
+    this.playlist = playlist;
   }
 
   /** Fetches what is missing around a time.

@@ -1,14 +1,14 @@
 /**
- * An HLS rendition that the browser decodes itself (sound, or the AVC fallback), fed to a media element segment by
+ * A rendition that the browser decodes itself (sound, or the AVC fallback), fed to a media element segment by
  * segment through Media Source Extensions, on the same timeline as the Gaussians.
  */
 
 import { ContainerError, UnsupportedError } from "../codec/errors.js";
-import { InitCache, MediaPlaylist } from "../source/hls.js";
 import { shortName } from "../source/http.js";
+import { InitCache } from "../source/inits.js";
 
-/** @import { HlsSource } from "../source/hls.js" */
-/** @import { Media, Place } from "../types/internal.d.ts" */
+/** @import { SegmentedSource } from "../source/segmented.js" */
+/** @import { Media, Place, Playlist } from "../types/internal.d.ts" */
 
 const AHEAD_S = 20;
 const BEHIND_S = 10;
@@ -30,15 +30,15 @@ export class MediaFeeder {
 
   /**
    * @param {HTMLMediaElement} element
-   * @param {HlsSource} source whose timeline is followed
-   * @param {string} url of the media playlist
+   * @param {SegmentedSource} source whose timeline is followed
+   * @param {Playlist} playlist
    * @param {string} type MIME type with codecs
    */
-  constructor(element, source, url, type) {
+  constructor(element, source, playlist, type) {
     this.element = element;
     this.source = source;
     this.type = type;
-    this.playlist = new MediaPlaylist(source.http, url);
+    this.playlist = playlist;
     this.inits = new InitCache(source.http);
   }
 
@@ -91,7 +91,7 @@ export class MediaFeeder {
       if (end <= time || start > time + AHEAD_S || this.#appended.has(segment.number)) continue;
       const offset = this.source.timeOffsets.get(segment.discontinuity);
       if (offset === undefined) break;
-      await this.#append(buffer, segment, offset, signal);
+      await this.#append(buffer, segment, offset + (segment.origin ?? 0), signal);
     }
     if (mediaSource.readyState === "open") await this.#drop(buffer, time, placed);
     const last = media.segments.at(-1);
@@ -107,16 +107,15 @@ export class MediaFeeder {
     }
   }
 
-  /** Segments with their places on the timeline: equal numbers begin together.
+  /** Segments with their places on the timeline: unless the playlist says where, equal numbers begin together.
    * @param {Media} media */
-  #placed(media) {
-    const first = media.segments[0];
-    const twin = this.source.segments.find(({ number }) => number === first?.number);
-    let start = twin?.start ?? 0;
-    return media.segments.map((segment) => {
-      const placed = { segment, start, end: start + segment.duration };
-      start = placed.end;
-      return placed;
+  #placed({ segments, anchor = { number: segments[0]?.number, seconds: 0 } }) {
+    const twin = this.source.segments.find(({ number }) => number === anchor.number);
+    let end = (twin?.start ?? 0) + anchor.seconds;
+    return segments.map((segment, k) => {
+      const start = end + (k > 0 ? (segment.gap ?? 0) : 0);
+      end = start + segment.duration;
+      return { segment, start, end };
     });
   }
 

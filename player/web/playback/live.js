@@ -1,12 +1,12 @@
-/** Reads the playlist of a live source again and again, every half of its target duration, until it ends. */
+/** Reads the playlist of a live source again and again, as often as it says, until it ends. */
 
-/** @import { HlsSource } from "../source/hls.js" */
+/** @import { SegmentedSource } from "../source/segmented.js" */
 
 const LEAST_MS = 500;
 
 /** onchange(): segments came or went. onerror(error): a reading failed; the next one follows all the same. Ends with
  * the signal.
- * @param {HlsSource} source
+ * @param {SegmentedSource} source
  * @param {AbortSignal} signal
  * @param {{onchange: () => void, onerror: (error: unknown) => void}} hooks */
 export function keepFresh(source, signal, { onchange, onerror }) {
@@ -18,6 +18,6 @@ export function keepFresh(source, signal, { onchange, onerror }) {
     }
     if (source.live && !signal.aborted) wait();
   };
-  const wait = () => setTimeout(again, Math.max(500 * source.targetDuration, LEAST_MS));
+  const wait = () => setTimeout(again, Math.max(1000 * source.updateSeconds, LEAST_MS));
   wait();
 }

@@ -11,8 +11,6 @@ import { Timeline, frameAt } from "./timeline.js";
 
 /** Playing goes on after a wait when this much is there. */
 const RESUME_S = 0.3;
-/** Target durations behind the end of a live stream, where playing begins. */
-const LIVE_DELAY = 3;
 
 export class OpenedStream {
   /**
@@ -37,7 +35,7 @@ export class OpenedStream {
     const { source, timeline, hooks } = this;
     if (!source.live) return null;
     keepFresh(source, signal, { onchange: hooks.onchange, onerror: hooks.onfailed });
-    return Math.max(timeline.start, timeline.end - LIVE_DELAY * source.targetDuration);
+    return Math.max(timeline.start, timeline.end - source.liveDelay);
   }
 
   /** What is there at a time; decoded is null as long as it is not there.

@@ -26,8 +26,8 @@ export class Sound {
    * @param {Source} source */
   async open(source) {
     if (!source.audio || this.#feeder) return;
-    const { url, codecs } = source.audio;
-    const feeder = new MediaFeeder(this.element, source, url, `audio/mp4; codecs="${codecs.join(",")}"`);
+    const { playlist, codecs } = source.audio;
+    const feeder = new MediaFeeder(this.element, source, playlist, `audio/mp4; codecs="${codecs.join(",")}"`);
     try {
       await feeder.open();
     } catch (error) {

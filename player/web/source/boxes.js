@@ -2,6 +2,7 @@
  *
  *     init:     ftyp moov[ trak[ tkhd mdia[ mdhd minf[ stbl[ stsd[ gsv1|gsve[ gsvC ]]]]]] mvex[ trex ] ]
  *     segment:  styp sidx … (moof[ traf[ tfhd tfdt trun ] ] mdat)+
+ *     file:     init sidx segment segment …
  */
 
 import { ContainerError, UnsupportedError } from "../codec/errors.js";
@@ -184,4 +185,29 @@ function parseFragment(data, moof, traf, tracks) {
     }
   }
   return samples;
+}
+
+/** Segments that an index lists, with their places in the file.
+ * @param {Uint8Array} data
+ * @param {number} end of the index in the file: places count from there
+ * @returns {{time: number, seconds: number, start: number, end: number}[]} */
+export function parseSegmentIndex(data, end) {
+  const sidx = full(data, only(data, "sidx"));
+  const wide = sidx.version === 1;
+  const scale = sidx.u32(4);
+  if (scale === 0) throw new ContainerError("sidx: a timescale of 0");
+  let time = wide ? sidx.u64(8) : sidx.u32(8);
+  let start = end + (wide ? sidx.u64(16) : sidx.u32(12));
+  const count = sidx.u32(wide ? 24 : 16) & 0xffff;
+  const listed = [];
+  for (let k = 0; k < count; k++) {
+    const at = (wide ? 28 : 20) + 12 * k;
+    const word = sidx.u32(at);
+    if (word >>> 31) throw new UnsupportedError("sidx: an index over other indices, which this player does not read");
+    const duration = sidx.u32(at + 4);
+    listed.push({ time: time / scale, seconds: duration / scale, start, end: start + word });
+    start += word;
+    time += duration;
+  }
+  return listed;
 }

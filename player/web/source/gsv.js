@@ -3,7 +3,7 @@
  *
  *     signature | sequence | [index] | segment layer layer | segment layer … |
  *
- * A source (this one and hls.js) is what the player knows of a stream:
+ * A source (this one and segmented.js) is what the player knows of a stream:
  *     sequenceUnit             of the first segment
  *     qualities                [{label, bandwidth (bits/s), width, height}], the poorest first
  *     segments                 [{number, start, duration (s), numFrames (null: unknown)}] in order, numbers ascending
@@ -11,7 +11,7 @@
  *     load(segment, quality, signal) -> {sequenceUnit, units, maxLayers, size (bytes of it, container and all),
  *                              numBytes (fetched for this call)}
  *     refresh(signal)          -> true if anything changed; live only
- *     audio, captions, fallback   from hls.js; null and [] here
+ *     audio, captions, fallback   from segmented.js; null and [] here
  */
 
 import { BitstreamError, ContainerError } from "../codec/errors.js";

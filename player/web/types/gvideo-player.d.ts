@@ -150,7 +150,7 @@ export interface PlayerEvents {
 }
 
 export class GVideoPlayer extends EventTarget {
-  /** @param url of a .gsv file or an HLS playlist, or a File */
+  /** @param url of a .gsv file, an HLS playlist or a DASH manifest, or a File */
   constructor(canvas: HTMLCanvasElement, url: string | Blob, options?: PlayerOptions);
 
   readonly canvas: HTMLCanvasElement;

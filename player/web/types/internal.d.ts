@@ -1,7 +1,7 @@
 /** Types that modules of the player share; nothing of this is loaded by the page. */
 
 import type { GsvSource } from "../source/gsv.js";
-import type { HlsSource } from "../source/hls.js";
+import type { SegmentedSource } from "../source/segmented.js";
 import type { Segment, SequenceHeader, StepRules, Variant } from "./gvideo-player.js";
 
 // --- codec
@@ -88,7 +88,7 @@ export interface Decoded {
 
 // --- source
 
-export type Source = GsvSource | HlsSource;
+export type Source = GsvSource | SegmentedSource;
 
 /** Bytes of a segment. size: of it, container and all; numBytes: fetched for this call. */
 export interface Loaded {
@@ -109,19 +109,51 @@ export interface InitMap extends ByteRange {
   url: string;
 }
 
-/** A segment of a media playlist; discontinuity: the number of its stretch of continuous time. */
+/** A segment of a playlist; discontinuity: the number of its stretch of continuous time. gap: seconds without a picture
+ * before it. origin: the stretch's own time, in seconds, that is its zero (0 unless a manifest says otherwise). */
 export interface Place extends InitMap {
   number: number;
   duration: number;
   discontinuity: number;
+  gap?: number;
+  origin?: number;
   map: InitMap | null;
 }
 
+/** What a playlist lists at a time. sequence: the number of its first segment. Where it says so: seconds until it should
+ * be read again, and behind its end where playing begins; and for sound, which segment of the picture the first segment
+ * lies in, and how many seconds behind its start (else the one of the same number). */
 export interface Media {
   sequence: number;
   targetDuration: number;
   ended: boolean;
   segments: Place[];
+  updateSeconds?: number;
+  delaySeconds?: number;
+  anchor?: { number: number; seconds: number };
+}
+
+/** Segments of one rendition, as they were read last or, with `again`, as they are now. */
+export interface Playlist {
+  get(signal?: AbortSignal, again?: boolean): Promise<Media>;
+}
+
+export type Rung = Variant & { playlist: Playlist };
+
+/** Sound or captions. */
+export interface Track {
+  name: string;
+  language: string;
+  codecs: string[];
+  playlist: Playlist;
+}
+
+/** What a manifest offers: rungs of Gaussian video, the poorest first, and what goes with them. */
+export interface Offer {
+  rungs: (Partial<Variant> & { playlist: Playlist })[];
+  audio: Track | null;
+  captions: Track[];
+  fallback: Rung | null;
 }
 
 export interface Rendition {
@@ -133,12 +165,69 @@ export interface Rendition {
   url: string | null;
 }
 
-/** A rendition with files of its own. */
-export type Track = Rendition & { url: string };
-
 export interface Master {
   variants: Variant[];
   renditions: Rendition[];
+}
+
+/** Seconds: now since the presentation's zero, null for one that does not grow; depth: what stays on offer, null: all. */
+export interface MpdClock {
+  now: number | null;
+  depth: number | null;
+}
+
+/** A period in seconds; seconds null while it is open. */
+export interface MpdSpan {
+  start: number;
+  seconds: number | null;
+}
+
+/** A segment of a representation. time, seconds: its own time and length; origin: its time at the period's start. */
+export interface MpdSegment extends InitMap {
+  time: number;
+  seconds: number;
+  origin: number;
+  map: InitMap | null;
+}
+
+/** Where the index is that lists the segments of a file (`sidx`). */
+export interface MpdIndex extends InitMap {
+  end: number;
+  map: InitMap;
+  origin: number;
+}
+
+export interface Representation {
+  /** "video", "audio", "text", "image". */
+  kind: string;
+  id: string;
+  mime: string;
+  codecs: string[];
+  bandwidth: number;
+  averageBandwidth: number;
+  width: number;
+  height: number;
+  score: number | null;
+  language: string;
+  name: string;
+  isMain: boolean;
+  isProtected: boolean;
+  segments(): { segments: MpdSegment[] } | { index: MpdIndex };
+}
+
+export interface MpdPeriod {
+  id: string;
+  representations: Representation[];
+}
+
+/** updateSeconds: null if the manifest stays as it is; longest: a segment, in seconds; location: where it is read again. */
+export interface Manifest {
+  ended: boolean;
+  updateSeconds: number | null;
+  delaySeconds: number | null;
+  longest: number | null;
+  location: string;
+  periods: MpdPeriod[];
 }
 
 /** A box of a file: its content is data[start:end], offset its first byte. */

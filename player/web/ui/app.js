@@ -1,4 +1,4 @@
-/** The page: opens what its address names (?src=clip.gsv or ?src=master.m3u8), what is typed, chosen or dropped. */
+/** The page: opens what its address names (?src= a .gsv file, .m3u8 or .mpd), what is typed, chosen or dropped. */
 
 import { rateText, make } from "./dom.js";
 import { KEYS } from "./keys.js";
@@ -46,7 +46,7 @@ function openAddress(address) {
   const url = new URL(address, location.href);
   history.replaceState(null, "", `?src=${encodeURIComponent(address)}`);
   const parts = url.pathname.split("/").filter(Boolean).map(decodeURIComponent);
-  const isPlaylist = /\.m3u8$/.test(url.pathname);
+  const isPlaylist = /\.(m3u8|mpd)$/.test(url.pathname);
   open(url.href, (isPlaylist ? parts.at(-2) : parts.at(-1)) || url.host);
 }
 

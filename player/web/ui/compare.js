@@ -60,7 +60,7 @@ export class Comparison {
     if (!source?.fallback) return;
     const { fallback } = source;
     const codecs = fallback.codecs.filter((name) => name.startsWith("avc1")).join(",");
-    const feeder = new MediaFeeder(this.video, source, fallback.url, `video/mp4; codecs="${codecs}"`);
+    const feeder = new MediaFeeder(this.video, source, fallback.playlist, `video/mp4; codecs="${codecs}"`);
     await feeder.open();
     this.#feeder = feeder;
     this.element.hidden = false;

@@ -1,0 +1,204 @@
+/**
+ * gsv1 in fragmented MP4 as a source, whatever lists its segments (the interface is described in gsv.js).
+ *
+ *     hls.js  ──┐ rungs, sound, captions and fallback, each with a playlist:
+ *     dash.js ──┘ get(signal, again) answers the segments that there are, again: as of now
+ *
+ * A sample is whole units as they stand in a .gsv file; layer k is in track 1 + k. Rungs that name growing prefixes of
+ * the same files are layers: going up fetches only the bytes between. Rungs with files of their own are a ladder. Both
+ * are one thing here: bytes of a file as far as they were fetched.
+ */
+
+import { ContainerError, UnsupportedError } from "../codec/errors.js";
+import { parseSamples } from "./boxes.js";
+import { joined } from "./bytes.js";
+import { shortName } from "./http.js";
+import { InitCache } from "./inits.js";
+
+/** @import { Http } from "./http.js" */
+/** @import { Quality, Segment } from "../types/gvideo-player.d.ts" */
+/** @import { InitMap, Loaded, Offer, Place, Playlist, Rung, Track } from "../types/internal.d.ts" */
+
+export const OWN_CODEC = "gsv1";
+export const FALLBACK_CODEC = "avc1";
+/** Target durations behind the end of a live stream, where playing begins. */
+const LIVE_DELAY = 3;
+
+/** Whether something has a codec of this four-character code.
+ * @param {{codecs: string[]}} offered
+ * @param {string} codec */
+export const usesCodec = ({ codecs }, codec) => codecs.some((name) => name.startsWith(codec));
+
+export class SegmentedSource {
+  /** Number of a stretch of continuous time -> seconds of its own time at the timeline's 0.
+   * @type {Map<number, number>} */
+  timeOffsets = new Map();
+  /** @type {Segment[]} */
+  segments = [];
+  /** @type {Playlist[]} */
+  #playlists;
+  #inits;
+  /** Whether the playlist still grows. */
+  live = false;
+  /** Seconds after which a live source is read again. */
+  updateSeconds = 0;
+  /** Seconds behind the end of a live stream, where playing begins. */
+  liveDelay = 0;
+  /** @type {Uint8Array} */
+  sequenceUnit = new Uint8Array(0);
+  /** @type {Quality[]} */
+  qualities;
+  /** @type {Track | null} */
+  audio;
+  /** @type {Track[]} */
+  captions;
+  /** @type {Rung | null} */
+  fallback;
+  /** Address and start -> bytes of a file as far as they were fetched.
+   * @type {Map<string, {number: number, bytes: Uint8Array, whole: boolean}>} */
+  #files = new Map();
+
+  /** @param {Http} http
+   * @param {Offer} offer */
+  constructor(http, { rungs, audio, captions, fallback }) {
+    this.http = http;
+    this.#inits = new InitCache(http);
+    this.#playlists = rungs.map(({ playlist }) => playlist);
+    this.qualities = rungs.map(({ averageBandwidth = 0, width = 0, height = 0 }, k) => ({
+      label: labelOf(rungs, k),
+      bandwidth: averageBandwidth,
+      width,
+      height,
+    }));
+    this.audio = audio;
+    this.captions = captions;
+    this.fallback = fallback;
+  }
+
+  /** @param {Http} http
+   * @param {string} url of what made the offer, for messages
+   * @param {Offer} offer the rungs: at least one, the poorest first
+   * @param {AbortSignal} [signal] */
+  static async open(http, url, offer, signal) {
+    const source = new SegmentedSource(http, offer);
+    await source.refresh(signal);
+    const first = source.segments.at(-1);
+    if (!first) throw new ContainerError(`${shortName(url)}: it lists no segment`);
+    const { map } = await source.#placeOf(first, 0, signal);
+    source.sequenceUnit = await source.#sequenceUnit(map, signal);
+    return source;
+  }
+
+  /** Reads the playlist again if it can have grown; true if the segments changed.
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<boolean>} */
+  async refresh(signal) {
+    const media = await this.#playlists[0].get(signal, this.segments.length > 0);
+    this.live = !media.ended;
+    this.updateSeconds = media.updateSeconds ?? media.targetDuration / 2;
+    this.liveDelay = media.delaySeconds ?? LIVE_DELAY * media.targetDuration;
+    const before = `${this.segments[0]?.number} ${this.segments.at(-1)?.number}`;
+    const known = this.segments.at(-1);
+    let end = known ? known.start + known.duration : 0;
+    for (const { number, duration, gap = 0 } of media.segments) {
+      if (known && number <= known.number) continue;
+      // a playlist that ran ahead of us: what was missed takes no time
+      const start = this.segments.length > 0 ? end + gap : end;
+      this.segments.push({ number, start, duration, numFrames: null });
+      end = start + duration;
+    }
+    while (this.segments.length > 0 && this.segments[0].number < media.sequence) {
+      this.forget(this.segments[0]);
+      this.segments.shift();
+    }
+    return `${this.segments[0]?.number} ${this.segments.at(-1)?.number}` !== before;
+  }
+
+  /** @param {Segment} segment
+   * @param {number} quality
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<Loaded>} */
+  async load(segment, quality, signal) {
+    const place = await this.#placeOf(segment, quality, signal);
+    const init = await this.#inits.get(place.map, signal);
+    const file = await this.#fetch(segment, place, signal);
+    const all = parseSamples(file.bytes, init.tracks).filter(({ trackId }) => init.tracks.get(trackId)?.sequenceUnit);
+    const samples = all.sort((a, b) => a.trackId - b.trackId);
+    const base = samples[0];
+    const track = base && init.tracks.get(base.trackId);
+    if (!track?.sequenceUnit) throw new ContainerError(`${shortName(place.url)}: there is no ${OWN_CODEC} sample`);
+    const { timescale, sequenceUnit } = track;
+    if (!this.timeOffsets.has(place.discontinuity)) {
+      this.timeOffsets.set(place.discontinuity, base.time / timescale - (place.origin ?? 0) - segment.start);
+    }
+    return {
+      sequenceUnit,
+      units: joined(samples.map(({ data }) => data)),
+      maxLayers: Infinity,
+      size: file.bytes.length,
+      numBytes: file.numBytes,
+    };
+  }
+
+  /** Forgets the bytes of a segment.
+   * @param {{number: number}} segment */
+  forget(segment) {
+    for (const [url, file] of this.#files) if (file.number === segment.number) this.#files.delete(url);
+  }
+
+  /** Where a segment of a quality is, after asking anew if its playlist is behind.
+   * @param {Segment} segment
+   * @param {number} quality
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<Place & {map: InitMap}>} */
+  async #placeOf({ number }, quality, signal) {
+    const playlist = this.#playlists[quality];
+    let media = await playlist.get(signal);
+    /** @param {Place} place */
+    const wanted = (place) => place.number === number;
+    if (!media.ended && !media.segments.some(wanted)) media = await playlist.get(signal, true);
+    const place = media.segments.find(wanted);
+    if (!place) throw new ContainerError(`segment ${number}: the playlist no longer lists it`);
+    if (!place.map) throw new ContainerError(`segment ${number}: no init segment is named for it`);
+    return { ...place, map: place.map };
+  }
+
+  /** Bytes of a segment's place; those that were fetched before are not fetched again.
+   * @param {Segment} segment
+   * @param {Place} place
+   * @param {AbortSignal} [signal] */
+  async #fetch(segment, place, signal) {
+    const key = `${place.url} ${place.start}`;
+    const had = this.#files.get(key);
+    const wanted = place.end === undefined ? Infinity : place.end - place.start;
+    if (had && (had.whole || had.bytes.length >= wanted)) {
+      return { bytes: had.bytes.length > wanted ? had.bytes.subarray(0, wanted) : had.bytes, numBytes: 0 };
+    }
+    const from = place.start + (had?.bytes.length ?? 0);
+    const got = await this.http.bytes(place.url, { start: from, end: place.end, signal });
+    const fresh = got.whole ? got.bytes.subarray(from, place.end) : got.bytes;
+    const bytes = had ? joined([had.bytes, fresh]) : fresh;
+    this.#files.set(key, { number: segment.number, bytes, whole: place.end === undefined });
+    return { bytes, numBytes: got.bytes.length };
+  }
+
+  /** @param {InitMap} map
+   * @param {AbortSignal} [signal] */
+  async #sequenceUnit(map, signal) {
+    const { tracks } = await this.#inits.get(map, signal);
+    const own = [...tracks.values()].find((track) => track.sequenceUnit);
+    if (!own?.sequenceUnit) throw new UnsupportedError(`${shortName(map.url)}: there is no ${OWN_CODEC} track`);
+    return own.sequenceUnit;
+  }
+}
+
+/** A quality's name: its height, and its place where heights do not tell qualities apart.
+ * @param {Offer["rungs"]} rungs
+ * @param {number} k */
+function labelOf(rungs, k) {
+  const { height, bandwidth } = rungs[k];
+  if (rungs.length === 1 && bandwidth === undefined) return "Source";
+  const alike = rungs.filter((rung) => rung.height === height);
+  const name = height ? `${height}p` : `Quality ${k + 1}`;
+  return alike.length === 1 ? name : `${name}, layer ${alike.indexOf(rungs[k]) + 1} of ${alike.length}`;
+}
