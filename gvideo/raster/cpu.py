@@ -13,7 +13,7 @@ import numpy as np
 from gvideo.raster import threads
 from gvideo.raster.cpu_gradients import apply_chain_rule, sum_frames
 from gvideo.raster.cpu_kernels import MOMENTS, fit_frame, render_tiles
-from gvideo.raster.cpu_plan import describe_shapes, plan_frame
+from gvideo.raster.cpu_plan import SHAPE_FIELDS, describe_shapes, plan_frame
 from gvideo.raster.interface import SplatGradients, Viewport, check_loss_shapes, check_render_shapes
 from gvideo.types import Float32, Float64, Int32, Splats
 
@@ -42,6 +42,16 @@ def _arrays(splats: Splats) -> tuple[Float32, Float32, Float32, Float32, Float32
     )
 
 
+def _shapes(splats: Splats, scale_x: float, scale_y: float) -> tuple[Float32, Float64]:
+    """Shapes and axes of describe_shapes(), with the Gaussians on several threads."""
+    scales, angles = _as_kernel_array(splats.log_scales), _as_kernel_array(splats.angles)
+    shapes, axes = np.empty((len(angles), SHAPE_FIELDS), np.float32), np.empty((len(angles), 4), np.float64)
+    threads.for_rows(
+        len(angles), lambda a, b: describe_shapes(scales[a:b], angles[a:b], scale_x, scale_y, shapes[a:b], axes[a:b])
+    )
+    return shapes, axes
+
+
 def render(splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *, luma_only: bool = False) -> Float32:
     """See interface.Backend.render. Parallel over frames, and over bands of tiles if there are too few frames."""
     check_render_shapes(splats, basis, times)
@@ -49,7 +59,7 @@ def render(splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *
     basis = _as_kernel_array(basis)
     scale_x, scale_y = float(viewport.scale_x), float(viewport.scale_y)
     offset_x, offset_y = float(viewport.offset_x), float(viewport.offset_y)
-    shapes, _ = describe_shapes(_as_kernel_array(splats.log_scales), _as_kernel_array(splats.angles), scale_x, scale_y)
+    shapes, _ = _shapes(splats, scale_x, scale_y)
     pictures = np.empty((len(times), 1 if luma_only else 3, viewport.height, viewport.width), np.float32)
     by_band = 1 < threads.num_threads() > len(times)
 
@@ -92,7 +102,7 @@ def loss_and_gradients(
     arrays = _arrays(splats)
     basis, times = _as_kernel_array(basis), _as_kernel_array(times)
     weights = _as_kernel_array(channel_weights)
-    shapes, axes = describe_shapes(_as_kernel_array(splats.log_scales), _as_kernel_array(splats.angles), 1.0, 1.0)
+    shapes, axes = _shapes(splats, 1.0, 1.0)
     count = len(splats)
     nothing = np.empty((0, 0), np.float32)
     squared_errors = np.empty((len(times), 3), np.float64)
@@ -112,21 +122,14 @@ def loss_and_gradients(
             )  # fmt: skip
 
         threads.for_each(end - start, fit)
-        _sum_rows(moments, basis[start:end], times[start:end], arrays, sums)
+
+        def add(first: int, stop: int, start: int = start, end: int = end, moments: Float32 = moments) -> None:
+            sum_frames(moments, basis[start:end], times[start:end], *arrays[2:], first, stop, sums)
+
+        threads.for_rows(count, add)
     gradients = SplatGradients(*(np.zeros_like(_as_kernel_array(getattr(splats, name))) for name in _FIELDS))
     apply_chain_rule(sums, axes, *(getattr(gradients, name) for name in _FIELDS))
     return squared_errors, gradients
-
-
-def _sum_rows(moments: Float32, basis: Float32, times: Float32, arrays: tuple[Float32, ...], sums: Float64) -> None:
-    """sum_frames() with the Gaussians on several threads. arrays: as kernels take them."""
-    threads.for_rows(
-        len(sums),
-        lambda a, b: sum_frames(
-            np.ascontiguousarray(moments[:, a:b]), basis, times, arrays[2][a:b], arrays[3][a:b], arrays[4][a:b],
-            sums[a:b],
-        ),
-    )  # fmt: skip
 
 
 _FIELDS = ("means", "displacements", "log_scales", "angles", "amplitudes", "centres", "inverse_durations")

@@ -31,10 +31,13 @@ def sum_frames(
     amplitudes: Float32,
     centres: Float32,
     inverse_durations: Float32,
+    start: int,
+    stop: int,
     sums: Float64,
 ) -> None:
-    """Sums f64 [N, 10 + 2K] += the moments f32 [F,N,8] of a block of frames, in the order of the frames."""
-    for n in range(len(amplitudes)):
+    """Sums f64 [N, 10 + 2K] of Gaussians start … stop - 1 += the moments f32 [F,N,8] of a block of frames, in the
+    order of the frames."""
+    for n in range(start, stop):
         for f in range(len(times)):
             moments = frame_moments[f, n]
             by_life = 0.0

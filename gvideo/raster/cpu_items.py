@@ -1,4 +1,4 @@
-"""Work items: which rows of which column block a Gaussian touches in a tile, and the state in which a walk starts.
+"""Work items: which rows of which column block a Gaussian touches in a tile, and what its walk down them starts from.
 
     one Gaussian in one tile,            .--.
     eight blocks of eight columns:   | .'|  |'.|        an item is a block, a first row and a number of rows;
@@ -9,8 +9,6 @@ Items are integers so that sorting them is cheap:  member | block (3 bits) | fir
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
@@ -23,11 +21,13 @@ from gvideo.raster.cpu_plan import (
     HALF_WIDTH,
     LOG2_TILE,
     LONGEST_WALK,
+    R_AMPLITUDE,
     R_SHAPE,
     R_X,
     R_X_FRACTION,
     R_Y,
     R_Y_FRACTION,
+    RATIO_STEP,
     S_FACTOR,
     SHEAR,
     TILE,
@@ -51,6 +51,11 @@ from gvideo.raster.simd import (
 from gvideo.types import Float32, Int32, Int64
 
 f32 = np.float32
+
+# Fields of a walk's start: the weights w of the first row, the ratios r to the row below (eight lanes each), the factor
+# between ratios, the amplitudes, dx of the first lane, dy of the first row, and the shear.
+W_WEIGHT, W_RATIO, W_RATIO_STEP, W_AMPLITUDE, W_LEFT, W_ABOVE, W_SHEAR = 0, 8, 16, 17, 20, 21, 22
+WALK_FIELDS = 24
 
 ROWS_MASK = 63
 ROW_SHIFT = 6
@@ -141,13 +146,39 @@ def list_items(
 
 
 @kernel
-def start_walk(records: Float32, m: int, x: int, y: int) -> tuple[Any, Any, Any, Any]:
-    """The weight w of record m at the pixels (x .. x + 7, y), the ratio r to the row below, and their dx and s."""
-    dx = add(lane_numbers(), spread((f32(x) - records[m, R_X]) - records[m, R_X_FRACTION]))
-    dy = spread((f32(y) - records[m, R_Y]) - records[m, R_Y_FRACTION])
-    s = multiply_add(spread(records[m, R_SHAPE + SHEAR]), dx, dy)
-    factor = spread(records[m, R_SHAPE + S_FACTOR])
-    across = multiply(multiply(spread(records[m, R_SHAPE + DX_FACTOR]), dx), dx)
-    w = exp2(multiply_add(multiply(factor, s), s, across))
-    r = exp2(multiply(factor, add(add(s, s), spread(f32(1)))))
-    return w, r, dx, s
+def start_walks(
+    records: Float32,
+    tile_members: Int32,
+    first: int,
+    items: Int64,
+    count: int,
+    tile_x: int,
+    tile_y: int,
+    walks: Float32,
+) -> None:
+    """What the walk of every item starts from, in the order of the items (flat f32, WALK_FIELDS each).
+
+    Walks are latency: exponentials, and records that lie anywhere. Made ahead, for all items in a row, they overlap,
+    and drawing and gradients share them.
+    """
+    for i in range(count):
+        item = items[i]
+        row = (item >> ROW_SHIFT) & (TILE - 1)
+        block = (item >> BLOCK_SHIFT) & (BLOCKS - 1)
+        m = int(tile_members[first + (item >> MEMBER_SHIFT)])
+        left = (f32(tile_x + block * BLOCK) - records[m, R_X]) - records[m, R_X_FRACTION]
+        above = (f32(tile_y + row) - records[m, R_Y]) - records[m, R_Y_FRACTION]
+        shear = records[m, R_SHAPE + SHEAR]
+        dx = add(lane_numbers(), spread(left))
+        s = multiply_add(spread(shear), dx, spread(above))
+        factor = spread(records[m, R_SHAPE + S_FACTOR])
+        across = multiply(multiply(spread(records[m, R_SHAPE + DX_FACTOR]), dx), dx)
+        at = i * WALK_FIELDS
+        store(walks, at + W_WEIGHT, exp2(multiply_add(multiply(factor, s), s, across)))
+        store(walks, at + W_RATIO, exp2(multiply(factor, add(add(s, s), spread(f32(1))))))
+        walks[at + W_RATIO_STEP] = records[m, R_SHAPE + RATIO_STEP]
+        for c in range(3):
+            walks[at + W_AMPLITUDE + c] = records[m, R_AMPLITUDE + c]
+        walks[at + W_LEFT] = left
+        walks[at + W_ABOVE] = above
+        walks[at + W_SHEAR] = shear

@@ -22,22 +22,28 @@ from __future__ import annotations
 import numpy as np
 
 from gvideo.raster import interface
-from gvideo.raster.cpu_items import BLOCK_SHIFT, MEMBER_SHIFT, ROW_SHIFT, ROWS_MASK, list_items, start_walk
-from gvideo.raster.cpu_plan import (
-    BLOCK,
-    BLOCKS,
-    LOG2_TILE,
-    LONGEST_WALK,
-    R_AMPLITUDE,
-    R_SHAPE,
-    RATIO_STEP,
-    TILE,
-    plan_frame,
+from gvideo.raster.cpu_items import (
+    BLOCK_SHIFT,
+    MEMBER_SHIFT,
+    ROW_SHIFT,
+    ROWS_MASK,
+    W_ABOVE,
+    W_AMPLITUDE,
+    W_LEFT,
+    W_RATIO,
+    W_RATIO_STEP,
+    W_SHEAR,
+    W_WEIGHT,
+    WALK_FIELDS,
+    list_items,
+    start_walks,
 )
+from gvideo.raster.cpu_plan import BLOCK, BLOCKS, LOG2_TILE, LONGEST_WALK, TILE, plan_frame
 from gvideo.raster.jit import kernel
 from gvideo.raster.simd import (
     add,
     keep_above,
+    lane_numbers,
     load,
     maximum,
     multiply,
@@ -60,32 +66,27 @@ MOMENTS = 8  # sums per Gaussian and frame: max(w - FLOOR, 0) g_c (three channel
 
 
 @kernel
-def splat_items(
-    records: Float32,
-    tile_members: Int32,
-    first: int,
-    items: Int64,
-    count: int,
-    tile_x: int,
-    tile_y: int,
-    tile: Float32,
-    luma_only: bool,
-) -> None:
-    """Tile += A_c w for every item."""
+def _place(item: int) -> tuple[int, int]:
+    """Rows of an item, and where its first one begins in the tile."""
+    row = (item >> ROW_SHIFT) & (TILE - 1)
+    block = (item >> BLOCK_SHIFT) & (BLOCKS - 1)
+    return item & ROWS_MASK, block * BLOCK_STRIDE + row * ROW_STRIDE
+
+
+@kernel
+def splat_items(items: Int64, count: int, walks: Float32, tile: Float32, luma_only: bool) -> None:
+    """Tile += A_c w for every item, whose walks start as start_walks() says."""
     floor = spread(FLOOR)
     zero = spread(f32(0))
     for i in range(count):
-        item = items[i]
-        rows = item & ROWS_MASK
-        row = (item >> ROW_SHIFT) & (TILE - 1)
-        block = (item >> BLOCK_SHIFT) & (BLOCKS - 1)
-        m = int(tile_members[first + (item >> MEMBER_SHIFT)])
-        w, r, _, _ = start_walk(records, m, tile_x + block * BLOCK, tile_y + row)
-        q = spread(records[m, R_SHAPE + RATIO_STEP])
-        a0 = spread(records[m, R_AMPLITUDE])
-        a1 = spread(records[m, R_AMPLITUDE + 1])
-        a2 = spread(records[m, R_AMPLITUDE + 2])
-        at = block * BLOCK_STRIDE + row * ROW_STRIDE
+        rows, at = _place(items[i])
+        start = i * WALK_FIELDS
+        w = load(walks, start + W_WEIGHT)
+        r = load(walks, start + W_RATIO)
+        q = spread(walks[start + W_RATIO_STEP])
+        a0 = spread(walks[start + W_AMPLITUDE])
+        a1 = spread(walks[start + W_AMPLITUDE + 1])
+        a2 = spread(walks[start + W_AMPLITUDE + 2])
         if luma_only:
             for _ in range(rows):
                 store(tile, at, multiply_add(maximum(subtract(w, floor), zero), a0, load(tile, at)))
@@ -104,32 +105,19 @@ def splat_items(
 
 
 @kernel
-def gather_items(
-    records: Float32,
-    tile_members: Int32,
-    first: int,
-    items: Int64,
-    count: int,
-    tile_x: int,
-    tile_y: int,
-    tile: Float32,
-    moments: Float32,
-) -> None:
-    """moments[8 m ...] += the eight sums of every item, with tile holding g_c = dLoss/dF_c."""
+def gather_items(items: Int64, count: int, walks: Float32, tile: Float32) -> None:
+    """The eight sums of every item, with tile holding g_c = dLoss/dF_c, in the place of its first weights."""
     floor = spread(FLOOR)
     zero = spread(f32(0))
     for i in range(count):
-        item = items[i]
-        rows = item & ROWS_MASK
-        row = (item >> ROW_SHIFT) & (TILE - 1)
-        block = (item >> BLOCK_SHIFT) & (BLOCKS - 1)
-        m = int(tile_members[first + (item >> MEMBER_SHIFT)])
-        w, r, dx, s = start_walk(records, m, tile_x + block * BLOCK, tile_y + row)
-        q = spread(records[m, R_SHAPE + RATIO_STEP])
-        a0 = spread(records[m, R_AMPLITUDE])
-        a1 = spread(records[m, R_AMPLITUDE + 1])
-        a2 = spread(records[m, R_AMPLITUDE + 2])
-        at = block * BLOCK_STRIDE + row * ROW_STRIDE
+        rows, at = _place(items[i])
+        start = i * WALK_FIELDS
+        w = load(walks, start + W_WEIGHT)
+        r = load(walks, start + W_RATIO)
+        q = spread(walks[start + W_RATIO_STEP])
+        a0 = spread(walks[start + W_AMPLITUDE])
+        a1 = spread(walks[start + W_AMPLITUDE + 1])
+        a2 = spread(walks[start + W_AMPLITUDE + 2])
         t0 = zero
         t1 = zero
         t2 = zero
@@ -151,12 +139,22 @@ def gather_items(
             w = multiply(w, r)
             r = multiply(r, q)
             at += ROW_STRIDE
+        dx = add(lane_numbers(), spread(walks[start + W_LEFT]))
+        s = multiply_add(spread(walks[start + W_SHEAR]), dx, spread(walks[start + W_ABOVE]))
         end = add(s, spread(f32(rows)))
         first_moment = subtract(multiply(end, u), s1)
         second_moment = multiply_add(end, subtract(first_moment, s1), subtract(add(s2, s2), s1))
         ux = multiply(dx, u)
         sums = totals(t0, t1, t2, ux, first_moment, multiply(dx, ux), multiply(dx, first_moment), second_moment)
-        store(moments, m * MOMENTS, add(load(moments, m * MOMENTS), sums))
+        store(walks, start + W_WEIGHT, sums)
+
+
+@kernel
+def add_sums(tile_members: Int32, first: int, items: Int64, count: int, walks: Float32, moments: Float32) -> None:
+    """moments[8 m ...] += what gather_items() left, in the order of the items."""
+    for i in range(count):
+        at = int(tile_members[first + (items[i] >> MEMBER_SHIFT)]) * MOMENTS
+        store(moments, at, add(load(moments, at), load(walks, i * WALK_FIELDS + W_WEIGHT)))
 
 
 @kernel
@@ -274,6 +272,7 @@ def render_tiles(
     tile = np.empty(TILE_SIZE, np.float32)
     unsorted = np.empty(most_items + 1, np.int64)
     items = np.empty(most_items + 1, np.int64)
+    walks = np.empty((most_items + 1) * WALK_FIELDS, np.float32)
     histogram = np.empty(LONGEST_WALK + 2, np.int64)
     edges = np.empty(2 * BLOCK, np.float32)
     for t in range(first_tile, last_tile):
@@ -286,7 +285,8 @@ def render_tiles(
             records, tile_members, first, last, tile_x, tile_y, columns, rows, unsorted, items, histogram, edges
         )
         tile[:] = f32(0)
-        splat_items(records, tile_members, first, items, count, tile_x, tile_y, tile, channels == 1)
+        start_walks(records, tile_members, first, items, count, tile_x, tile_y, walks)
+        splat_items(items, count, walks, tile, channels == 1)
         write_tile(tile, channels, width, height, tile_x, tile_y, rows, flat)
 
 
@@ -324,6 +324,7 @@ def fit_frame(
     tile = np.empty(TILE_SIZE, np.float32)
     unsorted = np.empty(most_items + 1, np.int64)
     items = np.empty(most_items + 1, np.int64)
+    walks = np.empty((most_items + 1) * WALK_FIELDS, np.float32)
     histogram = np.empty(LONGEST_WALK + 2, np.int64)
     edges = np.empty(2 * BLOCK, np.float32)
     squared_errors[:] = 0.0
@@ -337,12 +338,14 @@ def fit_frame(
             records, tile_members, first, last, tile_x, tile_y, columns, rows, unsorted, items, histogram, edges
         )
         load_negative(flat, width, height, tile_x, tile_y, rows, tile)
-        splat_items(records, tile_members, first, items, count, tile_x, tile_y, tile, False)
+        start_walks(records, tile_members, first, items, count, tile_x, tile_y, walks)
+        splat_items(items, count, walks, tile, False)
         if pixel_weights.size:
             weigh_pixels(flat_weights, width, tile_x, tile_y, rows, weights, tile, squared_errors)
         else:
             weigh_residual(width, tile_x, rows, weights, tile, squared_errors)
-        gather_items(records, tile_members, first, items, count, tile_x, tile_y, tile, moments)
+        gather_items(items, count, walks, tile)
+        add_sums(tile_members, first, items, count, walks, moments)
     frame_moments[:] = f32(0)
     for m in range(len(members)):
         for c in range(3):

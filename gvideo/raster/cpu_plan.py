@@ -52,17 +52,17 @@ _HALF_LOG2_E = 0.5 * math.log2(math.e)
 
 
 @kernel
-def describe_shapes(log_scales: Float32, angles: Float32, scale_x: float, scale_y: float) -> tuple[Float32, Float64]:
-    """Shapes f32 [N,10], lengths in output px: factors of dx² and s² (base 2), shear, 2^(2 S_FACTOR), half width of the
-    support, dx where its lower edge is lowest, narrowing and height of a column's support, rows per walk, half height.
+def describe_shapes(
+    log_scales: Float32, angles: Float32, scale_x: float, scale_y: float, shapes: Float32, axes: Float64
+) -> None:
+    """Writes shapes f32 [N,10], lengths in output px: factors of dx² and s² (base 2), shear, 2^(2 S_FACTOR), half width
+    of the support, dx where its lower edge is lowest, narrowing and height of a column's support, rows per walk, half
+    height.
 
     The support in the column at dx is |s| <= sqrt(COLUMN_HEIGHT - COLUMN_NARROWING dx²). HALF_WIDTH < 0: not drawn.
     Axes f64 [N,4] for the chain rule: sigma_u, sigma_v (source px), cosine, sine; sigma_u = 0: not drawn.
     """
-    count = len(angles)
-    shapes = np.empty((count, SHAPE_FIELDS), np.float32)
-    axes = np.empty((count, 4), np.float64)
-    for n in range(count):
+    for n in range(len(angles)):
         axes[n, 0] = 0.0
         shapes[n, HALF_WIDTH] = np.float32(-1.0)
         log_u = np.float64(log_scales[n, 0])
@@ -96,7 +96,6 @@ def describe_shapes(log_scales: Float32, angles: Float32, scale_x: float, scale_
         shapes[n, COLUMN_NARROWING] = conditional / xx
         shapes[n, COLUMN_HEIGHT] = 2.0 * SUPPORT_EXPONENT * conditional * 1.00002
         shapes[n, WALK] = min(max(LONGEST_WALK_DEVIATIONS * math.sqrt(conditional), 1.0), float(LONGEST_WALK))
-    return shapes, axes
 
 
 @kernel

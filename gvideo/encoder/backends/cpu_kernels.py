@@ -27,6 +27,8 @@ _LIMIT = steps.SCALE_LIMIT
 _SMALLEST, _LARGEST = _ORIGIN / 16 * LN2, (_ORIGIN + _LIMIT - 1) / 16 * LN2
 _MAX_PRECISION = steps.MAX_PRECISION
 _PERMANENT = steps.NUM_DURATIONS - 1
+#: One over the sigmas of durations, in frames.
+_INVERSE = 2.0 ** (1.0 - 0.5 * np.arange(steps.NUM_DURATIONS))
 _angle_bits = steps.angle_bits
 _position_exponent = steps.position_exponent
 _widening = steps.widening
@@ -59,16 +61,39 @@ def _life(centre: float, inverse: float, times: Float32, interval: float) -> flo
             last = middle
     total = 0.0
     if interval > 0.0:
-        # exp(-x²) at equal distances h of x: each is the last times a ratio, which falls by exp(-2 h²)
-        x, h = (times[first] - centre) * inverse if first < len(times) else _REACH + 1.0, interval * inverse
+        if first == len(times):
+            return MIN_LIFE
+        # exp(-x²) at equal distances h of x: each is the last times a ratio, which falls by exp(-2 h²); in four runs
+        # of every fourth frame, since a product waits for the one before
+        x, h = (times[first] - centre) * inverse, interval * inverse
+        count = min(int((_REACH - x) / h) + 1, len(times) - first) if x <= _REACH else 0
         weight, ratio, falling = math.exp(-x * x), math.exp(-h * (2.0 * x + h)), math.exp(-2.0 * h * h)
-        for _ in range(first, len(times)):
-            if x > _REACH:
-                break
-            total += weight
-            weight *= ratio
-            ratio *= falling
-            x += h
+        r1 = ratio * falling
+        r2 = r1 * falling
+        r3 = r2 * falling
+        f2 = falling * falling
+        f4 = f2 * f2
+        fours = f4 * f4
+        fours *= fours  # falling to the 16th
+        w0, w1 = weight, weight * ratio
+        w2 = w1 * r1
+        w3 = w2 * r2
+        s0 = ratio * r1 * r2 * r3
+        s1 = s0 * f4
+        s2 = s1 * f4
+        s3 = s2 * f4
+        for _ in range(count >> 2):
+            total += (w0 + w1) + (w2 + w3)
+            w0 *= s0
+            w1 *= s1
+            w2 *= s2
+            w3 *= s3
+            s0 *= fours
+            s1 *= fours
+            s2 *= fours
+            s3 *= fours
+        rest = count & 3
+        total += (w0 if rest > 0 else 0.0) + (w1 if rest > 1 else 0.0) + (w2 if rest > 2 else 0.0)
         return max(total, MIN_LIFE)
     for t in range(first, len(times)):
         x = (times[t] - centre) * inverse
@@ -114,13 +139,13 @@ def quantise_rows(
     """
     free = math.sqrt(12.0 * constants[0] / math.pi)
     chroma_weight, bias, permanent_from = constants[1], constants[2], constants[3]
-    cell_bits, residual_exponent = int(constants[4]), int(constants[5])
+    cell_bits, residual_over_position = int(constants[4]), 2.0 ** constants[5]
     num_frames, interval = len(times), _interval(times)
     num_control = residual.shape[1]
     for i in range(len(mean)):
         duration = min(max(int(np.rint(2.0 * (log_duration[i] / LN2 + 1.0))), 0), _PERMANENT - 1)
         permanent = log_duration[i] > permanent_from
-        inverse = 0.0 if permanent else 2.0 ** (1.0 - 0.5 * duration)
+        inverse = 0.0 if permanent else _INVERSE[duration]
         log_u = min(max(np.float64(log_scale[i, 0]), _SMALLEST), _LARGEST)
         log_v = min(max(np.float64(log_scale[i, 1]), _SMALLEST), _LARGEST)
         area = math.exp(0.5 * (log_u + log_v))
@@ -147,9 +172,9 @@ def quantise_rows(
             wider = _widening(abs(u - v), direction & ((1 << bits) - 1), bits, axis)
             exponent = _position_exponent(rules, precision, min(u, v), wider, cell_bits)
             symbols[i, EXPONENT_X + axis] = exponent
-            grid = 2.0**exponent
+            grid = math.ldexp(1.0, exponent)
             mean_out[i, axis] = (math.floor((mean[i, axis] + 0.5) / grid) + 0.5) * grid - 0.5
-            residual_grid = grid * 2.0**residual_exponent
+            residual_grid = grid * residual_over_position
             residual_step[i, axis] = residual_grid
             for k in range(num_control):
                 level = np.rint(residual[i, k, axis] / residual_grid)
