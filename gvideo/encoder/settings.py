@@ -30,7 +30,7 @@ FASTEST = "fast"
 #: `--crf` to distortion (eighths of an octave of 1/D), set so that the mean Y-PSNR equals x264's at the same number;
 #: short fits reach less at the same D and are given a lower one.
 CRF_ANCHOR, CRF_DISTORTION, CRF_SLOPE = 36.0, 76.0, 3.5
-PRESET_DISTORTION = {"fast": 8.0}
+PRESET_DISTORTION = {"fast": 4.0}
 MAX_CRF = 63.0
 #: What applies where nothing is asked for.
 DEFAULT_CRF = 34.0

@@ -119,6 +119,20 @@ def test_motion_is_charged_while_growing():
     np.testing.assert_allclose(out, y.grad.numpy(), rtol=1e-4)
 
 
+def test_small_gaussians_and_short_lives_move_in_proportion():
+    p = parameters(7, 4)
+    p.values["log_scale"] = torch.tensor([[9.0, 0.01], [3.0, 1.0], [0.5, 8.0], [2.0, 6.0]]).log()
+    p.values["log_duration"] = torch.tensor([0.6, 3.0, 6.0, 60.0]).log()
+    before = p.copy()
+    ones = {"mean": torch.ones(4, 2), "centre": torch.ones(4), "angle": torch.ones(4)}
+    compiled_adam(p, ones, {"mean": 0.2, "centre": 0.1, "angle": 0.3})
+    moved = {name: before.values[name] - p.values[name] for name in ones}
+    expected = 0.2 * torch.tensor([0.15, 0.5, 0.25, 1.0])
+    torch.testing.assert_close(moved["mean"], expected[:, None].expand(4, 2), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(moved["centre"], 0.1 * torch.tensor([0.2, 0.5, 1.0, 2.0]), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(moved["angle"], torch.full((4,), 0.3), rtol=1e-4, atol=1e-5)
+
+
 def test_adam_is_adam():
     g = torch.Generator().manual_seed(6)
     start = torch.randn(33, generator=g)

@@ -142,7 +142,8 @@ class Backend(Protocol):
         permanent_at: lives longer than this many segments become permanent."""
 
     def adam(self, p: Parameters, gradients: Values, rates: dict[str, float], factor: float) -> None:
-        """One Adam step (Kingma and Ba, 2015) with a rate per attribute, on `factor` times the gradients."""
+        """One Adam step (Kingma and Ba, 2015) with a rate per attribute, of which every Gaussian has its share
+        (Parameters.rate_shares), on `factor` times the gradients."""
 
 
 def open_backend(name: str, target: Target, flow: Flow) -> Backend:

@@ -16,6 +16,9 @@ from gvideo.model.steps import StepRules
 from gvideo.raster.threads import for_each
 from gvideo.types import Float32
 
+#: The share of the rate of attributes that all Gaussians train alike.
+_WHOLE = np.ones(1, np.float32)
+
 
 class CpuBackend:
     """See base.Backend."""
@@ -46,10 +49,12 @@ def adam(p: Parameters, gradients: Values, rates: dict[str, float], factor: floa
     """See base.Backend.adam."""
     correction, root = p.corrections()
     names = list(gradients)
+    shares = p.rate_shares()
 
     def step(number: int) -> None:
         name = names[number]
         v, m, s, g = (a[name].numpy().reshape(-1) for a in (p.values, p.first, p.second, gradients))
-        cpu_kernels.adam(v, m, s, g, factor, BETA1, BETA2, rates[name] / correction, root, EPSILON)
+        share = shares[name].numpy() if name in shares else _WHOLE
+        cpu_kernels.adam(v, m, s, g, share, factor, BETA1, BETA2, rates[name] / correction, root, EPSILON)
 
     for_each(len(names), step)

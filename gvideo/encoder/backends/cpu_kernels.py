@@ -348,6 +348,7 @@ def adam(
     first: Float32,
     second: Float32,
     gradient: Float32,
+    share: Float32,
     factor: float,
     beta1: float,
     beta2: float,
@@ -355,15 +356,18 @@ def adam(
     root: float,
     epsilon: float,
 ) -> None:
-    """One Adam step of a flat array. factor: on the gradient. rate: over the first moment's correction. root: of the
-    second moment's correction."""
+    """One Adam step of a flat array. share f32 [R]: of the rate, for each of R equal parts of the array. factor: on the
+    gradient. rate: over the first moment's correction. root: of the second moment's correction."""
     keep1, keep2 = np.float32(beta1), np.float32(beta2)
     new1, new2 = np.float32((1.0 - beta1) * factor), np.float32((1.0 - beta2) * factor * factor)
-    scale, small, by = np.float32(1.0 / root), np.float32(epsilon), np.float32(rate)
-    for i in range(len(value)):
-        g = gradient[i]
-        m = keep1 * first[i] + new1 * g
-        v = keep2 * second[i] + new2 * g * g
-        first[i] = m
-        second[i] = v
-        value[i] -= by * m / (np.sqrt(v) * scale + small)
+    scale, small = np.float32(1.0 / root), np.float32(epsilon)
+    width = len(value) // max(len(share), 1)
+    for row in range(len(share)):
+        by = np.float32(rate) * share[row]
+        for i in range(row * width, (row + 1) * width):
+            g = gradient[i]
+            m = keep1 * first[i] + new1 * g
+            v = keep2 * second[i] + new2 * g * g
+            first[i] = m
+            second[i] = v
+            value[i] -= by * m / (np.sqrt(v) * scale + small)

@@ -58,4 +58,9 @@ def adam(p: Parameters, gradients: Values, rates: dict[str, float], factor: floa
     denominators = torch._foreach_sqrt(second)
     torch._foreach_div_(denominators, root)
     torch._foreach_add_(denominators, EPSILON)
-    torch._foreach_addcdiv_(values, first, denominators, steps)
+    shares = p.rate_shares()
+    numerators = [
+        moment * shares[name].view(-1, *[1] * (moment.dim() - 1)) if name in shares else moment
+        for name, moment in zip(gradients, first, strict=True)
+    ]
+    torch._foreach_addcdiv_(values, numerators, denominators, steps)

@@ -19,6 +19,11 @@ RATES = {
     "centre": 0.3,
     "log_duration": 0.03,
 }
+#: Places move at their whole rate where the smaller sigma is at least so many px, and life centres where a life's sigma
+#: is so many frames: smaller ones in proportion, within these shares. One rate for all makes the small ones, which hold
+#: most of the detail, jump by a good part of their own size at every step.
+WHOLE_RATE_SIGMA, SIGMA_SHARES = 2.0, (0.15, 1.0)
+WHOLE_RATE_LIFE, LIFE_SHARES = 6.0, (0.2, 2.0)
 #: The trajectories' learning rate, px.
 THETA_RATE = 0.02
 BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-10
@@ -61,6 +66,12 @@ class Parameters:
         """Counts one more step of Adam; what the first and the root of the second moments are divided by there."""
         self.num_steps += 1
         return 1 - BETA1**self.num_steps, math.sqrt(1 - BETA2**self.num_steps)
+
+    def rate_shares(self) -> Values:
+        """Shares f32 [N] of the learning rate that every Gaussian has, of the attributes where they differ."""
+        sigma = self.values["log_scale"].amin(1).exp_().div_(WHOLE_RATE_SIGMA).clamp_(*SIGMA_SHARES)
+        life = self.values["log_duration"].exp().div_(WHOLE_RATE_LIFE).clamp_(*LIFE_SHARES)
+        return {"mean": sigma, "centre": life}
 
     def append(self, values: Values, trajectory: Tensor) -> None:
         """Adds Gaussians with cold moments."""
