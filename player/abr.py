@@ -5,7 +5,10 @@
 | throughput | 0.9 of the harmonic mean of the last five rates |
 | ewma | as hls.js: the lesser of two moving averages (half-lives 3 s and 9 s of transfer), 0.95 of it, 0.7 to go up |
 | bola | BOLA-E: Spiteri et al., From Theory to Practice, MMSys 2018 (BOLA with a placeholder buffer, insufficient-buffer rule) |
+| bola-basic | BOLA-BASIC: Spiteri et al., BOLA, INFOCOM 2016, as published: the buffer alone decides |
 | mpc | RobustMPC: Yin et al., A Control-Theoretic Approach, SIGCOMM 2015 (five segments ahead, the rate's error as a margin) |
+
+`bola-basic` and `mpc` are in the browser too (player/web/playback/abr.js), with the same constants.
 """  # noqa: E501 (a table)
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ from gvideo.types import Float64
 
 _DEFAULT_BPS = 500e3
 _MEMORY = 5
+#: γp of BOLA, as published.
+_BOLA_GAMMA_P = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,19 @@ class BolaE(Rule):
         return min(level, highest(rates, max(room, float(rates[0]))))
 
 
+class BolaBasic(Rule):
+    """The level m with the largest (V (v_m + γp) - Q) / S_m, Q segments in the buffer; V such that the best level is
+    chosen where all but one of the segments that the buffer holds are there."""
+
+    def choose(self, state: State) -> int:
+        rates = state.rates_bps
+        utility = np.log(rates / rates[0])
+        most = max(state.target_seconds / state.segment_seconds, 2.0)
+        weight = (most - 1) / (utility[-1] + _BOLA_GAMMA_P)
+        filled = state.buffer_seconds / state.segment_seconds
+        return int(np.argmax((weight * (utility + _BOLA_GAMMA_P) - filled) / rates))
+
+
 class RobustMpc(Rule):
     """The best plan for the next segments at the rate that is to be expected at worst."""
 
@@ -163,4 +181,10 @@ class Highest(Rule):
         return len(state.rates_bps) - 1
 
 
-RULES: dict[str, type[Rule]] = {"throughput": Throughput, "ewma": Ewma, "bola": BolaE, "mpc": RobustMpc}
+RULES: dict[str, type[Rule]] = {
+    "throughput": Throughput,
+    "ewma": Ewma,
+    "bola": BolaE,
+    "bola-basic": BolaBasic,
+    "mpc": RobustMpc,
+}

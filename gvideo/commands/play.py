@@ -38,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-grain", action="store_true", help="leave out the grain that the stream describes")
     parser.add_argument("--size", metavar="WxH", help="size of the window, or of the pictures")
     parser.add_argument(
-        "--rule", default="ewma", help="chooses levels of URLs: throughput, ewma, bola, mpc, best (default: ewma)"
+        "--rule",
+        default="ewma",
+        help="chooses levels of URLs: throughput, ewma, bola, bola-basic, mpc, best (default: ewma)",
     )
     parser.add_argument("--buffer", type=float, default=20.0, metavar="S", help="seconds to fetch ahead (default: 20)")
     parser.add_argument("--audio", metavar="LANG", help="language of the sound; none for silence")

@@ -2,11 +2,11 @@
  * Gaussian video on a canvas: the player that other pages can embed.
  *
  *     import { GVideoPlayer } from "./gvideo-player.js";
- *     const player = new GVideoPlayer(document.querySelector("canvas"), "clip.gsv");   // .m3u8, .mpd, or a File
+ *     const player = new GVideoPlayer(document.querySelector("canvas"), "clip.gsv"); // .m3u8, .mpd, or a File
  *     player.addEventListener("ready", () => player.play());
  *
  * Events: ready · durationchange · timeupdate · play · pause · waiting · playing · seeked · ended · qualitychange ·
- * notice (detail: {message}, something was skipped) · recovered · error (detail: {message}; retry() goes on).
+ * notice (detail: {message}, something was skipped) · recovered · error (detail: {message, error}; retry() goes on).
  * Times are seconds from the stream's start, frames are counted from 0, frame n is always frame n.
  */
 
@@ -23,7 +23,8 @@ import { Screen, displaySize } from "./render/screen.js";
 import { Http } from "./source/http.js";
 import { openSource } from "./source/open.js";
 
-/** @import { PlayerOptions, Resolution, Segment, SequenceHeader, View } from "./types/gvideo-player.d.ts" */
+/** @import { Adaptation, PlayerOptions, Resolution } from "./types/gvideo-player.d.ts" */
+/** @import { Segment, SequenceHeader, View } from "./types/gvideo-player.d.ts" */
 
 const ERRANDS_MS = 200; // how often what lies ahead is looked after
 const SMOOTH_BELOW = 1; // at speeds below this, pictures between frames are drawn
@@ -37,6 +38,8 @@ export class GVideoPlayer extends TimedPlayer {
   /** The chosen quality.
    * @type {"auto" | number} */
   #quality = "auto";
+  /** @type {Adaptation} */
+  #adaptation;
   #playing = false;
   #waiting = false;
   #failed = false;
@@ -60,11 +63,12 @@ export class GVideoPlayer extends TimedPlayer {
    * @param {PlayerOptions} options resolution: pixels to draw, as many as the
    *   canvas covers on screen (fewer if that is too slow), or the video's own
    */
-  constructor(canvas, url, { resolution = "display", autoplay = false } = {}) {
+  constructor(canvas, url, { resolution = "display", autoplay = false, credentials = "same-origin", adaptation } = {}) {
     super();
     this.canvas = canvas;
     this.url = url;
     this.#resolution = resolution;
+    this.#adaptation = adaptation ?? "throughput";
     /** Pictures between frames: "auto" (in slow motion), true or false.
      * @type {"auto" | boolean} */
     this.smooth = "auto";
@@ -73,6 +77,7 @@ export class GVideoPlayer extends TimedPlayer {
     /** @type {CaptionTrack | null} */
     this.captionTrack = null;
     this.#http = new Http({
+      credentials,
       onreceived: (...it) => this.#throughput.add(...it),
       onretry: (error) => this.notice(`${describe(error)}; trying again`),
     });
@@ -89,7 +94,7 @@ export class GVideoPlayer extends TimedPlayer {
       onproblem: (message) => this.notice(message),
       onfailed: (error) => this.#fail(error),
     });
-    stream.store.wanted = this.#quality;
+    Object.assign(stream.store, { wanted: this.#quality, adaptation: this.#adaptation });
     this.sequence = stream.sequence;
     this.#stream = stream;
     this.captionTracks = source.captions.map((track) => new CaptionTrack(this.#http, track));
@@ -247,6 +252,17 @@ export class GVideoPlayer extends TimedPlayer {
       this.#stream.store.aim(this.currentTime);
     }
     this.emit("qualitychange");
+  }
+
+  get adaptation() {
+    return this.#adaptation;
+  }
+
+  /** The rule that chooses while quality is "auto" (playback/abr.js).
+   * @type {Adaptation} */
+  set adaptation(adaptation) {
+    this.#adaptation = adaptation;
+    if (this.#stream) this.#stream.store.adaptation = adaptation;
   }
 
   /** The part of the picture that is shown: {x, y, width, height} in [0, 1]; drawn anew at any size.
@@ -410,6 +426,6 @@ export class GVideoPlayer extends TimedPlayer {
   #fail(error) {
     if (this.#abort.signal.aborted) return;
     this.#failed = true;
-    this.emit("error", { message: describe(error) });
+    this.emit("error", { message: describe(error), error });
   }
 }

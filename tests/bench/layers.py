@@ -22,6 +22,7 @@ from player.traces import TRACES
 
 RATES = np.array([300e3, 600e3, 1200e3, 2400e3])
 COUNT = 150
+MEASURED = ("throughput", "ewma", "bola", "mpc")
 KINDS = ("simulcast", "simulcast, replacing", "layered +0 %", "layered +10 %", "layered +20 %")
 COLOURS = ("#777777", "#c08a3e", "#2d6cb5", "#5b97d6", "#a3c6ea")
 
@@ -44,7 +45,7 @@ def ladder(overhead: float, layered: bool) -> Ladder:
 
 def rows() -> Iterator[Row]:
     for name, trace in TRACES.items():
-        for rule in RULES:
+        for rule in MEASURED:
             for kind in KINDS:
                 layered = kind.startswith("layered")
                 overhead = float(kind.split("+")[1].split()[0]) / 100 if layered else 0.0

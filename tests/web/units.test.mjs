@@ -7,6 +7,7 @@ import { splineWeights } from "../../player/web/codec/motion.js";
 import { Throughput, chooseQuality } from "../../player/web/playback/abr.js";
 import { parseVtt } from "../../player/web/playback/captions.js";
 import { MediaFeeder } from "../../player/web/playback/feeder.js";
+import { SegmentStore } from "../../player/web/playback/store.js";
 import { MediaPlaylist } from "../../player/web/source/hls.js";
 import { parsePlaylist } from "../../player/web/source/playlist.js";
 
@@ -138,4 +139,19 @@ test("sound without an init segment is refused in words", async () => {
   const feeder = new MediaFeeder({}, source, new MediaPlaylist(http, URL_OF), "audio/mp4");
   await feeder.open();
   await assert.rejects(feeder.aim(0), { name: "ContainerError", message: "a.aac: the playlist names no EXT-X-MAP" });
+});
+
+test("the store asks the rule that was chosen", () => {
+  const qualities = [1e5, 4e5, 2e6].map((bandwidth) => ({ bandwidth }));
+  const source = { qualities, segments: [{ number: 0, start: 0, duration: 2 }] };
+  const throughput = new Throughput();
+  for (let i = 0; i < 5; i++) throughput.add(1e6, 1000); // 8 Mbit/s
+  const store = new SegmentStore(source, null, throughput, {});
+  assert.equal(store.target, 2);
+  store.adaptation = "bola-basic"; // nothing in the buffer
+  assert.equal(store.target, 0);
+  store.adaptation = "mpc"; // a change costs less than five segments of the better one gain
+  assert.equal(store.target, 2);
+  store.wanted = 1;
+  assert.equal(store.target, 1);
 });

@@ -5,11 +5,11 @@
  */
 
 import { BitstreamError, ContainerError, NetworkError } from "../codec/errors.js";
-import { chooseQuality } from "./abr.js";
+import { choose } from "./abr.js";
 
 /** @import { Throughput } from "./abr.js" */
 /** @import { DecoderClient } from "../codec/client.js" */
-/** @import { Segment } from "../types/gvideo-player.d.ts" */
+/** @import { Adaptation, Segment } from "../types/gvideo-player.d.ts" */
 /** @import { Decoded, Source } from "../types/internal.d.ts" */
 
 const AHEAD_S = 20;
@@ -33,6 +33,9 @@ export class SegmentStore {
   /** "auto", or the index of a quality.
    * @type {"auto" | number} */
   wanted = "auto";
+  /** The rule that chooses.
+   * @type {Adaptation} */
+  adaptation = "throughput";
   /** Whether the picture stands: then there is always time to make it better. */
   still = true;
   /** Counts for the statistics. */
@@ -44,6 +47,8 @@ export class SegmentStore {
   /** @type {AbortController | null} */
   #abort = null;
   #position = 0;
+  /** The quality of the segment that came last; -1: none came. */
+  #level = -1;
   #busy = false;
 
   /**
@@ -71,7 +76,16 @@ export class SegmentStore {
 
   /** The quality that is fetched now. */
   get target() {
-    return this.wanted === "auto" ? chooseQuality(this.source.qualities, this.throughput.rate) : this.wanted;
+    if (this.wanted !== "auto") return this.wanted;
+    const { qualities, segments } = this.source;
+    const state = {
+      rates: qualities.map(({ bandwidth }) => bandwidth),
+      segmentSeconds: segments[Math.max(this.#indexAt(this.#position), 0)]?.duration || 1,
+      bufferSeconds: this.bufferedAhead(this.#position),
+      targetSeconds: AHEAD_S,
+      level: this.#level,
+    };
+    return choose(this.adaptation, state, this.throughput);
   }
 
   /** Seconds from a time on that are decoded without a hole.
@@ -214,6 +228,7 @@ export class SegmentStore {
     const entry = this.#entryOf(segment);
     if (entry.decoded && quality > entry.quality) this.upgrades++;
     Object.assign(entry, { quality, decoded, numBytes, error: null });
+    this.#level = quality;
     this.lastDecodeMs = decoded.milliseconds;
     if (decoded.problem) {
       this.hooks.onproblem(`Segment ${segment.number} is shown without its upper layers (${decoded.problem})`);

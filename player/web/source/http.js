@@ -6,11 +6,13 @@ import { NetworkError } from "../codec/errors.js";
 const PAUSES = [300, 900, 2700];
 const TIMEOUT_MS = 60000;
 
-/** Fetches for one player. onreceived(bytes, milliseconds) hears of every body, and how long it took from the answer's
- * headers to its end; onretry(error) hears of every failed attempt. */
+/** Fetches for one player. credentials: as fetch has them. onreceived(bytes, milliseconds) hears of every body, and how
+ * long it took from the answer's headers to its end; onretry(error) hears of every failed attempt. */
 export class Http {
-  /** @param {{onreceived?: (bytes: number, milliseconds: number) => void, onretry?: (error: unknown) => void}} hooks */
-  constructor({ onreceived = () => {}, onretry = () => {} } = {}) {
+  /** @param {{credentials?: RequestCredentials, onreceived?: (bytes: number, milliseconds: number) => void,
+   *   onretry?: (error: unknown) => void}} options */
+  constructor({ credentials = "same-origin", onreceived = () => {}, onretry = () => {} } = {}) {
+    this.credentials = credentials;
     this.onreceived = onreceived;
     this.onretry = onretry;
   }
@@ -75,8 +77,10 @@ export class Http {
     /** @type {T | undefined} */
     let body;
     let answered;
+    const { credentials } = this;
+    const either = signal ? AbortSignal.any([signal, limit]) : limit;
     try {
-      response = await fetch(url, { headers, cache, signal: signal ? AbortSignal.any([signal, limit]) : limit });
+      response = await fetch(url, { headers, cache, credentials, signal: either });
       answered = performance.now();
       if (response.ok) body = await read(response);
     } catch (error) {

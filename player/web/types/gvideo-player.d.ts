@@ -5,7 +5,14 @@ export interface PlayerOptions {
   resolution?: Resolution;
   /** Plays as soon as it can. */
   autoplay?: boolean;
+  /** Whether requests carry cookies, as fetch has it: "same-origin" (what it is unless given), "include" or "omit". */
+  credentials?: RequestCredentials;
+  /** The rule that chooses qualities while quality is "auto". */
+  adaptation?: Adaptation;
 }
+
+/** By the rate of the network, by the buffer (BOLA-BASIC), or by planning with both (RobustMPC). */
+export type Adaptation = "throughput" | "bola-basic" | "mpc";
 
 export type Resolution = "display" | "source";
 
@@ -145,7 +152,7 @@ export interface PlayerEvents {
   /** Something was left out. */
   notice: CustomEvent<{ message: string }>;
   /** It cannot go on; retry() tries again. */
-  error: CustomEvent<{ message: string }>;
+  error: CustomEvent<{ message: string; error: unknown }>;
   recovered: CustomEvent;
 }
 
@@ -194,6 +201,8 @@ export class GVideoPlayer extends EventTarget {
   readonly qualities: Quality[];
   /** "auto" or the index of a quality. */
   quality: "auto" | number;
+  /** The rule that chooses while quality is "auto". */
+  adaptation: Adaptation;
   /** The part of the picture that is shown; drawn anew at any size. */
   view: View;
   resolution: Resolution;

@@ -256,6 +256,16 @@ export interface Sample {
 
 // --- playback
 
+/** What rules of adaptation know. rates in bits/s, the poorest quality first; bufferSeconds: what is there, targetSeconds:
+ * what may be; level: quality of the segment before, -1 without one. */
+export interface AdaptationState {
+  rates: number[];
+  segmentSeconds: number;
+  bufferSeconds: number;
+  targetSeconds: number;
+  level: number;
+}
+
 /** What is there at a time. */
 export interface Position {
   segment: Segment;
