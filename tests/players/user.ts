@@ -16,6 +16,14 @@ const view = new PlayerView(document.body, new Blob([]), { keys: document });
 const track: string | undefined = view.player.captionTracks[0]?.name;
 console.log(when, pixels, track, player.sequence?.bitDepth, player.timeline?.numFrames);
 
+import "gvideo-player/element";
+const element = document.createElement("gvideo-player");
+Object.assign(element, { src: "clip.gsv", controls: true });
+element.play().then(() => console.log(element.buffered.end(0), element.player?.qualities.length));
+element.captureStream(25).getVideoTracks();
+
+// @ts-expect-error: nobody sets what is buffered
+element.buffered = null;
 // @ts-expect-error: notices have text alone
 player.addEventListener("notice", (event) => event.detail.code);
 // @ts-expect-error: a quality is a number or "auto"

@@ -1,7 +1,8 @@
 /** The player with its controls, in any element: picture, captions, notes, seek bar, buttons, menu. */
 
-import { describe } from "../codec/errors.js";
+import { BrowserError, describe } from "../codec/errors.js";
 import { GVideoPlayer } from "../gvideo-player.js";
+import { playInstead } from "../playback/instead.js";
 import { colourRemark } from "../render/colour.js";
 import { Comparison } from "./compare.js";
 import { clockText, iconButton, make, setIcon } from "./dom.js";
@@ -204,8 +205,8 @@ export class PlayerView {
     on("viewchange", () => container.classList.toggle("zoomed", player.view.width < 1));
     on("error", ({ detail }) => {
       this.#setLoading(false);
-      this.errorText.textContent = detail.message;
-      this.error.hidden = false;
+      if (detail.error instanceof BrowserError) this.#playInstead(detail.message);
+      else this.#showError(detail.message);
     });
     on("recovered", () => {
       this.error.hidden = true;
@@ -216,13 +217,15 @@ export class PlayerView {
     document.addEventListener(
       "pointerdown",
       (event) => {
-        const target = /** @type {Node} */ (event.target);
-        if (!this.menu.element.contains(target) && !this.menuButton.contains(target)) this.menu.toggle(false);
+        // not the target: within a shadow tree that would be the tree's host
+        const path = event.composedPath();
+        if (!path.includes(this.menu.element) && !path.includes(this.menuButton)) this.menu.toggle(false);
       },
       { signal: this.#ends.signal },
     );
     container.addEventListener("fullscreenchange", () => {
-      const full = document.fullscreenElement === container;
+      const root = /** @type {Document | ShadowRoot} */ (container.getRootNode());
+      const full = root.fullscreenElement === container;
       setIcon(this.fullButton, full ? "small" : "full", full ? "Leave full screen (f)" : "Full screen (f)");
     });
   }
@@ -240,6 +243,29 @@ export class PlayerView {
     if (remark) this.note(remark);
     this.#showPlaying();
     this.wake();
+  }
+
+  /** @param {string} message */
+  #showError(message) {
+    this.errorText.textContent = message;
+    this.error.hidden = false;
+  }
+
+  /** The AVC rung, with the browser's own controls, where Gaussians cannot be drawn.
+   * @param {string} why */
+  async #playInstead(why) {
+    const { signal } = this.#ends;
+    const video = make("video", { controls: true, playsInline: true, autoplay: !this.player.paused });
+    try {
+      await playInstead(video, this.player.url, { why, signal });
+    } catch (error) {
+      if (!signal.aborted) this.#showError(describe(error));
+      return;
+    }
+    this.player.pause();
+    this.stage.replaceChildren(video);
+    for (const element of [this.bar, this.startButton, this.retry]) element.hidden = true;
+    this.note("This browser cannot draw Gaussian video: the AVC rung plays instead.");
   }
 
   async #compare() {
