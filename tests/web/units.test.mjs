@@ -152,6 +152,8 @@ test("the store asks the rule that was chosen", () => {
   assert.equal(store.target, 0);
   store.adaptation = "mpc"; // a change costs less than five segments of the better one gain
   assert.equal(store.target, 2);
+  for (const quality of qualities) quality.bandwidth = 0; // of which nothing is known
+  assert.equal(store.target, 2);
   store.wanted = 1;
   assert.equal(store.target, 1);
 });

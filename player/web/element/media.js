@@ -50,6 +50,7 @@ export class PlayerMedia extends EventTarget {
     for (const name of ["play", "waiting", "playing"]) player.addEventListener(name, () => this.#advance());
     for (const name of ["ratechange", "volumechange"]) player.addEventListener(name, () => this.#say(name));
     player.addEventListener("seeked", () => this.#sought());
+    player.addEventListener("recovered", () => (this.error = null));
     player.addEventListener("error", (event) => this.#fail(/** @type {CustomEvent} */ (event).detail));
   }
 

@@ -112,9 +112,9 @@ export function chooseQuality(qualities, rate) {
  * @param {AdaptationState} state
  * @param {Throughput} throughput */
 export function choose(rule, state, throughput) {
-  if (state.rates.length === 1) return 0;
-  if (rule === "bola-basic") return chooseByBuffer(state);
-  if (rule === "mpc") return chooseByPlan(state, throughput.worst);
+  const known = state.rates.every((rate) => rate > 0);
+  if (known && rule === "bola-basic") return chooseByBuffer(state);
+  if (known && rule === "mpc") return chooseByPlan(state, throughput.worst);
   return chooseQuality(
     state.rates.map((bandwidth) => ({ bandwidth })),
     throughput.rate,

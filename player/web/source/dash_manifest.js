@@ -8,10 +8,14 @@ import { parseManifest } from "./mpd.js";
 /** @import { Http } from "./http.js" */
 /** @import { Manifest, MpdIndex, MpdPeriod, MpdSegment, Representation } from "../types/internal.d.ts" */
 
+/** It is not read more often than this, however many of its parts ask. */
+const LEAST_MS = 400;
+
 export class DashManifest {
   /** @type {Manifest | null} */
   #manifest = null;
   #text = "";
+  #readAt = -Infinity;
   /** @type {Promise<Manifest> | null} */
   #reading = null;
   /** @type {Map<string, number>} */
@@ -30,7 +34,8 @@ export class DashManifest {
    * @param {boolean} again
    * @returns {Promise<Manifest>} */
   async read(signal, again = false) {
-    if (this.#manifest && (!again || this.#manifest.ended)) return this.#manifest;
+    const fresh = !again || performance.now() - this.#readAt < LEAST_MS;
+    if (this.#manifest && (fresh || this.#manifest.ended)) return this.#manifest;
     this.#reading ??= this.#read(signal).finally(() => (this.#reading = null));
     return this.#reading;
   }
@@ -42,6 +47,7 @@ export class DashManifest {
       this.#text = await this.http.text(this.#manifest?.location ?? this.url, { signal });
     }
     this.#manifest = this.named(() => parseManifest(this.#text, this.url, Date.now()));
+    this.#readAt = performance.now();
     return this.#manifest;
   }
 
