@@ -23,7 +23,7 @@ from gvideo.commands.package import add_extras
 from gvideo.commands.progress import ProgressLine, format_bitrate, format_bytes, format_time
 
 if TYPE_CHECKING:
-    from gvideo.encoder.jobs.encode import EncodeProgress, EncodeReport
+    from gvideo.encoder.jobs.report import EncodeProgress, EncodeReport
 
 PRESETS = ("fast", "medium", "slow")
 TUNES = ("psnr", "ssim", "vmaf")

@@ -73,7 +73,7 @@ def publish(streams: list[Path], output: str, arguments: argparse.Namespace) -> 
     if output.lower().endswith(".mp4"):
         _write_movie(rungs, output, extras, arguments)
         return
-    from packager.package import package
+    from packager.package import package_streams
     from packager.sink import open_sink
 
     sink = open_sink(output)
@@ -87,7 +87,7 @@ def publish(streams: list[Path], output: str, arguments: argparse.Namespace) -> 
         from gvideo.commands.pictures import pictures_of
 
         pictures = pictures_of(rungs[0])
-    print(describe(output, package(rungs, sink, extras, fallback=fallback, pictures=pictures)), file=sys.stderr)
+    print(describe(output, package_streams(rungs, sink, extras, fallback=fallback, pictures=pictures)), file=sys.stderr)
 
 
 def _write_movie(rungs: list[GsvFile], output: str, extras: Extras, arguments: argparse.Namespace) -> None:

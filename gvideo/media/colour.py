@@ -81,9 +81,23 @@ def code_scale(bit_depth: int, full_range: bool) -> tuple[int, int, int, int]:
 
 
 def planes_to_rgb(planes: Float32, colour: ColourDescription, *, channels_last: bool = True) -> UInt8:
-    """R'G'B' of planes f32 [...,3,H,W] (Y', Cb, Cr without range): uint8 [...,H,W,3], or [...,3,H,W] planar.
+    """R'G'B' of planes, rounded to nearest (ties to even) and clipped to 0..255.
 
-    Rounded to nearest (ties to even) and clipped to 0..255. Raises MediaError for a matrix without equations.
+    Args:
+        planes: f32 [...,3,H,W], Y', Cb and Cr without range.
+        colour: whose matrix counts.
+        channels_last: [...,H,W,3] instead of [...,3,H,W].
+
+    Returns:
+        u8 [...,H,W,3] or [...,3,H,W].
+
+    Raises:
+        MediaError: the matrix has no equations.
+
+    Example:
+        >>> video = gvideo.VideoDecoder("clip.gsv")
+        >>> gvideo.media.planes_to_rgb(video.planes_at([0]), video.metadata.format.colour).shape
+        (1, 48, 64, 3)
     """
     inverse = 255.0 * np.linalg.inv(ycbcr_from_rgb_matrix(colour.matrix))
     lead, (height, width) = planes.shape[:-3], planes.shape[-2:]
