@@ -1,4 +1,5 @@
-"""One line on the terminal that says how far a command is. Nothing is shown where stderr is no terminal."""
+"""One line on the terminal that says how far a command is. Nothing is shown where stderr is no terminal; with
+--log-json an event a second."""
 
 from __future__ import annotations
 
@@ -8,15 +9,18 @@ import sys
 import time
 from types import TracebackType
 
+from gvideo.commands.console import console
+
 _SECONDS_BETWEEN = 0.1
+_SECONDS_BETWEEN_EVENTS = 1.0
 _BAR_CELLS = 20
 
 
 class ProgressLine:
     """A line that is written over again and again; leaving the context wipes it."""
 
-    def __init__(self, quiet: bool = False) -> None:
-        self._shown = not quiet and sys.stderr.isatty()
+    def __init__(self) -> None:
+        self._shown = console.verbosity >= 0 and not console.as_json and sys.stderr.isatty()
         self._next = 0.0
         self._started = time.monotonic()
 
@@ -33,7 +37,11 @@ class ProgressLine:
     def show(self, done: float, total: int | None, *notes: str) -> None:
         """`done` of `total` frames (None: unknown), then whatever else there is to say."""
         now = time.monotonic()
-        if not self._shown or now < self._next:
+        if now < self._next or not (self._shown or console.as_json):
+            return
+        if console.as_json:
+            self._next = now + _SECONDS_BETWEEN_EVENTS
+            console.say("progress", " · ".join(notes), frames_done=round(done, 2), num_frames=total)
             return
         self._next = now + _SECONDS_BETWEEN
         text = " · ".join(progress_text(done, total, now - self._started, notes))

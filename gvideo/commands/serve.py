@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import sys
 
+from gvideo.commands.console import console
 from gvideo.errors import OptionError
 
 SERVERS = ("uvicorn", "granian")
@@ -17,11 +17,12 @@ _SHUTDOWN_SECONDS = 5
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `gvideo serve`."""
     parser.add_argument("folder", metavar="DIR", help="a folder that gvideo package or gvideo encode made")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1; 0.0.0.0 for all)")
+    parser.add_argument(
+        "--host", metavar="IP", default="127.0.0.1", help="address to listen at (default 127.0.0.1; 0.0.0.0 for all)"
+    )
     parser.add_argument("--port", type=int, default=8000, metavar="P", help="port (default 8000)")
     parser.add_argument("--server", choices=SERVERS, default="uvicorn", help="uvicorn, or granian for load")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes of granian (default 1)")
-    parser.add_argument("--quiet", action="store_true", help="no access log")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
     if not arguments.quiet:
         logging.basicConfig(level=logging.INFO, format="%(message)s")
     place = f"http://{arguments.host}:{arguments.port}/"
-    print(f"{arguments.folder}: {place} · {place}master.m3u8 · {place}manifest.mpd", file=sys.stderr, flush=True)
+    console.say("ready", f"{arguments.folder}: {place} · {place}master.m3u8 · {place}manifest.mpd")
     try:
         if arguments.server == "granian":
             from granian.constants import Interfaces
