@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from gvideo.lazy import attach
 
 if TYPE_CHECKING:
-    from gvideo import errors, media, raster
+    from gvideo import data, errors, media, raster, samplers
     from gvideo.decoder import transforms
     from gvideo.decoder.frames import Frame, FrameBatch
     from gvideo.decoder.metadata import Metadata
@@ -31,10 +31,12 @@ __all__ = [
     "FrameBatch",
     "Metadata",
     "VideoDecoder",
+    "data",
     "encode",
     "errors",
     "media",
     "raster",
+    "samplers",
     "transforms",
 ]
 
@@ -48,9 +50,11 @@ __getattr__, __dir__ = attach(
         "Metadata": "gvideo.decoder.metadata",
         "VideoDecoder": "gvideo.decoder.video_decoder",
         "encode": "gvideo.encoder.jobs.encode",
+        "data": "",
         "errors": "",
         "media": "",
         "raster": "",
+        "samplers": "",
         "transforms": "gvideo.decoder",
     },
     "__version__",

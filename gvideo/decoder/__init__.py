@@ -10,6 +10,7 @@ metadata.py       what is known of a stream, under torchcodec's names
 arguments.py      what callers hand in, checked
 times.py          seconds to frames, exactly
 transforms.py     parts and sizes of the picture to draw
+antialias.py      Gaussians for grids coarser than the coded one
 render.py         a segment's symbols to planes at any time and any size
 pictures.py       planes and R'G'B' of any frames, each segment dequantised once
 drawing.py        the form of a decoder's pictures: part, size, layout, type of numbers

@@ -13,6 +13,8 @@ Decisions where a source says nothing (code point 2):
 
 from __future__ import annotations
 
+import functools
+
 import cv2
 import numpy as np
 
@@ -99,7 +101,7 @@ def planes_to_rgb(planes: Float32, colour: ColourDescription, *, channels_last: 
         >>> gvideo.media.planes_to_rgb(video.planes_at([0]), video.metadata.format.colour).shape
         (1, 48, 64, 3)
     """
-    inverse = 255.0 * np.linalg.inv(ycbcr_from_rgb_matrix(colour.matrix))
+    inverse = _code_matrix(colour.matrix)
     lead, (height, width) = planes.shape[:-3], planes.shape[-2:]
     frames = np.ascontiguousarray(planes, dtype=np.float32).reshape(-1, 3, height, width)
     shape = (len(frames), height, width, 3) if channels_last else (len(frames), 3, height, width)
@@ -112,6 +114,12 @@ def planes_to_rgb(planes: Float32, colour: ColourDescription, *, channels_last: 
             for plane, channel in zip(out, channels, strict=True):
                 plane[...] = channel
     return rgb.reshape(lead + shape[1:])
+
+
+@functools.cache
+def _code_matrix(matrix: int) -> Float64:
+    """From Y', Cb, Cr to R'G'B' in 0..255."""
+    return np.asarray(255.0 * np.linalg.inv(ycbcr_from_rgb_matrix(matrix)), np.float64)
 
 
 def _weighted_sum(frame: Float32, weights: Float64) -> UInt8:
