@@ -23,6 +23,7 @@ from gvideo.errors import GVideoError
 #: Subcommands in the order of the help: name -> module.
 COMMANDS = {
     "encode": "gvideo.commands.encode",
+    "batch": "gvideo.commands.batch",
     "decode": "gvideo.commands.decode",
     "info": "gvideo.commands.info",
     "package": "gvideo.commands.package",
@@ -51,7 +52,7 @@ def make_parser() -> Parser:
         how_much.add_argument("-v", "--verbose", action="store_true", help="say more, and where an error comes from")
         how_much.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
         group.add_argument("--log-json", action="store_true", help="messages on stderr as a JSON object a line")
-        child.set_defaults(run=module.run, parser=parser)
+        child.set_defaults(run=module.run, parser=parser, main=main)
     return parser
 
 
@@ -88,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _plain(options: dict[str, object]) -> dict[str, object]:
     """The options that say something."""
-    return {k: v for k, v in options.items() if k not in ("run", "parser") and v not in (None, False, "", [])}
+    return {k: v for k, v in options.items() if k not in ("run", "parser", "main") and v not in (None, False, "", [])}
 
 
 def _joined(argv: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ import math
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from types import TracebackType
 
 from gvideo.commands.console import console
@@ -30,6 +31,11 @@ class ProgressLine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.wipe()
+
+    def wipe(self) -> None:
+        """Makes place for a message; the next time there is something to show, it is shown at once."""
+        self._next = 0.0
         if self._shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
@@ -43,8 +49,16 @@ class ProgressLine:
             self._next = now + _SECONDS_BETWEEN_EVENTS
             console.say("progress", " · ".join(notes), frames_done=round(done, 2), num_frames=total)
             return
-        self._next = now + _SECONDS_BETWEEN
-        text = " · ".join(progress_text(done, total, now - self._started, notes))
+        self._write(progress_text(done, total, now - self._started, notes))
+
+    def show_parts(self, *parts: str) -> None:
+        """Something else than frames, for people alone."""
+        if self._shown and time.monotonic() >= self._next:
+            self._write(parts)
+
+    def _write(self, parts: Iterable[str]) -> None:
+        self._next = time.monotonic() + _SECONDS_BETWEEN
+        text = " · ".join(parts)
         columns = shutil.get_terminal_size().columns
         sys.stderr.write(f"\r\x1b[K{text[: columns - 1]}")
         sys.stderr.flush()
