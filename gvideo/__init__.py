@@ -1,37 +1,61 @@
 """gvideo: a video codec made of moving 2D Gaussians.
 
-`VideoDecoder` decodes without torch; `encode` loads it when it is first used.
+    gvideo.encode("clip.mp4", "clip.gsv", crf=36)
+    video = gvideo.VideoDecoder("clip.gsv")
+    video[100]                                             # uint8 [3, H, W]
+    video.get_frames_at([3, 99], shape=(224, 224)).data    # uint8 [2, 3, 224, 224], drawn at that size
+
+`VideoDecoder` decodes without torch; `encode` loads it when it is first used. `help(gvideo.VideoDecoder)` says more.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gvideo import errors
+from gvideo.lazy import attach
 
 if TYPE_CHECKING:
+    from gvideo import data, errors, media, raster, samplers
+    from gvideo.decoder import transforms
     from gvideo.decoder.frames import Frame, FrameBatch
+    from gvideo.decoder.metadata import Metadata
     from gvideo.decoder.video_decoder import VideoDecoder
     from gvideo.encoder.jobs.encode import encode
+    from gvideo.encoder.jobs.report import EncodeProgress, EncodeReport
 
 __version__ = "0.1.0"
-__all__ = ["Frame", "FrameBatch", "VideoDecoder", "encode", "errors"]
+__all__ = [
+    "EncodeProgress",
+    "EncodeReport",
+    "Frame",
+    "FrameBatch",
+    "Metadata",
+    "VideoDecoder",
+    "data",
+    "encode",
+    "errors",
+    "media",
+    "raster",
+    "samplers",
+    "transforms",
+]
 
-_PLACES = {
-    "Frame": "gvideo.decoder.frames",
-    "FrameBatch": "gvideo.decoder.frames",
-    "VideoDecoder": "gvideo.decoder.video_decoder",
-    "encode": "gvideo.encoder.jobs.encode",
-}
-
-
-def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module 'gvideo' has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(_PLACES[name]), name)
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "EncodeProgress": "gvideo.encoder.jobs.report",
+        "EncodeReport": "gvideo.encoder.jobs.report",
+        "Frame": "gvideo.decoder.frames",
+        "FrameBatch": "gvideo.decoder.frames",
+        "Metadata": "gvideo.decoder.metadata",
+        "VideoDecoder": "gvideo.decoder.video_decoder",
+        "encode": "gvideo.encoder.jobs.encode",
+        "data": "",
+        "errors": "",
+        "media": "",
+        "raster": "",
+        "samplers": "",
+        "transforms": "gvideo.decoder",
+    },
+    "__version__",
+)

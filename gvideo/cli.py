@@ -7,19 +7,23 @@ Modules named here import nothing heavy at their top, so that `gvideo --help` is
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import os
 import signal
 import sys
+import time
+import traceback
 from collections.abc import Sequence
 
 from gvideo import __version__
+from gvideo.commands.console import console
+from gvideo.commands.parser import Parser
 from gvideo.errors import GVideoError
 
 #: Subcommands in the order of the help: name -> module.
 COMMANDS = {
     "encode": "gvideo.commands.encode",
+    "batch": "gvideo.commands.batch",
     "decode": "gvideo.commands.decode",
     "info": "gvideo.commands.info",
     "package": "gvideo.commands.package",
@@ -27,13 +31,15 @@ COMMANDS = {
     "play": "gvideo.commands.play",
     "eval": "gvideo.commands.eval",
     "study": "gvideo.commands.study",
+    "doctor": "gvideo.commands.doctor",
+    "completion": "gvideo.commands.completion",
 }
 EXIT_BAD_INPUT, EXIT_INTERRUPTED = 2, 130
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The parser of all subcommands."""
-    parser = argparse.ArgumentParser(prog="gvideo", description="A video codec made of moving 2D Gaussians.")
+    parser = Parser(prog="gvideo", description="A video codec made of moving 2D Gaussians.")
     parser.add_argument("--version", action="version", version=f"gvideo {__version__}")
     parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module_name in COMMANDS.items():
@@ -41,23 +47,35 @@ def make_parser() -> argparse.ArgumentParser:
         summary = (module.__doc__ or "").strip().splitlines()[0]
         child = parsers.add_parser(name, help=summary, description=summary)
         module.add_arguments(child)
-        child.set_defaults(run=module.run)
+        group = child.add_argument_group("messages")
+        how_much = group.add_mutually_exclusive_group()
+        how_much.add_argument("-v", "--verbose", action="store_true", help="say more, and where an error comes from")
+        how_much.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+        group.add_argument("--log-json", action="store_true", help="messages on stderr as a JSON object a line")
+        child.set_defaults(run=module.run, parser=parser, main=main)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line; returns the exit code. Errors of users are one line on stderr."""
-    arguments = make_parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
+    console.set()
     # a stopped container leaves no halves either
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        arguments = make_parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
+        console.set(arguments.command, arguments.verbose - arguments.quiet, arguments.log_json)
+        started = time.monotonic()
+        console.say("start", f"gvideo {__version__}: {arguments.command}", options=_plain(vars(arguments)))
         arguments.run(arguments)
         sys.stdout.flush()
+        console.say("detail", f"gvideo: {arguments.command} took {time.monotonic() - started:.2f} s")
     except GVideoError as error:
-        print(f"gvideo: {_one_line(error)}", file=sys.stderr)
+        console.say("error", f"gvideo: {_one_line(error)}", kind=type(error).__name__)
+        if console.verbosity > 0:
+            console.say("detail", "".join(traceback.format_exception(error)).rstrip())
         return EXIT_BAD_INPUT
     except KeyboardInterrupt as interrupt:
-        print(f"gvideo: interrupted{_one_line(interrupt)}", file=sys.stderr)
+        console.say("interrupted", f"gvideo: interrupted{_one_line(interrupt)}")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # whoever read our output has gone; Python would complain once more when it flushes at exit
@@ -67,6 +85,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # a program that calls this, and its forked children, keep their own ways of ending
         signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
     return 0
+
+
+def _plain(options: dict[str, object]) -> dict[str, object]:
+    """The options that say something."""
+    return {k: v for k, v in options.items() if k not in ("run", "parser", "main") and v not in (None, False, "", [])}
 
 
 def _joined(argv: Sequence[str]) -> list[str]:

@@ -6,6 +6,17 @@ for files that it cannot open or read.
 
 from __future__ import annotations
 
+__all__ = [
+    "BitstreamError",
+    "GVideoError",
+    "InvalidError",
+    "MediaError",
+    "OptionError",
+    "OutsideError",
+    "TruncatedError",
+    "UnsupportedError",
+]
+
 
 class GVideoError(RuntimeError):
     """Base of all errors with a cause outside this program (bad file, bad option, full disk)."""

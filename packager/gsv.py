@@ -39,9 +39,20 @@ class CodedSegment:
 
 
 class GsvFile:
-    """The structure of a .gsv file. Raises BitstreamError or MediaError, which name the file.
+    """The structure of a .gsv file: header, sequence_unit (as it stands in the file), segments, and start, the ticks of
+    the first frame in the stream's time.
 
-    header, sequence_unit (as it stands in the file), segments, start: ticks of the first frame in the stream's time.
+    Args:
+        path: of the file.
+
+    Raises:
+        BitstreamError: the file breaks the syntax; the message names it.
+        MediaError: the file cannot be read; the message names it.
+
+    Example:
+        >>> rung = packager.GsvFile("clip.gsv")
+        >>> len(rung.segments), rung.header.height
+        (2, 48)
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

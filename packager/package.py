@@ -25,9 +25,19 @@ from packager.virtual import has_rungs, publish_virtual
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What goes with the video. source: the file that the streams were encoded from, whose sound and subtitles are
-    taken, in its own time. audio, subtitles: (file, language or "") of further files that begin with the first frame.
-    single_file: a file a representation. title: of the whole."""
+    """What goes with the video.
+
+    Args:
+        source: the file that the streams were encoded from, whose sound and subtitles are taken, in its own time.
+        audio: (file, language or "") of further files that begin with the first frame.
+        subtitles: (file, language or "") of .vtt or .srt files that begin with the first frame.
+        single_file: a file a representation, with byte ranges, not one a segment.
+        title: of the whole.
+
+    Example:
+        >>> packager.Extras(title="Clip").single_file
+        False
+    """
 
     source: Path | None = None
     audio: tuple[tuple[Path, str], ...] = ()
@@ -45,7 +55,22 @@ class Sounds:
 
 
 def open_rungs(paths: Sequence[str | os.PathLike[str]]) -> list[GsvFile]:
-    """The streams of a ladder. Raises OptionError if they are not cut alike, BitstreamError for one that is damaged."""
+    """The streams of a ladder.
+
+    Args:
+        paths: .gsv files of the same content, the best first.
+
+    Returns:
+        A GsvFile each, in the same order.
+
+    Raises:
+        OptionError: there is none, or they are not cut alike.
+        BitstreamError: one is damaged.
+
+    Example:
+        >>> [rung.header.width for rung in packager.open_rungs(["clip.gsv"])]
+        [64]
+    """
     if not paths:
         raise OptionError("package: no stream given")
     rungs = [GsvFile(path) for path in paths]
@@ -88,7 +113,7 @@ def _distinct(tracks: Sequence[Track]) -> tuple[Track, ...]:
     return tuple(found)
 
 
-def package(
+def package_streams(
     rungs: Sequence[GsvFile],
     sink: Sink,
     extras: Extras | None = None,
@@ -96,10 +121,27 @@ def package(
     fallback: Sequence[Track] = (),
     pictures: Pictures | None = None,
 ) -> Presentation:
-    """Writes everything and returns what was written; the manifests come last, each at once.
+    """Writes a presentation, manifests last, each at once.
 
-    fallback: H.264 tracks with the same cuts. pictures: for a poster and thumbnails.
-    Raises OptionError for ladders that do not fit, MediaError for files, BitstreamError for streams.
+    Args:
+        rungs: of open_rungs.
+        sink: where files go, of open_sink.
+        extras: sound, subtitles, title.
+        fallback: H.264 tracks with the same cuts.
+        pictures: for a poster and thumbnails.
+
+    Returns:
+        A Presentation: the record of what was written.
+
+    Raises:
+        OptionError: the ladder does not fit together.
+        MediaError: a file cannot be read or written.
+        BitstreamError: a stream is damaged.
+
+    Example:
+        >>> presentation = packager.package_streams(packager.open_rungs(["clip.gsv"]), packager.open_sink("stream"))
+        >>> presentation.duration
+        Fraction(8, 5)
     """
     extras = extras or Extras()
     sounds = read_sounds(rungs[0], extras)

@@ -182,7 +182,21 @@ class StoreSink:
 
 
 def open_sink(destination: str) -> Sink:
-    """A sink for a folder, or for s3://bucket/prefix, gs:// and az://; credentials come from the environment."""
+    """A sink for files of a presentation.
+
+    Args:
+        destination: a folder, or s3://bucket/prefix, gs:// or az://; credentials come from the environment.
+
+    Returns:
+        A Sink, which puts, gets, lists and deletes files by name.
+
+    Raises:
+        OptionError: the scheme is none of these, or its package is not installed.
+
+    Example:
+        >>> packager.open_sink("stream").exists("master.m3u8")
+        False
+    """
     scheme, mark, rest = destination.partition("://")
     if not mark:
         return LocalSink(destination)

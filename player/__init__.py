@@ -9,3 +9,17 @@ streams for Python.
     playback  frames in real time, in a terminal or without a display
     abr, traces, simulate, ladder  which level to fetch, tried on a virtual clock
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gvideo.lazy import attach
+
+if TYPE_CHECKING:
+    from player.fetch import Fetcher
+    from player.stream import open_stream
+
+__all__ = ["Fetcher", "open_stream"]
+
+__getattr__, __dir__ = attach(__name__, {"Fetcher": "player.fetch", "open_stream": "player.stream"})

@@ -55,9 +55,20 @@ class _TryAgainError(Exception):
 class Fetcher:
     """Reads paths and http(s) URLs; several threads may use one, it can be pickled and used after a fork.
 
-    timeout_seconds: silence of a server that is put up with. total_seconds: of one attempt. attempts: of each request.
-    backoff_seconds: pause before the second attempt, doubled with each. cache: folder for what `read` is told to keep
-    (default: the environment variable GVIDEO_SEGMENT_CACHE, else none), cache_bytes: its largest size.
+    Args:
+        timeout_seconds: silence of a server that is put up with, s.
+        total_seconds: of one attempt, s.
+        attempts: of each request.
+        backoff_seconds: pause before the second attempt, doubled with each, s.
+        cache: folder for what `read` is told to keep (default: the variable GVIDEO_SEGMENT_CACHE, else none).
+        cache_bytes: its largest size.
+
+    Raises:
+        MediaError: a resource cannot be read; the message names its URL.
+
+    Example:
+        >>> player.Fetcher(attempts=2).some("clip.gsv", 0, 4).data
+        b'\\x89GSV'
     """
 
     def __init__(
@@ -82,12 +93,42 @@ class Fetcher:
         self._lock = threading.Lock()
 
     def whole(self, url: str) -> Fetched:
-        """A whole resource, compressed on the way if the server likes: for manifests."""
+        """A whole resource, compressed on the way if the server likes: for manifests.
+
+        Args:
+            url: a path or a URL.
+
+        Returns:
+            Fetched: data, its total size, and the URL after redirects.
+
+        Raises:
+            MediaError: it cannot be read.
+
+        Example:
+            >>> player.Fetcher().whole("clip.gsv").total == pathlib.Path("clip.gsv").stat().st_size
+            True
+        """
         return self._read(url, 0, None)
 
     def read(self, url: str, offset: int, size: int | None, *, keep: str = "") -> bytes:
-        """Exactly the bytes offset … offset + size - 1 (size None: to the end). keep: not "": may come from and go to
-        the disk cache; names the edition of the resource."""
+        """Exactly so many bytes.
+
+        Args:
+            url: a path or a URL.
+            offset: of the first byte.
+            size: number of bytes; None: to the end.
+            keep: not "": may come from and go to the disk cache; names the edition of the resource.
+
+        Returns:
+            The bytes.
+
+        Raises:
+            MediaError: they cannot be read, or are not all there.
+
+        Example:
+            >>> len(player.Fetcher().read("clip.gsv", 4, 16))
+            16
+        """
         key = f"{keep}|{url}|{offset}|{size}" if keep and "://" in url else ""
         if key and self._cache and (data := self._cache.get(key)) is not None:
             return data
@@ -99,11 +140,32 @@ class Fetcher:
         return data
 
     def some(self, url: str, offset: int, size: int) -> Fetched:
-        """At most `size` bytes from offset on: fewer at the end."""
+        """At most so many bytes: fewer at the end.
+
+        Args:
+            url: a path or a URL.
+            offset: of the first byte.
+            size: number of bytes.
+
+        Returns:
+            Fetched: data, the total size of the resource, and the URL after redirects.
+
+        Raises:
+            MediaError: they cannot be read.
+
+        Example:
+            >>> len(player.Fetcher().some("clip.gsv", 0, 1 << 30).data) == pathlib.Path("clip.gsv").stat().st_size
+            True
+        """
         return self._read(url, offset, size)
 
     def close(self) -> None:
-        """Closes connections; they are opened anew when they are needed."""
+        """Closes connections; they are opened anew when they are needed.
+
+        Example:
+            >>> fetcher = player.Fetcher()
+            >>> fetcher.close()
+        """
         with self._lock:
             pool, self._pool = self._pool, None
         if pool is not None and self._process == os.getpid():

@@ -37,10 +37,26 @@ _BLOCK_BYTES, _KEPT_BLOCKS = 1 << 16, 64
 
 
 def open_stream(source: str | os.PathLike[str], *, fetcher: Fetcher | None = None) -> CodedStream:
-    """The stream of a published folder, an .m3u8, .mpd or .mp4, or a URL of one of these or of a .gsv file.
+    """A published stream, for `gvideo.VideoDecoder` or by itself.
 
     Of a multivariant playlist or a manifest the gsv1 rung with the most bits is taken, with all its layers. What a live
-    playlist offers is what it offers now. Raises MediaError and BitstreamError, which name the file or URL.
+    playlist offers is what it offers now.
+
+    Args:
+        source: a published folder, an .m3u8, .mpd or .mp4, a URL of one of these or of a .gsv file.
+        fetcher: what reads; None for one with the default limits.
+
+    Returns:
+        A CodedStream: header, segments, format, and the symbols of any segment.
+
+    Raises:
+        MediaError: something cannot be read, or there is no gvideo stream; the message names the file or URL.
+        BitstreamError: the stream breaks the syntax.
+
+    Example:
+        >>> _ = packager.package_streams(packager.open_rungs(["clip.gsv"]), packager.open_sink("stream"))
+        >>> player.open_stream("stream").num_frames
+        40
     """
     fetcher = fetcher or Fetcher()
     name = os.fspath(source)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gvideo.commands.console import console
 from gvideo.commands.options import check_destination, parse_frames, parse_rate, parse_size
 from gvideo.commands.progress import ProgressLine
 from gvideo.errors import OptionError
@@ -93,7 +93,7 @@ def decode_to(
                 line.show(done + 1, len(timeline.pts))
     seconds = float(Fraction(sum(timeline.durations), timeline.timescale))
     shape = f"{video_format.width}x{video_format.height}"
-    print(f"{output}: {len(timeline.pts)} frames of {shape}, {seconds:.3f} s", file=sys.stderr)
+    console.say("done", f"{output}: {len(timeline.pts)} frames of {shape}, {seconds:.3f} s")
 
 
 def output_format(decoder: VideoDecoder) -> VideoFormat:

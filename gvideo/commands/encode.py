@@ -6,9 +6,10 @@ import argparse
 import dataclasses
 import json
 import math
-import sys
 from typing import TYPE_CHECKING, Any
 
+from gvideo.commands.config import TARGETS, targets_text
+from gvideo.commands.console import console, finite
 from gvideo.commands.live import add_live_options, encode_live_folder
 from gvideo.commands.options import (
     add_source_options,
@@ -23,7 +24,7 @@ from gvideo.commands.package import add_extras
 from gvideo.commands.progress import ProgressLine, format_bitrate, format_bytes, format_time
 
 if TYPE_CHECKING:
-    from gvideo.encoder.jobs.encode import EncodeProgress, EncodeReport
+    from gvideo.encoder.jobs.report import EncodeProgress, EncodeReport
 
 PRESETS = ("fast", "medium", "slow")
 TUNES = ("psnr", "ssim", "vmaf")
@@ -57,6 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_options(parser)
     parser.add_argument(
         "--segment", type=float, default=2.0, metavar="SECONDS", help="longest segment (default 2); shorter at cuts"
+    )
+    parser.add_argument("--config", metavar="FILE", help="a TOML file of these options; the command line wins")
+    parser.add_argument(
+        "--preset-for",
+        choices=tuple(name for name in TARGETS if name),
+        metavar="TARGET",
+        help=f"options for a target ({targets_text()}); those given win",
     )
     parser.add_argument("--preset", choices=PRESETS, default="medium", help="time spent (default medium)")
     parser.add_argument("--tune", choices=TUNES, default="psnr", help="the measure to serve (default psnr)")
@@ -116,7 +124,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(report_json(report))
     else:
-        print(f"{target}: {report_text(report)}", file=sys.stderr)
+        console.say("done", f"{target}: {report_text(report)}", output=target, **_fields(report))
 
 
 def report_text(report: EncodeReport) -> str:
@@ -134,17 +142,13 @@ def report_text(report: EncodeReport) -> str:
 
 def report_json(report: EncodeReport) -> str:
     """The report as a JSON object; numbers that JSON does not know (a perfect PSNR) are null."""
+    return json.dumps(finite(_fields(report)))
+
+
+def _fields(report: EncodeReport) -> dict[str, Any]:
     fields = dataclasses.asdict(report)
     del fields["losses"]  # thousands of numbers, for studies
-    return json.dumps(_finite(fields))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return fields
 
 
 def _decibels(value: float) -> str:

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gvideo.commands.console import console
 from gvideo.commands.options import add_source_options, frame_bounds, parse_size
 from gvideo.errors import GVideoError, OptionError
 
@@ -29,17 +30,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", metavar="WxH", help="resize to this size first, such as 352x288")
     parser.add_argument("--frames", metavar="A:B|N", help="frames A to B-1, counted from 0; N: the first N")
     add_source_options(parser)
-    parser.add_argument("--crf", default="28,32,36,40,44", metavar="LIST", help="qualities (default: %(default)s)")
+    parser.add_argument("--crf", default="28,32,36,40,44", metavar="LIST", help="qualities (default %(default)s)")
     parser.add_argument(
         "--anchors", default="x264,x265,svtav1", metavar="LIST",
-        help="of x264, x265, x265-veryslow, svtav1, vvenc, or none (default: %(default)s)",
+        help="of x264, x265, x265-veryslow, svtav1, vvenc, or none (default %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--segment", type=float, default=2.0, metavar="S", help="longest segment, s (default: 2)")
-    parser.add_argument("--preset", default="medium", help="gvideo's preset (default: medium)")
+    parser.add_argument("--segment", type=float, default=2.0, metavar="S", help="longest segment, s (default 2)")
+    parser.add_argument("--preset", default="medium", metavar="NAME", help="gvideo's preset (default medium)")
     parser.add_argument(
-        "--tune", default="psnr", help="the measure that gvideo serves: psnr, ssim or vmaf (default: psnr)"
+        "--tune", metavar="NAME", default="psnr", help="the measure to serve: psnr, ssim or vmaf (default psnr)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of gvideo's fit (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of gvideo's fit (default 0)")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="of every codec")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write report.html, TSV and JSON there")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="where results are kept for the next run")
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     """Runs the comparison. What failed is named on stderr and the rest goes on; GVideoError if nothing is left."""
     evaluation = _evaluate(args)
     for problem in evaluation.problems:
-        print(f"gvideo eval: {problem}", file=sys.stderr)
+        console.say("note", f"gvideo eval: {problem}")
     if not evaluation.points:
         raise GVideoError("nothing could be compared")
     print(summary(evaluation))
@@ -125,7 +126,7 @@ class ProgressLine:
     def __init__(self) -> None:
         self.started = time.monotonic()
         self.shown = -1e9
-        self.live = sys.stderr.isatty()
+        self.live = sys.stderr.isatty() and not console.as_json and console.verbosity >= 0
 
     def show(self, what: str, share: float) -> None:
         now = time.monotonic()
@@ -139,7 +140,7 @@ class ProgressLine:
             width = shutil.get_terminal_size().columns - 1
             print("\r" + text[:width].ljust(width), end="", file=sys.stderr, flush=True)
         else:
-            print(text, file=sys.stderr, flush=True)
+            console.say("progress", text, share=round(share, 4))
 
     def end(self) -> None:
         if self.live and self.shown > 0:

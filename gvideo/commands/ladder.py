@@ -20,7 +20,7 @@ from gvideo.commands.progress import ProgressLine, format_bitrate
 from gvideo.errors import MediaError, OptionError
 
 if TYPE_CHECKING:
-    from gvideo.encoder.jobs.encode import EncodeProgress
+    from gvideo.encoder.jobs.report import EncodeProgress
     from gvideo.media.pipe import PipeCopy
 
 

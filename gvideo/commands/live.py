@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from datetime import UTC, datetime
 from fractions import Fraction
 
+from gvideo.commands.console import console
 from gvideo.commands.options import parse_bits, parse_size, tell_notes
 from gvideo.errors import OptionError
 
@@ -70,4 +70,4 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
     finally:
         if publisher is not None:
             publisher.end()
-    print(f"{arguments.output}: {frames} frames, ended", file=sys.stderr)
+    console.say("done", f"{arguments.output}: {frames} frames, ended")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import sys
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
+from gvideo.commands.console import console
 from gvideo.errors import MediaError, OptionError
 
 MAX_SIDE = 16384
@@ -73,7 +73,7 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
 def tell_notes(source: object, notes: Iterable[str]) -> None:
     """Says on stderr what was unusual about a source, a line each."""
     for note in notes:
-        print(f"gvideo: {source}: {note}", file=sys.stderr)
+        console.say("note", f"gvideo: {source}: {note}", source=str(source))
 
 
 def parse_rate(text: str | None) -> Fraction | None:

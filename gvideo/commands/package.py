@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gvideo.commands.console import console
 from gvideo.commands.outputs import output_of, refuse_unused
 from gvideo.commands.progress import format_bitrate, format_bytes
 from gvideo.errors import GVideoError, OptionError
@@ -48,7 +48,7 @@ def add_extras(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--fallback-crf", type=float, default=26.0, metavar="Q", help="its quality (default 26)")
     group.add_argument("--single-file", action="store_true", help="a file a rung with byte ranges, not one a segment")
     group.add_argument("--thumbnails", action="store_true", help="add a poster and a sprite of thumbnails")
-    group.add_argument("--title", default="", help="title of the presentation")
+    group.add_argument("--title", default="", metavar="TEXT", help="title of the presentation")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -73,7 +73,7 @@ def publish(streams: list[Path], output: str, arguments: argparse.Namespace) -> 
     if output.lower().endswith(".mp4"):
         _write_movie(rungs, output, extras, arguments)
         return
-    from packager.package import package
+    from packager.package import package_streams
     from packager.sink import open_sink
 
     sink = open_sink(output)
@@ -87,7 +87,7 @@ def publish(streams: list[Path], output: str, arguments: argparse.Namespace) -> 
         from gvideo.commands.pictures import pictures_of
 
         pictures = pictures_of(rungs[0])
-    print(describe(output, package(rungs, sink, extras, fallback=fallback, pictures=pictures)), file=sys.stderr)
+    console.say("done", describe(output, package_streams(rungs, sink, extras, fallback=fallback, pictures=pictures)))
 
 
 def _write_movie(rungs: list[GsvFile], output: str, extras: Extras, arguments: argparse.Namespace) -> None:
@@ -103,7 +103,7 @@ def _write_movie(rungs: list[GsvFile], output: str, extras: Extras, arguments: a
     sounds = read_sounds(rungs[0], extras)
     size = write_movie(LocalSink(path.parent), path.name, rungs[0].track(), sounds, rungs[0].cuts)
     tracks = f"{len(sounds.audio)} audio and {len(sounds.subtitles)} subtitle track(s)"
-    print(f"{output}: {format_bytes(size)}, {float(rungs[0].cuts[-1]):.3f} s, {tracks}", file=sys.stderr)
+    console.say("done", f"{output}: {format_bytes(size)}, {float(rungs[0].cuts[-1]):.3f} s, {tracks}")
 
 
 def extras_of(arguments: argparse.Namespace) -> Extras:
@@ -149,4 +149,4 @@ def check(place: str) -> None:
         print(fault)
     if faults:
         raise CheckFailedError(f"{place}: {len(faults)} fault(s) in {summary}")
-    print(f"{place}: no fault in {summary}", file=sys.stderr)
+    console.say("done", f"{place}: no fault in {summary}")

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gvideo.commands.console import console
 from gvideo.commands.options import parse_size
 from gvideo.errors import MediaError, OptionError
 
@@ -40,9 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rule",
         default="ewma",
-        help="chooses levels of URLs: throughput, ewma, bola, bola-basic, mpc, best (default: ewma)",
+        metavar="RULE",
+        help="chooses levels of URLs: throughput, ewma, bola, bola-basic, mpc, best (default ewma)",
     )
-    parser.add_argument("--buffer", type=float, default=20.0, metavar="S", help="seconds to fetch ahead (default: 20)")
+    parser.add_argument("--buffer", type=float, default=20.0, metavar="S", help="seconds to fetch ahead (default 20)")
     parser.add_argument("--audio", metavar="LANG", help="language of the sound; none for silence")
     parser.add_argument("--subtitles", metavar="LANG", help="language of subtitles to begin with")
     parser.add_argument("--leave", action="store_true", help="close the window at the end")
@@ -94,11 +96,11 @@ def _window(arguments: argparse.Namespace, size: tuple[int, int] | None) -> None
     reel = _open(arguments)
     session = watch(reel, size=size, audio=arguments.audio, subtitles=arguments.subtitles, stays=not arguments.leave)
     numbers = session.numbers
-    print(
+    console.say(
+        "done",
         f"{arguments.source}: {numbers.num_shown} pictures; first picture after {numbers.startup_seconds:.3f} s; "
         f"{numbers.num_stalls} stall(s) of {numbers.stall_seconds:.3f} s together; "
         f"{session.painter.num_dropped} left out",
-        file=sys.stderr,
     )
 
 
@@ -122,19 +124,19 @@ def _play(arguments: argparse.Namespace, size: tuple[int, int] | None, *, in_ter
             report = playback.play(reel, playback.nothing, size=size)
     finally:
         reel.close()
-    print(
+    console.say(
+        "done",
         f"{arguments.source}: {report.num_frames} frames in {report.seconds:.3f} s; first picture after "
         f"{report.startup_seconds:.3f} s; {report.num_stalls} stall(s) of {report.stall_seconds:.3f} s together; "
         f"otherwise at most {1000 * report.worst_seconds:.1f} ms late",
-        file=sys.stderr,
     )
     if isinstance(reel, StreamReel) and reel.num_levels > 1:
         traffic = reel.traffic
-        print(
+        console.say(
+            "levels",
             f"mean level {sum(report.levels) / len(report.levels) + 1:.2f} of {reel.num_levels}, "
             f"{report.num_switches} switch(es), {traffic.num_upgrades} upgrade(s), {traffic.num_bytes} bytes, "
             f"{traffic.num_wasted_bytes} of them wasted",
-            file=sys.stderr,
         )
 
 

@@ -1,4 +1,5 @@
-"""One line on the terminal that says how far a command is. Nothing is shown where stderr is no terminal."""
+"""One line on the terminal that says how far a command is. Nothing is shown where stderr is no terminal; with
+--log-json an event a second."""
 
 from __future__ import annotations
 
@@ -6,17 +7,21 @@ import math
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from types import TracebackType
 
+from gvideo.commands.console import console
+
 _SECONDS_BETWEEN = 0.1
+_SECONDS_BETWEEN_EVENTS = 1.0
 _BAR_CELLS = 20
 
 
 class ProgressLine:
     """A line that is written over again and again; leaving the context wipes it."""
 
-    def __init__(self, quiet: bool = False) -> None:
-        self._shown = not quiet and sys.stderr.isatty()
+    def __init__(self) -> None:
+        self._shown = console.verbosity >= 0 and not console.as_json and sys.stderr.isatty()
         self._next = 0.0
         self._started = time.monotonic()
 
@@ -26,6 +31,11 @@ class ProgressLine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.wipe()
+
+    def wipe(self) -> None:
+        """Makes place for a message; the next time there is something to show, it is shown at once."""
+        self._next = 0.0
         if self._shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
@@ -33,10 +43,22 @@ class ProgressLine:
     def show(self, done: float, total: int | None, *notes: str) -> None:
         """`done` of `total` frames (None: unknown), then whatever else there is to say."""
         now = time.monotonic()
-        if not self._shown or now < self._next:
+        if now < self._next or not (self._shown or console.as_json):
             return
-        self._next = now + _SECONDS_BETWEEN
-        text = " · ".join(progress_text(done, total, now - self._started, notes))
+        if console.as_json:
+            self._next = now + _SECONDS_BETWEEN_EVENTS
+            console.say("progress", " · ".join(notes), frames_done=round(done, 2), num_frames=total)
+            return
+        self._write(progress_text(done, total, now - self._started, notes))
+
+    def show_parts(self, *parts: str) -> None:
+        """Something else than frames, for people alone."""
+        if self._shown and time.monotonic() >= self._next:
+            self._write(parts)
+
+    def _write(self, parts: Iterable[str]) -> None:
+        self._next = time.monotonic() + _SECONDS_BETWEEN
+        text = " · ".join(parts)
         columns = shutil.get_terminal_size().columns
         sys.stderr.write(f"\r\x1b[K{text[: columns - 1]}")
         sys.stderr.flush()

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
-import sys
+import tempfile
+from typing import Any
 
+from gvideo.commands.console import console
 from gvideo.errors import OptionError
 
 SERVERS = ("uvicorn", "granian")
 #: What answers are still under way when the server is told to stop may take so long.
 _SHUTDOWN_SECONDS = 5
+#: Folder through which the workers of one server add up what they count.
+SHARED_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `gvideo serve`."""
     parser.add_argument("folder", metavar="DIR", help="a folder that gvideo package or gvideo encode made")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1; 0.0.0.0 for all)")
+    parser.add_argument(
+        "--host", metavar="IP", default="127.0.0.1", help="address to listen at (default 127.0.0.1; 0.0.0.0 for all)"
+    )
     parser.add_argument("--port", type=int, default=8000, metavar="P", help="port (default 8000)")
     parser.add_argument("--server", choices=SERVERS, default="uvicorn", help="uvicorn, or granian for load")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes of granian (default 1)")
-    parser.add_argument("--quiet", action="store_true", help="no access log")
+    parser.add_argument(
+        "--metrics", metavar="[IP:]PORT", help="figures for Prometheus at http://IP:PORT/metrics (default IP 127.0.0.1)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -32,15 +41,46 @@ def run(arguments: argparse.Namespace) -> None:
         raise OptionError(
             f"--workers {arguments.workers}: at least 1 wanted, and more than one with --server granian only"
         )
-    try:
-        from packager.server.app import QUIET_VARIABLE, ROOT_VARIABLE, make_app
-    except ImportError as error:
-        raise OptionError(f"serve: needs {error.name}; pip install 'gvideo[server]'") from None
-    app = make_app(arguments.folder)
+    metrics = _address(arguments.metrics)
+    with contextlib.ExitStack() as stack:
+        if metrics is not None and arguments.server == "granian":
+            # before anything that imports prometheus_client, which looks for it then
+            os.environ[SHARED_VARIABLE] = stack.enter_context(tempfile.TemporaryDirectory(prefix="gvideo-metrics-"))
+        try:
+            from packager.server.app import make_app
+
+            app = make_app(arguments.folder, count=metrics is not None)
+        except ImportError as error:
+            raise OptionError(f"serve: needs {error.name}; pip install 'gvideo[server]'") from None
+        if metrics is not None:
+            from packager.server.metrics import start_exporter
+
+            try:
+                exporter = start_exporter(*metrics)
+            except OSError as error:
+                raise OptionError(f"--metrics {arguments.metrics}: cannot listen there ({error.strerror})") from None
+            stack.callback(exporter.server_close)
+            stack.callback(exporter.shutdown)
+        _serve(arguments, app)
+
+
+def _address(text: str | None) -> tuple[str, int] | None:
+    """(host, port) of "[IP:]PORT"."""
+    if text is None:
+        return None
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise OptionError(f"--metrics {text}: PORT or IP:PORT wanted, such as 9100")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _serve(arguments: argparse.Namespace, app: Any) -> None:
+    from packager.server.app import COUNT_VARIABLE, QUIET_VARIABLE, ROOT_VARIABLE
+
     if not arguments.quiet:
         logging.basicConfig(level=logging.INFO, format="%(message)s")
     place = f"http://{arguments.host}:{arguments.port}/"
-    print(f"{arguments.folder}: {place} · {place}master.m3u8 · {place}manifest.mpd", file=sys.stderr, flush=True)
+    console.say("ready", f"{arguments.folder}: {place} · {place}master.m3u8 · {place}manifest.mpd")
     try:
         if arguments.server == "granian":
             from granian.constants import Interfaces
@@ -48,6 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
 
             os.environ[ROOT_VARIABLE] = os.path.abspath(arguments.folder)
             os.environ[QUIET_VARIABLE] = "1" if arguments.quiet else ""
+            os.environ[COUNT_VARIABLE] = "1" if arguments.metrics else ""
             Server(
                 "packager.server.app:from_environment", address=arguments.host, port=arguments.port,
                 interface=Interfaces.ASGI, factory=True, workers=arguments.workers, log_access=False,

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
+from gvideo.commands.console import console
 from gvideo.errors import GVideoError, OptionError
 
 
@@ -21,9 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(required=True, metavar="STUDY")
     density = kinds.add_parser("density", help="how many Gaussians a picture wants")
     density.add_argument("--images", nargs="+", default=[], metavar="FILE", help="pictures or clips (first frame) too")
-    density.add_argument("--sizes", default="32,64,128", metavar="LIST", help="longer sides, px (default: %(default)s)")
-    density.add_argument("--steps", type=int, default=4000, help="of every fit (default: %(default)s)")
-    density.add_argument("--seeds", type=int, default=5, help="how many (default: %(default)s)")
+    density.add_argument("--sizes", default="32,64,128", metavar="LIST", help="longer sides, px (default %(default)s)")
+    density.add_argument("--steps", type=int, default=4000, metavar="N", help="of every fit (default %(default)s)")
+    density.add_argument("--seeds", type=int, default=5, metavar="N", help="how many (default %(default)s)")
     density.add_argument(
         "--quick", action="store_true", help="few counts, sizes and steps: a minute instead of an hour"
     )
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     sweep.set_defaults(study=_sweep)
     for one in (density, sweep):
-        one.add_argument("--report", type=Path, default=Path("study"), metavar="DIR", help="default: %(default)s")
+        one.add_argument("--report", type=Path, default=Path("study"), metavar="DIR", help="its folder (default study)")
         one.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes")
         one.add_argument("--cache", type=Path, metavar="DIR", help="where results are kept for the next run")
 
@@ -68,7 +68,7 @@ def _density(args: argparse.Namespace) -> None:
     finally:
         line.end()
     for problem in problems:
-        print(f"gvideo study: {problem}", file=sys.stderr)
+        console.say("note", f"gvideo study: {problem}")
     if page is None:
         raise GVideoError("nothing could be measured")
     for number, answer in enumerate(answers(runs), 1):
@@ -90,7 +90,7 @@ def _sweep(args: argparse.Namespace) -> None:
     finally:
         line.end()
     for problem in problems:
-        print(f"gvideo study: {problem}", file=sys.stderr)
+        console.say("note", f"gvideo study: {problem}")
     if page is None:
         raise GVideoError("nothing could be measured")
     print(summary(spec, runs))

@@ -10,8 +10,35 @@ metadata.py       what is known of a stream, under torchcodec's names
 arguments.py      what callers hand in, checked
 times.py          seconds to frames, exactly
 transforms.py     parts and sizes of the picture to draw
+antialias.py      Gaussians for grids coarser than the coded one
 render.py         a segment's symbols to planes at any time and any size
 pictures.py       planes and R'G'B' of any frames, each segment dequantised once
+drawing.py        the form of a decoder's pictures: part, size, layout, type of numbers
 listing.py        symbols as lines of text, for comparing decoders
 video_decoder.py  frames by number or by time, with torchcodec's names
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gvideo.lazy import attach
+
+if TYPE_CHECKING:
+    from gvideo.decoder import transforms
+    from gvideo.decoder.frames import Frame, FrameBatch
+    from gvideo.decoder.metadata import Metadata
+    from gvideo.decoder.video_decoder import VideoDecoder
+
+__all__ = ["Frame", "FrameBatch", "Metadata", "VideoDecoder", "transforms"]
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "Frame": "gvideo.decoder.frames",
+        "FrameBatch": "gvideo.decoder.frames",
+        "Metadata": "gvideo.decoder.metadata",
+        "VideoDecoder": "gvideo.decoder.video_decoder",
+        "transforms": "",
+    },
+)

@@ -34,8 +34,21 @@ class _Described:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Frame(_Described):
-    """One frame: data u8 [3,H,W] in 0..255, or f32 in 0..1 (R'G'B'; [H,W,3] if asked for), shown from pts_seconds for
-    duration_seconds. Unpacks into these three. ValueError for data that is no picture."""
+    """One frame. Unpacks into its three attributes.
+
+    Args:
+        data: R'G'B' u8 [3,H,W] in 0..255, or f32 in 0..1; [H,W,3] if asked for.
+        pts_seconds: when it begins to be shown, s.
+        duration_seconds: how long it is shown, s.
+
+    Raises:
+        ValueError: the data has not three dimensions.
+
+    Example:
+        >>> data, pts_seconds, duration_seconds = gvideo.VideoDecoder("clip.gsv").get_frame_at(2)
+        >>> data.shape, pts_seconds, duration_seconds
+        ((3, 48, 64), 0.08, 0.04)
+    """
 
     data: Pixels
     pts_seconds: float
@@ -51,11 +64,23 @@ class Frame(_Described):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FrameBatch(_Described):
-    """Frames together: data u8 or f32 [F,3,H,W] (or [F,H,W,3]), pts_seconds f64 [F], duration_seconds f64 [F].
+    """Frames together.
 
     Indexed as arrays are, by a number, slice, list, mask or array, it gives the FrameBatch of these frames (one of a
-    single frame without the dimension F); iterated over, the FrameBatch of every frame. ValueError for shapes that do
-    not belong together.
+    single frame without the dimension F); iterated over, the FrameBatch of every frame.
+
+    Args:
+        data: R'G'B' u8 [F,3,H,W] in 0..255, or f32 in 0..1; [F,H,W,3] if asked for. Clips have two leading dimensions.
+        pts_seconds: when each begins to be shown, f64 [F] s.
+        duration_seconds: how long each is shown, f64 [F] s.
+
+    Raises:
+        ValueError: the shapes do not belong together.
+
+    Example:
+        >>> batch = gvideo.VideoDecoder("clip.gsv").get_frames_at([2, 3, 4])
+        >>> len(batch), batch[1:].pts_seconds
+        (3, array([0.12, 0.16]))
     """
 
     data: Pixels

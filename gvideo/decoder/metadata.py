@@ -31,10 +31,30 @@ _MATRICES = {
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What is known of a stream. width, height: of the frames, px (transforms aside). bit_rate in bits/s over the
-    duration. average_fps: frames over the duration. rotation: degrees anticlockwise to turn a frame for display,
-    -180 … 90, None for 0; frames are not turned. color_*: FFmpeg's names, None where unspecified. format: the same in
-    the stream's own terms."""
+    """What is known of a stream. rotation: degrees anticlockwise to turn a frame for display, -180 … 90, None for 0;
+    frames are not turned. color_*: FFmpeg's names, None where unspecified.
+
+    Args:
+        width: of the frames in px, transforms aside.
+        height: of the frames in px.
+        num_frames: frames of the stream.
+        begin_stream_seconds: start of the first frame, s.
+        end_stream_seconds: end of the last frame, s; no frame is on screen then.
+        duration_seconds: from the one to the other, s.
+        average_fps: frames over the duration, 1/s.
+        timescale: ticks a second of exact times.
+        bit_rate: bits of the file over the duration, bit/s.
+        num_segments: parts that decode without any other.
+        format: size, colour, sampling, depth, aspect and rotation in the stream's own terms.
+        codec: "gsv1".
+        stream_index: 0.
+        media_type: "video".
+
+    Example:
+        >>> m = gvideo.VideoDecoder("clip.gsv").metadata
+        >>> m.num_frames, m.width, m.height, m.average_fps, m.num_segments
+        (40, 64, 48, 25.0, 2)
+    """
 
     width: int
     height: int

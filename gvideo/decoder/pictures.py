@@ -1,4 +1,4 @@
-"""Pictures of a stream: each segment is dequantised once and kept for a while, each frame drawn once.
+"""Pictures of a stream: each segment is parsed and dequantised once and kept for a while, each frame drawn once.
 
 frames' numbers ──► segments, offsets ──► renderers (the last few) ──► planes ──► R'G'B'
 """
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from gvideo.decoder.render import SegmentRenderer
     from gvideo.raster import Viewport
 
-#: Dequantised segments that are kept.
-_CACHED_SEGMENTS = 4
+#: Dequantised segments that are kept: so many, and more while they fit these bytes.
+_CACHED_SEGMENTS, _CACHED_BYTES = 4, 1 << 26
 #: Bytes of float planes that are rendered in one call at most, and frames.
 _BATCH_BYTES, _BATCH_FRAMES = 1 << 26, 16
 
@@ -82,9 +82,12 @@ class Pictures:
             grain = decoded.grain if self._grain else None
             renderer = SegmentRenderer(decoded.symbols, decoded.rules, h.width, h.height, ticks, self._device, grain)
             self._renderers[segment] = renderer
-            if len(self._renderers) > _CACHED_SEGMENTS:
+            while len(self._renderers) > _CACHED_SEGMENTS and self._cached_bytes() > _CACHED_BYTES:
                 self._renderers.popitem(last=False)
             return renderer
+
+    def _cached_bytes(self) -> int:
+        return sum(renderer.num_bytes for renderer in self._renderers.values())
 
     def __getstate__(self) -> dict[str, object]:
         state = {**self.__dict__, "_renderers": OrderedDict()}

@@ -17,6 +17,8 @@ from gvideo.decoder.arguments import integer
 from gvideo.errors import OptionError
 from gvideo.raster import Viewport
 
+__all__ = ["CenterCrop", "RandomCrop", "Resize"]
+
 _MAX_SIDE = 16384
 
 
@@ -31,18 +33,54 @@ class _Sized:
 
 @dataclass(frozen=True)
 class Resize(_Sized):
-    """The whole picture at another size (height, width), drawn at it."""
+    """The whole picture at another size, drawn at it.
+
+    Args:
+        size: (height, width) in px.
+
+    Raises:
+        ValueError: the size is not two numbers.
+
+    Example:
+        >>> video = gvideo.VideoDecoder("clip.gsv", transforms=[gvideo.transforms.Resize((24, 32))])
+        >>> video[0].shape
+        (3, 24, 32)
+    """
 
 
 @dataclass(frozen=True)
 class CenterCrop(_Sized):
-    """The middle of the picture, (height, width)."""
+    """The middle of the picture; the rest is not drawn.
+
+    Args:
+        size: (height, width) in px.
+
+    Raises:
+        ValueError: the size is not two numbers.
+
+    Example:
+        >>> video = gvideo.VideoDecoder("clip.gsv", transforms=[gvideo.transforms.CenterCrop((24, 32))])
+        >>> video[0].shape
+        (3, 24, 32)
+    """
 
 
 @dataclass(frozen=True)
 class RandomCrop(_Sized):
-    """A part of the picture, (height, width), at a place that is drawn once for a decoder: with torch's generator where
-    torch is loaded, as torchcodec does, else with `random`."""
+    """A part of the picture at a place that is drawn once for a decoder: with torch's generator where torch is loaded,
+    as torchcodec does, else with `random`.
+
+    Args:
+        size: (height, width) in px.
+
+    Raises:
+        ValueError: the size is not two numbers.
+
+    Example:
+        >>> video = gvideo.VideoDecoder("clip.gsv", transforms=[gvideo.transforms.RandomCrop((24, 32))])
+        >>> video[0].shape
+        (3, 24, 32)
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ import numpy as np
 
 import gvideo
 from gvideo.decoder.video_decoder import VideoDecoder
-from gvideo.encoder.jobs.encode import EncodeProgress
 from gvideo.encoder.jobs.encode import encode as encode_file
+from gvideo.encoder.jobs.report import EncodeProgress
 from gvideo.entropy.contexts import ATTRIBUTES
 from gvideo.evaluate.frames import Reference
 from gvideo.media import open_sink, planes_to_code_values

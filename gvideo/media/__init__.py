@@ -7,7 +7,9 @@ Names are imported when they are first used: a decoder needs colour.py alone, an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gvideo.lazy import attach
 
 if TYPE_CHECKING:
     from gvideo.media.chroma import chroma_shape
@@ -29,23 +31,18 @@ __all__ = [
     "psnr_db",
 ]
 
-_PLACES = {
-    "CodeFrame": "codes",
-    "FrameSink": "sink",
-    "VideoSource": "source",
-    "chroma_shape": "chroma",
-    "code_values_to_planes": "codes",
-    "luma_error": "codes",
-    "open_sink": "sink",
-    "planes_to_code_values": "codes",
-    "planes_to_rgb": "colour",
-    "psnr_db": "codes",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module 'gvideo.media' has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(f"gvideo.media.{_PLACES[name]}"), name)
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "CodeFrame": "gvideo.media.codes",
+        "FrameSink": "gvideo.media.sink",
+        "VideoSource": "gvideo.media.source",
+        "chroma_shape": "gvideo.media.chroma",
+        "code_values_to_planes": "gvideo.media.codes",
+        "luma_error": "gvideo.media.codes",
+        "open_sink": "gvideo.media.sink",
+        "planes_to_code_values": "gvideo.media.codes",
+        "planes_to_rgb": "gvideo.media.colour",
+        "psnr_db": "gvideo.media.codes",
+    },
+)

@@ -27,7 +27,23 @@ _IDENTITY = np.ones(1, np.float32)
 
 
 def chroma_shape(height: int, width: int, chroma_format: str) -> tuple[int, int]:
-    """Height and width of a chroma plane: halves are rounded up."""
+    """The shape of a chroma plane: halves are rounded up.
+
+    Args:
+        height: of the luma, px.
+        width: of the luma, px.
+        chroma_format: "420", "422" or "444".
+
+    Returns:
+        (height, width) in px.
+
+    Raises:
+        KeyError: the sampling is none of these.
+
+    Example:
+        >>> gvideo.media.chroma_shape(45, 81, "420")
+        (23, 41)
+    """
     divide_y, divide_x = SUBSAMPLING[chroma_format]
     return -(-height // divide_y), -(-width // divide_x)
 

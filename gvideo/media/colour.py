@@ -13,6 +13,8 @@ Decisions where a source says nothing (code point 2):
 
 from __future__ import annotations
 
+import functools
+
 import cv2
 import numpy as np
 
@@ -81,11 +83,25 @@ def code_scale(bit_depth: int, full_range: bool) -> tuple[int, int, int, int]:
 
 
 def planes_to_rgb(planes: Float32, colour: ColourDescription, *, channels_last: bool = True) -> UInt8:
-    """R'G'B' of planes f32 [...,3,H,W] (Y', Cb, Cr without range): uint8 [...,H,W,3], or [...,3,H,W] planar.
+    """R'G'B' of planes, rounded to nearest (ties to even) and clipped to 0..255.
 
-    Rounded to nearest (ties to even) and clipped to 0..255. Raises MediaError for a matrix without equations.
+    Args:
+        planes: f32 [...,3,H,W], Y', Cb and Cr without range.
+        colour: whose matrix counts.
+        channels_last: [...,H,W,3] instead of [...,3,H,W].
+
+    Returns:
+        u8 [...,H,W,3] or [...,3,H,W].
+
+    Raises:
+        MediaError: the matrix has no equations.
+
+    Example:
+        >>> video = gvideo.VideoDecoder("clip.gsv")
+        >>> gvideo.media.planes_to_rgb(video.planes_at([0]), video.metadata.format.colour).shape
+        (1, 48, 64, 3)
     """
-    inverse = 255.0 * np.linalg.inv(ycbcr_from_rgb_matrix(colour.matrix))
+    inverse = _code_matrix(colour.matrix)
     lead, (height, width) = planes.shape[:-3], planes.shape[-2:]
     frames = np.ascontiguousarray(planes, dtype=np.float32).reshape(-1, 3, height, width)
     shape = (len(frames), height, width, 3) if channels_last else (len(frames), 3, height, width)
@@ -98,6 +114,12 @@ def planes_to_rgb(planes: Float32, colour: ColourDescription, *, channels_last: 
             for plane, channel in zip(out, channels, strict=True):
                 plane[...] = channel
     return rgb.reshape(lead + shape[1:])
+
+
+@functools.cache
+def _code_matrix(matrix: int) -> Float64:
+    """From Y', Cb, Cr to R'G'B' in 0..255."""
+    return np.asarray(255.0 * np.linalg.inv(ycbcr_from_rgb_matrix(matrix)), np.float64)
 
 
 def _weighted_sum(frame: Float32, weights: Float64) -> UInt8:

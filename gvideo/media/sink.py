@@ -30,7 +30,21 @@ from gvideo.types import Float32, VideoFormat
 
 
 class FrameSink(ABC):
-    """Where frames go. write() takes float planes, write_codes() integers of the sink's format; either will do."""
+    """Where frames go: a context manager, made by open_sink. Left well, the file gets its name; left by an exception,
+    what was written goes away. write takes float planes, write_codes integers of the sink's format; either will do.
+
+    Args:
+        path: of the file.
+        video_format: of the frames.
+
+    Raises:
+        MediaError: the file cannot be written, or no frame was; the message names it.
+
+    Example:
+        >>> video = gvideo.VideoDecoder("clip.gsv")
+        >>> with gvideo.media.open_sink("out.npy", video.metadata.format) as sink:
+        ...     sink.write(video.planes_at([0])[0], pts=0, duration=40)
+    """
 
     def __init__(self, path: Path, video_format: VideoFormat) -> None:
         self.path = path
@@ -57,13 +71,41 @@ class FrameSink(ABC):
             raise
 
     def write(self, planes: Float32, pts: int, duration: int) -> None:
-        """Append a frame of planes f32 [3,H,W]. pts and duration in ticks of the format's timescale, pts increasing."""
+        """Appends a frame of float planes.
+
+        Args:
+            planes: f32 [3,H,W], Y', Cb and Cr without range.
+            pts: when it begins, ticks of the format's timescale, above the last one's.
+            duration: how long it lasts, ticks.
+
+        Raises:
+            MediaError: shape or time do not fit, or the file cannot be written.
+
+        Example:
+            >>> with gvideo.media.open_sink("out.npy", gvideo.VideoDecoder("clip.gsv").metadata.format) as sink:
+            ...     sink.write(np.zeros((3, 48, 64), np.float32), pts=0, duration=40)
+        """
         self._check(planes.shape, (3, self.format.height, self.format.width), pts)
         self._write_planes(planes, pts, duration)
         self.num_frames += 1
 
     def write_codes(self, planes: CodePlanes, pts: int, duration: int) -> None:
-        """Append a frame of integers y, cb, cr in the format's sampling, depth and range."""
+        """Appends a frame of integers in the format's sampling, depth and range.
+
+        Args:
+            planes: y [H,W], cb and cr [h,w].
+            pts: when it begins, ticks of the format's timescale, above the last one's.
+            duration: how long it lasts, ticks.
+
+        Raises:
+            MediaError: shape or time do not fit, or the file cannot be written.
+
+        Example:
+            >>> source = gvideo.media.VideoSource("clip.mp4")
+            >>> with gvideo.media.open_sink("out.mkv", source.format) as sink:
+            ...     for frame in source.code_frames():
+            ...         sink.write_codes(frame.planes, frame.pts, frame.duration)
+        """
         self._check(planes[0].shape, (self.format.height, self.format.width), pts)
         self._write_codes(planes, pts, duration)
         self.num_frames += 1
@@ -91,10 +133,25 @@ class FrameSink(ABC):
 def open_sink(
     path: str | os.PathLike[str], video_format: VideoFormat, *, crf: float = 12.0, frame_rate: Fraction | None = None
 ) -> FrameSink:
-    """A sink for the destination's ending. crf: quality of .mp4 (0 lossless to 51). frame_rate: frames per second to
-    state in .y4m (a source's average_rate), where None takes it from the times written.
+    """A sink for the destination's ending: .mkv, .mp4, .y4m, .npy, .png or a pattern such as out_%05d.png.
 
-    Raises OptionError for an ending that is not in the table above, MediaError where the file cannot be made.
+    Args:
+        path: of the file, or a pattern for pictures.
+        video_format: of the frames.
+        crf: quality of .mp4, 0 (lossless) to 51.
+        frame_rate: frames a second to state in .y4m (a source's average_rate); None takes it from the times written.
+
+    Returns:
+        A FrameSink, to be used as a context manager.
+
+    Raises:
+        OptionError: the ending is none of these.
+        MediaError: the file cannot be made.
+
+    Example:
+        >>> video = gvideo.VideoDecoder("clip.gsv")
+        >>> with gvideo.media.open_sink("out.png", video.metadata.format) as sink:
+        ...     sink.write(video.planes_at([0])[0], pts=0, duration=40)
     """
     from gvideo.media.sink_av import LibavSink
     from gvideo.media.sink_raw import NpySink, PngSink, Y4mSink

@@ -50,16 +50,26 @@ class Closable(Protocol):
 
 class VideoSource:
     """A video stream of a file. Iterate for SourceFrames, or `code_frames()` for integers; both as often as wanted,
-    each pass from the start. `last` is inclusive: first=0, last=31 gives 32 frames.
+    each pass from the start. When a size or a sampling changes the picture, both kinds of frames are made of the same
+    rounded integers.
 
-    path: a file, a pattern for numbered pictures, a pipe, "-" for standard input, or a copy of a pipe.
-    size: (width, height) of the coded frames to deliver; sample_aspect follows so that the picture keeps its shape.
-    chroma_format: "420", "422" or "444" to convert the sampling (anchors that know only 4:2:0).
-    When either changes the picture, both kinds of frames are made of the same rounded integers.
-    stream: its number in the file as ffmpeg counts; None for the one that ffmpeg would choose (inputs.py).
-    strict: read everything first, and refuse a source of which frames are missing or damaged.
+    Args:
+        path: a file, a pattern for numbered pictures, a pipe, "-" for standard input, or a copy of a pipe.
+        size: (width, height) in px of the frames to deliver; sample_aspect follows so that the picture keeps its shape.
+        first: number of the first frame to deliver, from 0.
+        last: number of the last one, itself included: first=0, last=31 gives 32 frames.
+        chroma_format: "420", "422" or "444" to convert the sampling (anchors that know only 4:2:0).
+        stream: its number in the file as ffmpeg counts; None for the one that ffmpeg would choose (inputs.py).
+        strict: read everything first, and refuse a source of which frames are missing or damaged.
 
-    Raises MediaError for a file that cannot be used, OptionError for a size, a range or a stream that makes no sense.
+    Raises:
+        MediaError: the file cannot be used; the message names it.
+        OptionError: a size, a range or a stream makes no sense.
+
+    Example:
+        >>> with gvideo.media.VideoSource("clip.mp4", last=3) as source:
+        ...     [frame.pts for frame in source]
+        [0, 512, 1024, 1536]
     """
 
     format: VideoFormat
@@ -110,7 +120,12 @@ class VideoSource:
         self.close()
 
     def close(self) -> None:
-        """Close whatever passes are unfinished, and give up the copy of a pipe."""
+        """Closes whatever passes are unfinished, and gives up the copy of a pipe.
+
+        Example:
+            >>> source = gvideo.media.VideoSource("clip.mp4")
+            >>> source.close()
+        """
         while self._open:
             self._open.pop().close()
         if self._pipe is not None and self._owns_pipe:
@@ -132,7 +147,19 @@ class VideoSource:
             yield frame.to_source_frame(self.format)
 
     def code_frames(self) -> Iterator[CodeFrame]:
-        """The frames as integers in the format's sampling and depth, untouched unless size or sampling change."""
+        """The frames as integers in the format's sampling and depth, untouched unless size or sampling change.
+
+        Returns:
+            An iterator over CodeFrames in the order of time.
+
+        Raises:
+            MediaError: the file cannot be read any more.
+
+        Example:
+            >>> source = gvideo.media.VideoSource("clip.mp4", size=(24, 16))
+            >>> next(source.code_frames()).y.shape
+            (16, 24)
+        """
         opened = self._open_input()
         self._open.append(opened)
         try:

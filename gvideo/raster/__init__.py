@@ -29,11 +29,26 @@ __all__ = [
 ]
 
 
-def get_backend(name: str = "auto", *, check: bool | None = None) -> Backend:
-    """The backend "cpu", "reference", or "auto" (the fastest that works here, at present cpu).
+def __dir__() -> list[str]:
+    return __all__
 
-    check: compare every call with the reference; None takes it from GVIDEO_CHECK. Raises OptionError for a name that
-    is unknown or not available; nothing falls back silently.
+
+def get_backend(name: str = "auto", *, check: bool | None = None) -> Backend:
+    """A rasteriser; nothing falls back silently.
+
+    Args:
+        name: "cpu", "cuda", "reference", or "auto" (the fastest that works here, at present cpu).
+        check: compare every call with the reference; None takes it from the environment variable GVIDEO_CHECK.
+
+    Returns:
+        A Backend, with the methods render and loss_and_gradients.
+
+    Raises:
+        OptionError: the name is unknown, or the backend cannot run here.
+
+    Example:
+        >>> gvideo.raster.get_backend("cpu", check=False).name
+        'cpu'
     """
     if check is None:
         check = os.environ.get("GVIDEO_CHECK", "0") not in ("", "0")

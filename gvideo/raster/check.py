@@ -22,7 +22,7 @@ _NEGLIGIBLE = 2.0**-24
 
 
 class MismatchError(AssertionError):
-    """A kernel disagrees with the reference: a bug of ours."""
+    """A kernel disagrees with the reference: a bug of ours. Raised in check mode alone."""
 
 
 def frame_bounds(splats: Splats, basis: Float32, time: float, viewport: Viewport) -> tuple[Float64, Float64, Float64]:

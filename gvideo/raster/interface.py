@@ -33,9 +33,22 @@ LARGEST_ZOOM = 1024.0
 
 @dataclass(frozen=True, slots=True)
 class Viewport:
-    """The output grid: width x height pixels, magnification (output px per source px), top left corner (source px).
+    """The output grid over the plane of the picture.
 
-    Raises ValueError for sides outside 1..65536, scales outside 1/1024..1024 or offsets that are not finite.
+    Args:
+        width: pixels of a row, 1 to 65536.
+        height: rows, 1 to 65536.
+        scale_x: output px a source px, 1/1024 to 1024.
+        scale_y: output px a source px, 1/1024 to 1024.
+        offset_x: left edge, source px.
+        offset_y: upper edge, source px.
+
+    Raises:
+        ValueError: sides or scales are out of range, or an offset is not finite.
+
+    Example:
+        >>> gvideo.raster.Viewport(320, 180, scale_x=0.5, scale_y=0.5).offset_x
+        0.0
     """
 
     width: int
@@ -58,7 +71,21 @@ class Viewport:
 
 @dataclass(frozen=True, slots=True)
 class SplatGradients:
-    """Derivatives of the loss by each field of Splats: same names, shapes and type (float32)."""
+    """Derivatives of the loss by each field of Splats: same names, shapes and type (float32).
+
+    Args:
+        means: by the positions, f32 [N,2].
+        displacements: by the control points of the motion, f32 [N,K,2].
+        log_scales: by the logarithms of the scales, f32 [N,2].
+        angles: by the angles, f32 [N].
+        amplitudes: by the amplitudes, f32 [N,3].
+        centres: by the centres of the lives, f32 [N].
+        inverse_durations: by the inverse durations, f32 [N].
+
+    Example:
+        >>> [field.name for field in dataclasses.fields(gvideo.raster.SplatGradients)][:2]
+        ['means', 'displacements']
+    """
 
     means: Float32
     displacements: Float32
@@ -98,7 +125,12 @@ class Rasteriser(Protocol):
 
 
 class Backend(Rasteriser, Protocol):
-    """A rasteriser with a name."""
+    """A rasteriser with a name, as get_backend gives it.
+
+    Example:
+        >>> gvideo.raster.get_backend("reference").name
+        'reference'
+    """
 
     @property
     def name(self) -> str: ...

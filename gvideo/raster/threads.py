@@ -16,7 +16,15 @@ _num_threads: int | Callable[[], int] | None = None
 
 
 def num_threads() -> int:
-    """The bound in force: set_num_threads, else GVIDEO_THREADS, else the processors this process may use."""
+    """The bound in force: set_num_threads, else GVIDEO_THREADS, else the processors this process may use.
+
+    Returns:
+        How many threads a call of a kernel may use.
+
+    Example:
+        >>> gvideo.raster.num_threads() >= 1
+        True
+    """
     if _num_threads is not None:
         return _num_threads if isinstance(_num_threads, int) else max(1, _num_threads())
     variable = os.environ.get("GVIDEO_THREADS", "")
@@ -30,8 +38,18 @@ def _cores() -> int:
 
 
 def set_num_threads(count: int | Callable[[], int] | None) -> None:
-    """Bound the threads of every kernel call from now on (None: back to the default; a function is asked at every
-    call). Raises ValueError below 1."""
+    """Bounds the threads of every call of a kernel from now on; results do not depend on it.
+
+    Args:
+        count: how many, or a function that is asked at every call; None: back to the default.
+
+    Raises:
+        ValueError: the count is below 1.
+
+    Example:
+        >>> gvideo.raster.set_num_threads(1)
+        >>> gvideo.raster.set_num_threads(None)
+    """
     global _num_threads
     if isinstance(count, int) and count < 1:
         raise ValueError(f"{count} threads: must be at least 1")

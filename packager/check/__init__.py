@@ -3,3 +3,7 @@
 from packager.check.run import check_presentation
 
 __all__ = ["check_presentation"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -15,7 +15,22 @@ from packager.sink import MEDIA_TYPES
 
 
 def check_presentation(place: str) -> tuple[list[str], str]:
-    """(faults, a line a fault; what was read) of a folder or a URL. Raises MediaError if there is no such place."""
+    """Checks a published folder as a client gets it: playlists, manifest, boxes and sizes agree.
+
+    Args:
+        place: a folder or a URL.
+
+    Returns:
+        (faults, a line a fault; what was read, in words).
+
+    Raises:
+        MediaError: there is no such place.
+
+    Example:
+        >>> _ = packager.package_streams(packager.open_rungs(["clip.gsv"]), packager.open_sink("stream"))
+        >>> packager.check_presentation("stream")[0]
+        []
+    """
     library = Library(open_place(place))
     found = [*check_hls(library), *check_dash(library), *_server_faults(library.place, library)]
     faults = list(dict.fromkeys([*library.faults, *found]))

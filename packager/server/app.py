@@ -17,8 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gvideo.errors import MediaError
 from packager.server.files import PublishedFiles
 
-#: Folder to serve, and whether to keep quiet, for servers that start the application by name.
-ROOT_VARIABLE, QUIET_VARIABLE = "GVIDEO_SERVE_ROOT", "GVIDEO_SERVE_QUIET"
+#: Folder to serve, whether to keep quiet and whether to count, for servers that start the application by name.
+ROOT_VARIABLE, QUIET_VARIABLE, COUNT_VARIABLE = "GVIDEO_SERVE_ROOT", "GVIDEO_SERVE_QUIET", "GVIDEO_SERVE_COUNT"
 _EXPOSED = "Content-Length, Content-Range, Accept-Ranges, ETag"
 _CORS = [
     (b"access-control-allow-origin", b"*"),
@@ -35,16 +35,21 @@ _PREFLIGHT = [
 log = logging.getLogger("gvideo.access")
 
 
-def make_app(folder: str | os.PathLike[str], page: Path | None = None) -> ASGIApp:
+def make_app(folder: str | os.PathLike[str], page: Path | None = None, count: bool = False) -> ASGIApp:
     """The application that serves a folder. page: the folder of the player's page (default: player/web beside this
-    package, if it is there). Raises MediaError for a folder that is none."""
+    package, if it is there). count: for Prometheus (metrics.py). Raises MediaError for a folder that is none."""
     root = Path(folder)
     if not root.is_dir():
         raise MediaError(f"{folder}: is no folder; gvideo package makes one")
     if page is None:
         page = Path(__file__).parents[2] / "player" / "web"
     files = PublishedFiles(root, page if page.is_dir() else None)
-    return AccessLog(CrossOrigin(Starlette(routes=[Mount("/", app=files)])))
+    app = AccessLog(CrossOrigin(Starlette(routes=[Mount("/", app=files)])))
+    if not count:
+        return app
+    from packager.server.metrics import Measured
+
+    return Measured(app)
 
 
 def from_environment() -> ASGIApp:
@@ -53,7 +58,7 @@ def from_environment() -> ASGIApp:
         logging.basicConfig(level=logging.INFO, format="%(message)s")
     else:
         log.setLevel(logging.WARNING)
-    return make_app(os.environ[ROOT_VARIABLE])
+    return make_app(os.environ[ROOT_VARIABLE], count=bool(os.environ.get(COUNT_VARIABLE)))
 
 
 class CrossOrigin:

@@ -23,7 +23,8 @@ from gvideo.encoder.backends.cuda_objective import CudaObjective
 from gvideo.encoder.fitting.fit import TRAIN_RATES, FitSettings, SegmentFit
 from gvideo.encoder.gaussians.parameters import RATES
 from gvideo.encoder.gaussians.quantised import Geometry, unquantised
-from gvideo.encoder.jobs.encode import EncodeReport, encode
+from gvideo.encoder.jobs.encode import encode
+from gvideo.encoder.jobs.report import EncodeReport
 from gvideo.encoder.motion.flow import Flow
 from gvideo.evaluate import bd
 from gvideo.media import open_sink

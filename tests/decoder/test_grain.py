@@ -108,11 +108,11 @@ def test_other_sizes_show_it_weaker_as_a_resampled_picture_would(factor, ratio):
 
 
 def test_published_segments_and_files_agree(data, tmp_path: Path):
-    from packager.package import Extras, open_rungs, package
+    from packager.package import Extras, open_rungs, package_streams
     from packager.sink import open_sink
 
     (tmp_path / "a.gsv").write_bytes(data)
-    package(open_rungs([tmp_path / "a.gsv"]), open_sink(str(tmp_path / "out")), Extras(None, (), (), False, ""))
+    package_streams(open_rungs([tmp_path / "a.gsv"]), open_sink(str(tmp_path / "out")), Extras(None, (), (), False, ""))
     published, file = VideoDecoder(tmp_path / "out"), VideoDecoder(data)
     assert published.stream.header.grain == GRAIN
     for number in (9, 1):

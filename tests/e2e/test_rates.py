@@ -13,8 +13,8 @@ from packaged import sized_segment
 from gvideo import encode
 from gvideo.cli import main
 from gvideo.decoder.stream import Stream
-from gvideo.encoder.jobs.encode import EncodeProgress
 from gvideo.encoder.jobs.live import encode_live
+from gvideo.encoder.jobs.report import EncodeProgress
 from gvideo.encoder.rate.buffer import first_miss
 from gvideo.encoder.rate.model import RateTarget
 from gvideo.encoder.settings import EncodeSettings

@@ -13,7 +13,7 @@ from gvideo import VideoDecoder, encode
 from gvideo.cli import main
 from gvideo.decoder.stream import Stream
 from gvideo.encoder.fitting.layers import layer_distortions
-from gvideo.encoder.jobs.encode import PrefixReport
+from gvideo.encoder.jobs.report import PrefixReport
 from gvideo.media import VideoSource, planes_to_code_values
 
 #: Of the synthetic clip.

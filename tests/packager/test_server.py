@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import m3u8
 import pytest
-from packaged import serve
+from packaged import free_port, serve
 
 from gvideo.cli import main
 from gvideo.errors import MediaError
@@ -262,10 +262,54 @@ def test_bad_options_are_one_line(published, tmp_path, capsys):
             ([published, "--port", "0"], "--port 0"),
             ([published, "--workers", "2"], "granian only"),
             ([published, "--port", port], "cannot listen"),
+            ([published, "--metrics", "many"], "PORT or IP:PORT wanted"),
+            ([published, "--metrics", port], f"--metrics {port}: cannot listen there"),
         ]
         for arguments, words in cases:
             assert main(["serve", *map(str, arguments)]) == 2
             assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("server", [("uvicorn",), ("granian", "--workers", "2")], ids=lambda s: s[0])
+def test_figures_for_prometheus(server, folder, segment):
+    port = free_port()
+    children = serve(
+        folder, "--server", *server, "--metrics", str(port), log=folder.parent / f"log-metrics-{server[0]}"
+    )
+    url, where = next(children), f"http://127.0.0.1:{port}/metrics"
+    try:
+        before = figures(where)
+        for _ in range(8):
+            httpx.get(f"{url}/master.m3u8")
+            httpx.get(f"{url}/{segment[0]}", headers={"range": "bytes=10-29"})
+        for path in ("absent.m4s", "x" * 200 + ".m3u8"):
+            assert httpx.get(f"{url}/{path}").status_code == 404
+        wanted = {
+            'gvideo_http_requests_total{kind="playlist",status="200"}': 8,
+            'gvideo_http_requests_total{kind="segment",status="206"}': 8,
+            'gvideo_http_requests_total{kind="segment",status="404"}': 1,
+            'gvideo_http_response_bytes_total{kind="playlist"}': None,
+            'gvideo_http_request_seconds_count{kind="segment"}': 9,
+            'gvideo_http_request_seconds_bucket{kind="playlist",le="+Inf"}': 9,
+            "gvideo_http_requests_open": 0,
+        }
+        after = figures(where)
+        for name, count in wanted.items():
+            assert name in after
+            if count is not None:
+                assert after[name] - before.get(name, 0) == count, name
+        sent = 'gvideo_http_response_bytes_total{kind="segment"}'
+        assert after[sent] - before.get(sent, 0) >= 8 * 20
+        assert not any("xxx" in name for name in after)
+        assert httpx.get(f"{url}/metrics").status_code == 404
+    finally:
+        children.close()
+
+
+def figures(where: str) -> dict[str, float]:
+    """Of Prometheus' text format: name with labels -> value."""
+    lines = [line for line in httpx.get(where).text.splitlines() if line.startswith("gvideo_")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
 def test_the_page_of_the_player_stands_behind_the_folder(published, tmp_path):

@@ -13,7 +13,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from gvideo.bitstream import headers, units
@@ -22,6 +22,7 @@ from gvideo.encoder.backends.devices import choose_device, default_workers
 from gvideo.encoder.grain import grain_of
 from gvideo.encoder.jobs.pool import encode_all
 from gvideo.encoder.jobs.progress import Pass
+from gvideo.encoder.jobs.report import EncodeProgress, EncodeReport, PrefixReport
 from gvideo.encoder.jobs.spool import Spool
 from gvideo.encoder.rate.model import RateTarget
 from gvideo.encoder.rate.search import TOLERANCE, RateSearch, Size, first_guess
@@ -44,50 +45,6 @@ MIN_SHARING_SEGMENTS = 3
 MAX_ADJUSTMENTS = 3
 #: Cores that share one segment at most; more threads than frames in a step have nothing to do.
 _MAX_THREADS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class EncodeProgress:
-    """How far an encode is. frames_done counts shares of unfinished segments; num_frames None: not known yet. stage:
-    which pass of several the numbers are of, or empty."""
-
-    frames_done: float
-    num_frames: int | None
-    num_bytes: int
-    coded_seconds: float
-    luma_psnr_db: float
-    elapsed_s: float
-    stage: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PrefixReport:
-    """The stream cut behind a layer of each segment: its bytes, with all headers, and its quality."""
-
-    num_bytes: int
-    luma_psnr_db: float
-
-
-@dataclass(frozen=True, slots=True)
-class EncodeReport:
-    """What came out. luma_psnr_db over all frames, of what a decoder shows against the source's 8-bit-scaled codes.
-    losses: squared error (full scale) per pixel at every step of training, mean of all segments. prefixes: one a layer.
-    notes: what was unusual about the source, a line each, damage first.
-    """
-
-    num_frames: int
-    num_segments: int
-    num_gaussians: int
-    num_bytes: int
-    seconds: float
-    bitrate_bps: float
-    luma_psnr_db: float
-    elapsed_s: float
-    frames_per_second: float
-    num_resumed: int
-    losses: tuple[float, ...]
-    prefixes: tuple[PrefixReport, ...]
-    notes: tuple[str, ...] = ()
 
 
 def encode(
@@ -116,18 +73,47 @@ def encode(
 ) -> EncodeReport:
     """Encodes a video file, numbered pictures, a pipe or standard input ("-") to a .gsv stream.
 
-    crf: lower is better, about x264's quality at the same number; 34 if neither it nor bitrate is given. bitrate: bits
-    a second of the whole file, met within 5 % in two passes. maxrate, bufsize: bits a second and bits of the decoder's
-    buffer, which every segment fits (rate/buffer.py); with crf they lower the quality where they must. size: (width,
-    height) to resize to. first, last: frames to encode, both included. segment_seconds: longest segment. device: "cpu",
-    "cuda" or "auto". workers: processes (default: one a core, or up to four a GPU). layers: of every segment, each
-    prefix of them a picture. segment_frames: frames of every segment, instead of cuts found in the picture, so that the
-    rungs of a ladder are cut alike. grain: measure the noise that the pictures lack and describe it for decoders to
-    draw, in 18 bytes; it takes no part in the PSNR that is reported. tune: "psnr", "ssim" or "vmaf", the measure to
-    serve; the others cost PSNR. stream: its number in the source, as ffmpeg counts; None for the one that ffmpeg
-    chooses. strict: refuse a source of which frames are missing or damaged. The bytes depend on everything but the
-    workers; devices, and processors of different kinds, round differently.
-    Raises MediaError for files, OptionError for options; KeyboardInterrupt leaves what is needed to resume.
+    The bytes depend on everything but the workers; devices, and processors of different kinds, round differently. An
+    encode that was interrupted goes on where it stopped when it is called again in the same way.
+
+    Args:
+        source: a path, a pattern such as frames/%05d.png, or "-".
+        destination: the path of the stream; it appears when it is whole.
+        crf: 0 to 63, lower is better, about x264's quality at the same number; 34 if neither it nor bitrate is given.
+        bitrate: bits a second of the whole file, met within 5 % in two passes.
+        maxrate: bits a second that fill the decoder's buffer, which every segment fits; with crf it lowers the quality
+            where it must.
+        bufsize: bits of that buffer (default: maxrate for two segments).
+        size: (width, height) in px to resize to.
+        first: number of the first frame to encode, from 0.
+        last: number of the last frame to encode, itself included; None for the end.
+        segment_seconds: longest segment, 0.1 to 60 s.
+        preset: "fast", "medium" or "slow": time spent.
+        device: "cpu", "cuda" or "auto".
+        workers: processes (default: one a core, or up to four a GPU).
+        seed: of the random choices.
+        layers: 1 to 8 of every segment, each prefix of them a picture.
+        segment_frames: frames of every segment, instead of cuts found in the picture, so that the rungs of a ladder are
+            cut alike.
+        grain: measure the noise that the pictures lack and describe it for decoders to draw, in 18 bytes; it takes no
+            part in the PSNR that is reported.
+        tune: "psnr", "ssim" or "vmaf", the measure to serve; the others cost PSNR.
+        stream: its number in the source, as ffmpeg counts; None for the one that ffmpeg chooses.
+        strict: refuse a source of which frames are missing or damaged.
+        progress: called with an EncodeProgress several times a second.
+
+    Returns:
+        An EncodeReport: sizes, rates, quality, time, and what was unusual about the source.
+
+    Raises:
+        MediaError: the source cannot be read or the destination not be written.
+        OptionError: an option makes no sense.
+        KeyboardInterrupt: leaves what is needed to resume.
+
+    Example:
+        >>> report = gvideo.encode("clip.mp4", "out.gsv", crf=50, preset="fast", last=3)
+        >>> report.num_frames, report.num_segments
+        (4, 1)
     """
     settings = EncodeSettings(DEFAULT_CRF if crf is None else crf, preset, segment_seconds, seed, layers, grain, tune)
     rate = RateTarget.of(bitrate, maxrate, bufsize, segment_seconds, crf)

@@ -35,12 +35,12 @@ def _start_worker(messages: Any, running: Any, num_cores: int) -> None:
     global _messages, _running
     _messages, _running = messages, running
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     # cores that no segment needs any more go to those that are left
     use_threads(lambda: num_cores // max(running.value, 1))
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A parent that is killed cannot end its workers, which would wait for jobs for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None

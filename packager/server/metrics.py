@@ -1,0 +1,79 @@
+"""What the server does, for Prometheus: requests, bytes and seconds by the kind of file, on a port of its own.
+
+    client -> Measured -> AccessLog -> CrossOrigin -> files          GET HOST:PORT/metrics -> the sums of all workers
+
+Labels have few values: a path that a client may choose never becomes one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import PurePosixPath
+from typing import Any
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client.multiprocess import MultiProcessCollector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+#: Folder through which the workers of one server add up; prometheus_client reads it when it is imported.
+_SHARED_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_KINDS = {
+    ".m3u8": "playlist", ".mpd": "manifest", ".m4s": "segment", ".mp4": "segment", ".gsv": "stream",
+    ".vtt": "subtitles", ".png": "picture", ".jpg": "picture", ".html": "page", ".js": "page", ".css": "page",
+}  # fmt: skip
+_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+
+REQUESTS = Counter("gvideo_http_requests", "Requests answered.", ("kind", "status"))
+BYTES = Counter("gvideo_http_response_bytes", "Bytes of answers' bodies.", ("kind",), unit="bytes")
+SECONDS = Histogram("gvideo_http_request_seconds", "Until the last byte was handed over.", ("kind",), buckets=_SECONDS)
+OPEN = Gauge("gvideo_http_requests_open", "Requests that are being answered.", multiprocess_mode="livesum")
+
+
+def kind_of(path: str) -> str:
+    """The kind of file that a path names: playlist, manifest, segment, stream, subtitles, picture, page or other."""
+    return "page" if path.endswith("/") else _KINDS.get(PurePosixPath(path).suffix.lower(), "other")
+
+
+class Measured:
+    """Counts the requests of an application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        kind, status, started = kind_of(scope["path"]), 0, time.perf_counter()
+
+        async def counting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            elif message["type"] == "http.response.pathsend":  # the server sends the file by itself
+                BYTES.labels(kind).inc(os.stat(message["path"]).st_size)
+            else:
+                BYTES.labels(kind).inc(len(message.get("body", b"")))
+            await send(message)
+
+        OPEN.inc()
+        try:
+            await self._app(scope, receive, counting)
+        finally:
+            OPEN.dec()
+            REQUESTS.labels(kind, str(status or 499)).inc()  # 499, as nginx has it: gone before an answer began
+            SECONDS.labels(kind).observe(time.perf_counter() - started)
+
+
+def start_exporter(host: str, port: int) -> Any:
+    """Serves /metrics of this process, or of all workers where PROMETHEUS_MULTIPROC_DIR is set, on a thread.
+
+    Returns the server, to be shut down. Raises OSError if the port is taken."""
+    registry = REGISTRY
+    if os.environ.get(_SHARED_VARIABLE):
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    server, _ = start_http_server(port, host, registry)
+    return server
