@@ -25,6 +25,7 @@ COMMANDS = {
     "encode": "gvideo.commands.encode",
     "decode": "gvideo.commands.decode",
     "info": "gvideo.commands.info",
+    "inspect": "gvideo.commands.inspect",
     "package": "gvideo.commands.package",
     "serve": "gvideo.commands.serve",
     "play": "gvideo.commands.play",
