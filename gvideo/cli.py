@@ -26,6 +26,7 @@ COMMANDS = {
     "batch": "gvideo.commands.batch",
     "decode": "gvideo.commands.decode",
     "info": "gvideo.commands.info",
+    "inspect": "gvideo.commands.inspect",
     "package": "gvideo.commands.package",
     "serve": "gvideo.commands.serve",
     "play": "gvideo.commands.play",

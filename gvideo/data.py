@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gvideo.decoder.arguments import integer
 from gvideo.decoder.drawing import Crop, Shape
@@ -24,7 +24,15 @@ from gvideo.errors import OptionError, OutsideError
 __all__ = ["VideoDataset"]
 
 
-class VideoDataset:
+if TYPE_CHECKING:
+    from torch.utils.data import Dataset
+
+    _MapStyle = Dataset[dict[str, Any]]
+else:
+    _MapStyle = object
+
+
+class VideoDataset(_MapStyle):
     """Clips of many videos by number: those of the first file, then of the second, and so on.
 
     Each process keeps its own open files and parsed segments, so any number of workers, forked or spawned, may use

@@ -14,6 +14,7 @@ antialias.py      Gaussians for grids coarser than the coded one
 render.py         a segment's symbols to planes at any time and any size
 pictures.py       planes and R'G'B' of any frames, each segment dequantised once
 drawing.py        the form of a decoder's pictures: part, size, layout, type of numbers
+notebook.py       streams and frames as notebooks show them
 listing.py        symbols as lines of text, for comparing decoders
 video_decoder.py  frames by number or by time, with torchcodec's names
 """

@@ -9,6 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from gvideo.decoder.notebook import card
 from gvideo.errors import OptionError
 from gvideo.types import Float64
 
@@ -61,6 +62,11 @@ class Frame(_Described):
     def __iter__(self) -> Iterator[Any]:
         return iter((self.data, self.pts_seconds, self.duration_seconds))
 
+    def _repr_html_(self) -> str:
+        rows = [("data", f"{self.data.dtype} {tuple(self.data.shape)}"), ("pts_seconds", self.pts_seconds),
+                ("duration_seconds", self.duration_seconds)]  # fmt: skip
+        return card(self.data, rows)
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FrameBatch(_Described):
@@ -102,6 +108,14 @@ class FrameBatch(_Described):
 
     def __iter__(self) -> Iterator[FrameBatch]:
         return (self[i] for i in range(len(self)))
+
+    def _repr_html_(self) -> str | None:
+        """The first frame; None, and so the text alone, for a batch of none."""
+        if 0 in self.pts_seconds.shape:
+            return None
+        first, last = float(self.pts_seconds.reshape(-1)[0]), float(self.pts_seconds.reshape(-1)[-1])
+        rows = [("data", f"{self.data.dtype} {tuple(self.data.shape)}"), ("pts_seconds", f"{first:g} … {last:g}")]
+        return card(self.data.reshape(-1, *self.data.shape[-3:])[0], rows)
 
 
 def converter(output: str) -> Callable[[Any], Any]:

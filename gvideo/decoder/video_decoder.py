@@ -18,6 +18,7 @@ from gvideo.decoder.coded import CodedStream
 from gvideo.decoder.drawing import Crop, Drawing, Shape
 from gvideo.decoder.frames import OUTPUTS, Frame, FrameBatch, Pixels
 from gvideo.decoder.metadata import Metadata, metadata_of
+from gvideo.decoder.notebook import card, thumbnail_shape
 from gvideo.decoder.published import open_stream
 from gvideo.decoder.source import Source
 from gvideo.decoder.times import FrameTimes
@@ -112,6 +113,14 @@ class VideoDecoder:
     def __repr__(self) -> str:
         m = self.metadata
         return f"VideoDecoder({self.stream.source.name!r}: {m.num_frames} frames of {m.width}x{m.height})"
+
+    def _repr_html_(self) -> str:
+        m = self.metadata
+        width, height = self._drawing.frame.size
+        rows = [("source", self.stream.source.name), ("frames", f"{m.num_frames}, {m.average_fps:.6g} a second"),
+                ("size", f"{width}x{height}"), ("duration", f"{m.duration_seconds:.3f} s"),
+                ("bit rate", f"{m.bit_rate / 1000:.4g} kbit/s in {m.num_segments} segment(s)")]  # fmt: skip
+        return card(self.get_frame_at(0, shape=thumbnail_shape(width, height)).data, rows)
 
     def __len__(self) -> int:
         return self.stream.num_frames
