@@ -38,7 +38,7 @@ def publish(folder: Path, made: list[Made], *, sound: bool = False, single: bool
         file.writeframes(tone.astype("<i2").tobytes())
     sounds = ((source / "tone.wav", "en"),) if sound else ()
     captions = ((source / "captions.srt", "en"),) if sound else ()
-    package.package(
+    package.package_streams(
         package.open_rungs(paths), sink.open_sink(str(folder)), package.Extras(None, sounds, captions, single, "Test")
     )
 

@@ -44,7 +44,7 @@ def publish(folder: Path, *, sound: bool = True, fallback: bool = False, **optio
         from gvideo.commands.pictures import fallback_track
 
         tracks.append(fallback_track(rungs[0], None, 30.0))
-    package.package(rungs, sink.open_sink(str(folder)), extras, fallback=tracks)
+    package.package_streams(rungs, sink.open_sink(str(folder)), extras, fallback=tracks)
     return made
 
 
@@ -56,7 +56,7 @@ def test_a_ladder_of_files_with_ranges(media: Path, open_player: Callable[..., A
     for number, stream in enumerate(made):
         (media / f"{number}.gsv").write_bytes(stream.data)
     rungs = package.open_rungs([media / "0.gsv", media / "1.gsv"])
-    package.package(rungs, sink.open_sink(str(media / "out")), package.Extras(None, (), (), True, ""))
+    package.package_streams(rungs, sink.open_sink(str(media / "out")), package.Extras(None, (), (), True, ""))
     page = open_player("/media/out/master.m3u8")
     assert page.evaluate("return player.qualities.map((q) => q.label)") == ["32p", "64p"]
     for quality in (1, 0):
