@@ -42,12 +42,14 @@ def test_slow_motion(tmp_path):
 
 def test_zoom(tmp_path):
     run("zoom.py", CLIP, tmp_path / "zoom.png")
-    assert Image.open(tmp_path / "zoom.png").size == (128, 96)
+    with Image.open(tmp_path / "zoom.png") as picture:
+        assert picture.size == (128, 96)
 
 
 def test_thumbnails(tmp_path):
     run("thumbnails.py", CLIP, tmp_path / "sheet.png")
-    assert Image.open(tmp_path / "sheet.png").size == (320, 120)
+    with Image.open(tmp_path / "sheet.png") as picture:
+        assert picture.size == (320, 120)
 
 
 def test_every_example_is_tested():
