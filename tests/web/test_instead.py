@@ -39,7 +39,8 @@ def publish(folder: Path, *, fallback: bool = True) -> None:
     (folder / "clip.gsv").write_bytes(made.data)
     rungs = package.open_rungs([folder / "clip.gsv"])
     tracks = [fallback_track(rungs[0], None, 30.0)] if fallback else []
-    package.package_streams(rungs, sink.open_sink(str(folder)), package.Extras(None, (), (), False, "Test"), fallback=tracks)
+    extras = package.Extras(None, (), (), False, "Test")
+    package.package_streams(rungs, sink.open_sink(str(folder)), extras, fallback=tracks)
 
 
 @pytest.mark.skipif(not HLS_JS.is_dir(), reason="needs hls.js (npm ci in tests/players)")
