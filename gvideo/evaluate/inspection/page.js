@@ -27,7 +27,8 @@ const cost = new Float32Array(bytes(page.cost));
 const paths = new Int16Array(bytes(page.paths));
 const colours = new Uint8Array(bytes(page.colours));
 const count = angles.length;
-const stage = /** @type {CanvasRenderingContext2D} */ (canvas("stage").getContext("2d"));
+// drawn by the processor: Chromium, while it moves a canvas that is read away from the GPU, may lose a clearRect
+const stage = /** @type {CanvasRenderingContext2D} */ (canvas("stage").getContext("2d", { willReadFrequently: true }));
 const timeline = /** @type {CanvasRenderingContext2D} */ (canvas("lives").getContext("2d"));
 
 /** @type {Map<string, HTMLImageElement>} */
@@ -46,7 +47,10 @@ function weight(n, frame) {
 /** @param {number} n */
 const isShown = (n) => input(`layer${layerOf[n]}`).checked;
 
-/** Position of a Gaussian in a frame, in px of the canvas. @param {number} n @param {number} frame */
+/**
+ * Position of a Gaussian in a frame, in px of the canvas.
+ * @param {number} n @param {number} frame @returns {[number, number]}
+ */
 function position(n, frame) {
   const at = 2 * (frame * count + n);
   return [(paths[at] / page.step + 0.5) * page.scale, (paths[at + 1] / page.step + 0.5) * page.scale];
@@ -113,14 +117,18 @@ function drawLives(frame) {
   timeline.fillRect(((frame + 0.5) * width) / page.frames, 0, 1, height);
 }
 
+/** Times that something was to be drawn; pictures of one time may be there later than those of the next. */
+let turns = 0;
+
 async function draw() {
+  const turn = (turns += 1);
   const frame = Number(input("frame").value);
   const { width, height } = canvas("stage");
   const urls = [["picture", page.pictures], ["bits", page.bits], ["error", page.errors]].flatMap(([id, all]) =>
     input(String(id)).checked && all[frame] ? [[String(id), all[frame]]] : [],
   );
   const shown = await Promise.all(urls.map(([, url]) => picture(url)));
-  if (frame !== Number(input("frame").value)) return;
+  if (turn !== turns) return; // what was asked for later is drawn already, or will be
   Object.assign(drawn, { ellipses: 0, paths: 0, lives: 0, pictures: shown.length });
   stage.clearRect(0, 0, width, height);
   shown.forEach((image, k) => {
