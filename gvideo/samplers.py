@@ -1,5 +1,5 @@
-"""Clips of a video for training, with the names and the meaning of `torchcodec.samplers`. torch is not needed: where it
-is loaded its generator draws the random numbers, so that torch.manual_seed holds, else Python's.
+"""Clips of a video for training, with the names and the meaning of `torchcodec.samplers`. torch is not needed; where it
+is loaded its generator draws the random numbers (decoder/chance.py).
 
     decoder ── clips_at_random_indices, clips_at_regular_indices          (frames by number)
             └─ clips_at_random_timestamps, clips_at_regular_timestamps    (frames by time)
@@ -8,13 +8,12 @@ is loaded its generator draws the random numbers, so that torch.manual_seed hold
 
 from __future__ import annotations
 
-import random
-import sys
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
+from gvideo.decoder import chance
 from gvideo.decoder.drawing import Crop, Shape
 from gvideo.decoder.frames import FrameBatch
 from gvideo.decoder.video_decoder import VideoDecoder
@@ -73,11 +72,7 @@ def clips_at_random_indices(
         decoder, num_clips, num_frames_per_clip, num_indices_between_frames, sampling_range_start, sampling_range_end,
         policy,
     )  # fmt: skip
-    torch = sys.modules.get("torch")
-    if torch is None:
-        starts = [random.randrange(first, end) for _ in range(num_clips)]
-    else:
-        starts = torch.randint(low=first, high=end, size=(num_clips,)).tolist()
+    starts = chance.integers(first, end, num_clips)
     return _index_clips(decoder, starts, num_frames_per_clip, num_indices_between_frames, policy, shape, crop)
 
 
@@ -166,12 +161,7 @@ def clips_at_random_timestamps(
     first, end, step = _time_range(
         decoder, num_frames_per_clip, seconds_between_frames, sampling_range_start, sampling_range_end, policy
     )
-    torch = sys.modules.get("torch")
-    if torch is None:
-        shares = [random.random() for _ in range(num_clips)]
-    else:
-        shares = torch.rand(num_clips, dtype=torch.float64).tolist()
-    starts = [share * (end - first) + first for share in shares]
+    starts = [share * (end - first) + first for share in chance.shares(num_clips)]
     return _time_clips(decoder, starts, num_frames_per_clip, step, policy, shape, crop)
 
 

@@ -9,6 +9,7 @@ frames.py         what a decoder hands out, as NumPy arrays or torch tensors
 metadata.py       what is known of a stream, under torchcodec's names
 arguments.py      what callers hand in, checked
 times.py          seconds to frames, exactly
+chance.py         random numbers as torchcodec draws them
 transforms.py     parts and sizes of the picture to draw
 antialias.py      Gaussians for grids coarser than the coded one
 render.py         a segment's symbols to planes at any time and any size

@@ -16,11 +16,11 @@ from gvideo.decoder import arguments, pictures
 from gvideo.decoder.coded import CodedStream
 from gvideo.decoder.frames import Pixels, converter
 from gvideo.decoder.pictures import Pictures
-from gvideo.decoder.transforms import Framing, framing
+from gvideo.decoder.transforms import Framing, check_sides, framing
 from gvideo.errors import OptionError
 from gvideo.types import Float32, Float64, Int64
 
-_MAX_SIDE, _MAX_ZOOM = 16384, 1024
+_MAX_ZOOM = 1024
 
 #: (height, width) of pictures, px.
 Shape = tuple[int, int]
@@ -64,22 +64,21 @@ class Drawing:
         """What to draw for a shape and a crop of the frame. Raises OptionError for what is outside or too small."""
         if shape is None and crop is None:
             return self.frame
-        width, height = self.frame.size
-        x, y, part_width, part_height = self.frame.region
+        framed = self.frame
         if crop is not None:
+            width, height = framed.size
             top, left, high, wide = _integers("crop", crop, ("top", "left", "height", "width"))
             if not (high > 0 and wide > 0 and 0 <= top <= height - high and 0 <= left <= width - wide):
                 raise OptionError(
                     f"crop {(top, left, high, wide)}: (top, left, height, width) within the frame of "
                     f"{height} rows and {width} columns wanted"
                 )
-            x, y = x + left * part_width / width, y + top * part_height / height
-            part_width, part_height = part_width * wide / width, part_height * high / height
-            width, height = wide, high
+            framed = framed.cropped(top, left, high, wide)
         if shape is not None:
             height, width = _integers("shape", shape, ("height", "width"))
-            self._check_sides("shape", width, height, part_width, part_height)
-        return Framing((width, height), (x, y, part_width, part_height))
+            self._check_zoom("shape", width, height, *framed.region[2:])
+            framed = Framing((width, height), framed.region)
+        return framed
 
     def frames(self, numbers: Sequence[int] | Int64, wanted: Framing) -> Pixels:
         """R'G'B' of frames by number [F,3,H,W] or [F,H,W,3], as arrays."""
@@ -121,13 +120,12 @@ class Drawing:
 
     def _checked_size(self, *size: int) -> tuple[int, int]:
         width, height = _integers("size", size, ("width", "height"))
-        self._check_sides("size", width, height, *self._coded)
+        self._check_zoom("size", width, height, *self._coded)
         return width, height
 
     @staticmethod
-    def _check_sides(what: str, width: int, height: int, own_width: float, own_height: float) -> None:
-        if not (1 <= width <= _MAX_SIDE and 1 <= height <= _MAX_SIDE):
-            raise OptionError(f"{what} {width}x{height}: sides from 1 to {_MAX_SIDE} wanted")
+    def _check_zoom(what: str, width: int, height: int, own_width: float, own_height: float) -> None:
+        check_sides(what, width, height)
         for side, own in ((width, own_width), (height, own_height)):
             if not own <= side * _MAX_ZOOM <= own * _MAX_ZOOM**2:
                 raise OptionError(

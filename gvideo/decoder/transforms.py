@@ -7,18 +7,18 @@ The classes have torchcodec's and torchvision's names and meaning; objects of th
 
 from __future__ import annotations
 
-import random
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gvideo.decoder.arguments import integer
+from gvideo.decoder.chance import integers
 from gvideo.errors import OptionError
 from gvideo.raster import Viewport
 
 __all__ = ["CenterCrop", "RandomCrop", "Resize"]
 
+#: Longest side of a picture that is drawn, px.
 _MAX_SIDE = 16384
 
 
@@ -95,6 +95,24 @@ class Framing:
         x, y, width, height = self.region
         return Viewport(*self.size, self.size[0] / width, self.size[1] / height, x, y)
 
+    def cropped(self, top: int, left: int, height: int, width: int) -> Framing:
+        """A part of the output, which lies within it, at the same scale."""
+        whole_width, whole_height = self.size
+        x, y, part_width, part_height = self.region
+        return Framing(
+            (width, height),
+            (
+                x + left * part_width / whole_width, y + top * part_height / whole_height,
+                part_width * width / whole_width, part_height * height / whole_height,
+            ),
+        )  # fmt: skip
+
+
+def check_sides(what: str, width: int, height: int) -> None:
+    """Raises OptionError for a picture that is too large, or none, to be drawn."""
+    if not (1 <= width <= _MAX_SIDE and 1 <= height <= _MAX_SIDE):
+        raise OptionError(f"{what} {width}x{height}: sides from 1 to {_MAX_SIDE} wanted")
+
 
 def framing(transforms: Iterable[Any], width: int, height: int, coded: tuple[int, int]) -> Framing:
     """Transforms in order, over a picture of width x height that shows all of one of the coded size (width, height).
@@ -103,7 +121,7 @@ def framing(transforms: Iterable[Any], width: int, height: int, coded: tuple[int
     """
     if isinstance(transforms, str) or not isinstance(transforms, Iterable):
         raise TypeError(f"transforms: a list is wanted, not {type(transforms).__name__}")
-    x, y, part_width, part_height = 0.0, 0.0, float(coded[0]), float(coded[1])
+    drawn = Framing((width, height), (0.0, 0.0, float(coded[0]), float(coded[1])))
     for transform in transforms:
         name = type(transform).__name__
         size = getattr(transform, "size", None)
@@ -112,26 +130,16 @@ def framing(transforms: Iterable[Any], width: int, height: int, coded: tuple[int
                 f"transforms: Resize, CenterCrop or RandomCrop to (height, width) wanted, not {transform!r}"
             )
         new_height, new_width = (integer(side, f"{name}: a side") for side in size)
-        if not (1 <= new_width <= _MAX_SIDE and 1 <= new_height <= _MAX_SIDE):
-            raise OptionError(f"{name} to {new_width}x{new_height}: sides from 1 to {_MAX_SIDE} wanted")
-        if name != "Resize":
-            if new_width > width or new_height > height:
-                raise OptionError(f"{name} to {new_width}x{new_height}: the picture has {width}x{height} only")
-            if name == "CenterCrop":  # halves are rounded to even, as torchcodec does
-                left, top = (
-                    round((width - new_width) / 2),
-                    round((height - new_height) / 2),
-                )
-            else:
-                top, left = _draw(height - new_height + 1), _draw(width - new_width + 1)
-            x, y = x + left * part_width / width, y + top * part_height / height
-            part_width, part_height = part_width * new_width / width, part_height * new_height / height
-        width, height = new_width, new_height
-    return Framing((width, height), (x, y, part_width, part_height))
-
-
-def _draw(count: int) -> int:
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return random.randrange(count)
-    return int(torch.randint(0, count, size=()).item())
+        check_sides(f"{name} to", new_width, new_height)
+        if name == "Resize":
+            drawn = Framing((new_width, new_height), drawn.region)
+            continue
+        width, height = drawn.size
+        if new_width > width or new_height > height:
+            raise OptionError(f"{name} to {new_width}x{new_height}: the picture has {width}x{height} only")
+        if name == "CenterCrop":  # halves are rounded to even, as torchcodec does
+            top, left = round((height - new_height) / 2), round((width - new_width) / 2)
+        else:
+            top, left = (integers(0, most + 1, 1)[0] for most in (height - new_height, width - new_width))
+        drawn = drawn.cropped(top, left, new_height, new_width)
+    return drawn
