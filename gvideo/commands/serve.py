@@ -15,8 +15,6 @@ from gvideo.errors import OptionError
 SERVERS = ("uvicorn", "granian")
 #: What answers are still under way when the server is told to stop may take so long.
 _SHUTDOWN_SECONDS = 5
-#: Folder through which the workers of one server add up what they count.
-SHARED_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,12 +41,12 @@ def run(arguments: argparse.Namespace) -> None:
         )
     metrics = _address(arguments.metrics)
     with contextlib.ExitStack() as stack:
-        if metrics is not None and arguments.server == "granian":
-            # before anything that imports prometheus_client, which looks for it then
-            os.environ[SHARED_VARIABLE] = stack.enter_context(tempfile.TemporaryDirectory(prefix="gvideo-metrics-"))
         try:
-            from packager.server.app import make_app
+            from packager.server.app import SHARED_VARIABLE, make_app
 
+            if metrics is not None and arguments.server == "granian":
+                # before anything that imports prometheus_client, which looks for it then
+                os.environ[SHARED_VARIABLE] = stack.enter_context(tempfile.TemporaryDirectory(prefix="gvideo-metrics-"))
             app = make_app(arguments.folder, count=metrics is not None)
         except ImportError as error:
             raise OptionError(f"serve: needs {error.name}; pip install 'gvideo[server]'") from None

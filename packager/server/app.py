@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -19,6 +20,8 @@ from packager.server.files import PublishedFiles
 
 #: Folder to serve, whether to keep quiet and whether to count, for servers that start the application by name.
 ROOT_VARIABLE, QUIET_VARIABLE, COUNT_VARIABLE = "GVIDEO_SERVE_ROOT", "GVIDEO_SERVE_QUIET", "GVIDEO_SERVE_COUNT"
+#: Folder through which the workers of one server add up what they count; read when prometheus_client is imported.
+SHARED_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _EXPOSED = "Content-Length, Content-Range, Accept-Ranges, ETag"
 _CORS = [
     (b"access-control-allow-origin", b"*"),
@@ -85,6 +88,33 @@ class CrossOrigin:
         await self._app(scope, receive, with_headers)
 
 
+class Answer:
+    """What an application has sent so far in answer to a request. status: 0 until it begins; num_bytes: of the body."""
+
+    def __init__(self) -> None:
+        self.status, self.num_bytes, self._started = 0, 0, time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Since the request came."""
+        return time.perf_counter() - self._started
+
+    def counting(self, send: Send, tell: Callable[[int], None] = lambda _: None) -> Send:
+        """The same `send`, counted. tell: called with the bytes of each part."""
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self.status = message["status"]
+            else:
+                by_path = message["type"] == "http.response.pathsend"  # the server sends the file by itself
+                part = os.stat(message["path"]).st_size if by_path else len(message.get("body", b""))
+                self.num_bytes += part
+                tell(part)
+            await send(message)
+
+        return counted
+
+
 class AccessLog:
     """A line a request: client, request, range, status, bytes, milliseconds, user agent."""
 
@@ -96,27 +126,16 @@ class AccessLog:
         if scope["type"] != "http" or not log.isEnabledFor(logging.INFO):
             await self._app(scope, receive, send)
             return
-        started, status, count = time.perf_counter(), 0, 0
-
-        async def counting(message: Message) -> None:
-            nonlocal status, count
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            elif message["type"] == "http.response.pathsend":  # the server sends the file by itself
-                count += os.stat(message["path"]).st_size
-            else:
-                count += len(message.get("body", b""))
-            await send(message)
-
+        answer = Answer()
         try:
-            await self._app(scope, receive, counting)
+            await self._app(scope, receive, answer.counting(send))
         finally:
             headers = dict(scope["headers"])
             client = (scope.get("client") or ("-",))[0]
             log.info(
                 "%s %s %s %s %d %d %.1f %s",
-                client, scope["method"], _printable(scope["path"]), _header(headers, b"range"), status, count,
-                1000 * (time.perf_counter() - started), _header(headers, b"user-agent"),
+                client, scope["method"], _printable(scope["path"]), _header(headers, b"range"), answer.status,
+                answer.num_bytes, 1000 * answer.seconds, _header(headers, b"user-agent"),
             )  # fmt: skip
 
 

@@ -8,16 +8,15 @@ Labels have few values: a path that a client may choose never becomes one.
 from __future__ import annotations
 
 import os
-import time
 from pathlib import PurePosixPath
 from typing import Any
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-#: Folder through which the workers of one server add up; prometheus_client reads it when it is imported.
-_SHARED_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+from packager.server.app import SHARED_VARIABLE, Answer
+
 _KINDS = {
     ".m3u8": "playlist", ".mpd": "manifest", ".m4s": "segment", ".mp4": "segment", ".gsv": "stream",
     ".vtt": "subtitles", ".png": "picture", ".jpg": "picture", ".html": "page", ".js": "page", ".css": "page",
@@ -46,25 +45,14 @@ class Measured:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        kind, status, started = kind_of(scope["path"]), 0, time.perf_counter()
-
-        async def counting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            elif message["type"] == "http.response.pathsend":  # the server sends the file by itself
-                BYTES.labels(kind).inc(os.stat(message["path"]).st_size)
-            else:
-                BYTES.labels(kind).inc(len(message.get("body", b"")))
-            await send(message)
-
+        kind, answer = kind_of(scope["path"]), Answer()
         OPEN.inc()
         try:
-            await self._app(scope, receive, counting)
+            await self._app(scope, receive, answer.counting(send, BYTES.labels(kind).inc))
         finally:
             OPEN.dec()
-            REQUESTS.labels(kind, str(status or 499)).inc()  # 499, as nginx has it: gone before an answer began
-            SECONDS.labels(kind).observe(time.perf_counter() - started)
+            REQUESTS.labels(kind, str(answer.status or 499)).inc()  # 499, as nginx has it: gone before an answer began
+            SECONDS.labels(kind).observe(answer.seconds)
 
 
 def start_exporter(host: str, port: int) -> Any:
@@ -72,7 +60,7 @@ def start_exporter(host: str, port: int) -> Any:
 
     Returns the server, to be shut down. Raises OSError if the port is taken."""
     registry = REGISTRY
-    if os.environ.get(_SHARED_VARIABLE):
+    if os.environ.get(SHARED_VARIABLE):
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     server, _ = start_http_server(port, host, registry)
