@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from gvideo.commands.batch_list import FORMS, Job, jobs_of
-from gvideo.commands.console import console, finite
+from gvideo.commands.console import console
 from gvideo.commands.progress import ProgressLine, format_bitrate, format_bytes, format_time
 from gvideo.errors import GVideoError, MediaError, OptionError
+from gvideo.finite import finite
 
 #: Seconds that an interrupted job has to put its files away.
 _PATIENCE = 30.0
@@ -47,9 +48,11 @@ Main = Callable[[Sequence[str]], int]
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a job. state: done, earlier (done by an earlier run), failed, or left."""
+    """What became of a job. key: of the job when the batch began, so that a source that changes meanwhile counts as
+    another. state: done, earlier (done by an earlier run), failed, or left."""
 
     job: Job
+    key: str
     state: str = "left"
     message: str = ""
     seconds: float = 0.0
@@ -64,12 +67,12 @@ def run(arguments: argparse.Namespace) -> None:
         options = shlex.split(arguments.options)
     except ValueError as error:
         raise OptionError(f"--options {arguments.options}: {error}") from None
-    outcomes = [Outcome(job) for job in jobs_of(arguments.jobs, arguments.output, arguments.to, options)]
+    outcomes = [Outcome(job, job.key()) for job in jobs_of(arguments.jobs, arguments.output, arguments.to, options)]
     folder = Path(arguments.output or arguments.jobs)
     record = folder / "batch.jsonl" if arguments.output else folder.with_name(f"{folder.name}.jsonl")
     earlier = _read_record(record)
     for outcome in outcomes:
-        found = earlier.get(outcome.job.key())
+        found = earlier.get(outcome.key)
         if found is not None and Path(outcome.job.output).exists():
             outcome.state, (outcome.seconds, outcome.fields) = "earlier", found
     try:
@@ -263,14 +266,16 @@ def _encode(main: Main, words: list[str], send: Connection) -> None:
 
 def _append(path: Path, outcome: Outcome) -> None:
     """Notes that a job is done, on the disk before the next one is."""
-    entry = {"key": outcome.job.key(), "wall_seconds": round(outcome.seconds, 2), "fields": finite(outcome.fields)}
+    entry = {"key": outcome.key, "wall_seconds": round(outcome.seconds, 2), "fields": finite(outcome.fields)}
     entry["job"] = asdict(outcome.job)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # a line that a crash has cut off must not spoil the next one
-        whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")
-        with path.open("a", encoding="utf-8") as file:
-            file.write(("" if whole else "\n") + json.dumps(entry) + "\n")
+        with path.open("ab+") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":  # a line that a crash has cut off must not spoil the next one
+                    file.write(b"\n")
+            file.write(json.dumps(entry).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:

@@ -18,11 +18,14 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from gvideo import __version__
-from gvideo.commands.parser import Parser, near
+from gvideo.commands.config import EXCLUSIVE, long_options
+from gvideo.commands.near import near
+from gvideo.commands.parser import Parser
 from gvideo.errors import MediaError, OptionError
 
 #: What a folder's files must end with to be taken; everything else in it is left alone.
@@ -132,7 +135,7 @@ def _job(where: str, defaults: Mapping[str, Any], job: Any, beside: Path, option
         ends.append(_beside(value, beside))
     own = {key.replace("_", "-"): value for key, value in job.items() if key not in ("source", "output")}
     merged = {key.replace("_", "-"): value for key, value in defaults.items()}
-    for wins, loses in (("bitrate", "crf"), ("crf", "bitrate")):  # each says how large the stream is
+    for wins, loses in EXCLUSIVE:
         if wins in own:
             merged.pop(loses, None)
     words = [word for key, value in {**merged, **own}.items() for word in _words(where, key, value, beside)]
@@ -147,42 +150,38 @@ def _beside(name: str, folder: Path) -> str:
 
 
 def _words(where: str, key: str, value: Any, beside: Path) -> list[str]:
-    actions = _encode_actions()
-    action = actions.get(f"--{key}")
+    options = long_options(_parser()._actions)
+    action = options.get(key)
     if action is None or key in ("output", "help"):
-        raise OptionError(f"{where}: {key} is no option of gvideo encode{near(key, [o[2:] for o in actions])}")
+        raise OptionError(f"{where}: {key} is no option of gvideo encode{near(key, options)}")
     if action.nargs == 0:
         if value not in ("true", "false"):
             raise OptionError(f"{where}: {key} is {value!r}: true or false wanted")
         return [f"--{key}"] if value == "true" else []
     values = value if isinstance(value, list) else [value]
-    if not all(isinstance(v, str) for v in values) or (len(values) != 1 and not _repeats(action)):
+    if not all(isinstance(v, str) for v in values) or (
+        len(values) != 1 and not isinstance(action, argparse._AppendAction)
+    ):
         raise OptionError(f"{where}: {key} is {value!r}: a text or a number wanted")
     return [f"--{key}={_beside(v, beside) if key in _FILES else v}" for v in values]
 
 
-def _repeats(action: argparse.Action) -> bool:
-    return isinstance(action, argparse._AppendAction)
-
-
-def _encode_actions() -> dict[str, argparse.Action]:
-    from gvideo.commands.encode import add_arguments
-
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    return {option: a for a in parser._actions for option in a.option_strings if option.startswith("--")}
-
-
-def _check(where: str, job: Job) -> None:
-    """Raises OptionError for words that `gvideo encode` does not understand, and for live jobs, which never end."""
+@cache
+def _parser() -> Parser:
+    """Of `gvideo encode`."""
     from gvideo.commands.encode import add_arguments
 
     parser = Parser(prog="gvideo encode")
     add_arguments(parser)
+    return parser
+
+
+def _check(where: str, job: Job) -> None:
+    """Raises OptionError for words that `gvideo encode` does not understand, and for live jobs, which never end."""
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            arguments = parser.parse_args(job.words[1:])
+            arguments = _parser().parse_args(job.words[1:])
     except SystemExit:
         reason = said.getvalue().strip().splitlines()[-1].partition("error: ")[2]
         raise OptionError(f"{where}: {reason or 'is no command of gvideo encode'}") from None

@@ -9,24 +9,26 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gvideo.commands.near import near
 from gvideo.errors import MediaError, OptionError
 
 #: Target -> options that it stands for. phone: little to fetch and to draw, a prefix of layers for a weak link. web: a
 #: ladder of layers, segments of two seconds. archive: quality, whatever it takes. ml: short segments, each of which
 #: random access parses once; nothing but the picture.
 TARGETS: dict[str, dict[str, Any]] = {
-    "": {},
     "phone": {"preset": "medium", "crf": 38.0, "layers": 4, "segment": 2.0},
     "web": {"preset": "medium", "crf": 34.0, "layers": 4, "segment": 2.0},
     "archive": {"preset": "slow", "crf": 24.0, "segment": 4.0},
     "ml": {"preset": "medium", "crf": 30.0, "segment": 1.0},
 }
+
+#: (option, the one that it replaces): each says how large the stream is.
+EXCLUSIVE = (("bitrate", "crf"), ("crf", "bitrate"))
 
 
 def targets_text() -> str:
@@ -34,7 +36,6 @@ def targets_text() -> str:
     return "; ".join(
         f"{name}: {' '.join(f'--{key} {_short(value)}' for key, value in options.items())}"
         for name, options in TARGETS.items()
-        if name
     )
 
 
@@ -52,20 +53,19 @@ def read_config(name: str, actions: Sequence[argparse.Action]) -> dict[str, Any]
         raise MediaError(f"{name}: cannot be read ({error.strerror or error})") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise OptionError(f"{name}: is no TOML ({error})") from error
-    options = {
-        option[2:]: action
-        for action in actions
-        for option in action.option_strings
-        if option.startswith("--") and action.dest != "config"
-    }
+    options = {key: action for key, action in long_options(actions).items() if key != "config"}
     return dict(_value(name, key, value, options) for key, value in found.items())
+
+
+def long_options(actions: Sequence[argparse.Action]) -> dict[str, argparse.Action]:
+    """Actions by the names of their long options, without dashes."""
+    return {option[2:]: a for a in actions for option in a.option_strings if option.startswith("--")}
 
 
 def _value(name: str, key: str, value: Any, options: Mapping[str, argparse.Action]) -> tuple[str, Any]:
     action = options.get(key.replace("_", "-"))
     if action is None:
-        close = difflib.get_close_matches(key.replace("_", "-"), options, 1, 0.6)
-        hint = f"; did you mean {close[0]}?" if close else "; gvideo encode --help lists the options"
+        hint = near(key.replace("_", "-"), options) or "; gvideo encode --help lists the options"
         raise OptionError(f"{name}: {key} is no option{hint}")
     if action.nargs == 0:
         if not isinstance(value, bool):
@@ -88,7 +88,5 @@ def _scalar(name: str, key: str, value: Any, action: argparse.Action) -> Any:
         raise OptionError(f"{name}: {key} is {value!r}: {wanted} wanted") from None
     if action.choices is not None and converted not in action.choices:
         words = [str(choice) for choice in action.choices]
-        close = difflib.get_close_matches(str(value), words, 1, 0.6)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise OptionError(f"{name}: {key} is {value!r}: {', '.join(words)} wanted{hint}")
+        raise OptionError(f"{name}: {key} is {value!r}: {', '.join(words)} wanted{near(str(value), words)}")
     return converted

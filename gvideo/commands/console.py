@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import datetime
 import json
-import math
 import sys
 from typing import Any
+
+from gvideo.finite import finite
 
 _LEVELS = {"detail": "debug", "error": "error", "interrupted": "error", "note": "warning"}
 
@@ -41,15 +42,6 @@ class Console:
             print(json.dumps({k: finite(v) for k, v in record.items()}, default=str), file=sys.stderr, flush=True)
         else:
             print(message, file=sys.stderr, flush=True)
-
-
-def finite(value: Any) -> Any:
-    """The same for JSON, which knows no infinities: they and NaN are null."""
-    if isinstance(value, dict):
-        return {k: finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 #: Of this process.

@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from gvideo.commands.config import TARGETS, targets_text
-from gvideo.commands.console import console, finite
+from gvideo.commands.console import console
 from gvideo.commands.live import add_live_options, encode_live_folder
 from gvideo.commands.options import (
     add_source_options,
@@ -22,6 +22,7 @@ from gvideo.commands.options import (
 from gvideo.commands.outputs import Output, output_of, refuse_unused
 from gvideo.commands.package import add_extras
 from gvideo.commands.progress import ProgressLine, format_bitrate, format_bytes, format_time
+from gvideo.finite import finite
 
 if TYPE_CHECKING:
     from gvideo.encoder.jobs.report import EncodeProgress, EncodeReport
@@ -62,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="a TOML file of these options; the command line wins")
     parser.add_argument(
         "--preset-for",
-        choices=tuple(name for name in TARGETS if name),
+        choices=tuple(TARGETS),
         metavar="TARGET",
         help=f"options for a target ({targets_text()}); those given win",
     )

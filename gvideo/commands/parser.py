@@ -7,18 +7,11 @@ options from a file or a target where the command line does not give them.
 from __future__ import annotations
 
 import argparse
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from gvideo.commands.config import TARGETS, read_config
-
-
-def near(word: str, words: Iterable[str]) -> str:
-    """`; did you mean WORD?` for the nearest of the words, or nothing if none is near."""
-    known = list(words)
-    found = difflib.get_close_matches(word, known, 1, 0.6) or [k for k in known if word and k.startswith(word)][:1]
-    return f"; did you mean {found[0]}?" if found else ""
+from gvideo.commands.config import EXCLUSIVE, TARGETS, read_config
+from gvideo.commands.near import near
 
 
 class Parser(argparse.ArgumentParser):
@@ -51,9 +44,9 @@ class Parser(argparse.ArgumentParser):
                 action.default, action.required = defaults[action.dest], action in required
         given = vars(found)
         config = read_config(given["config"], actions) if "config" in given else {}
-        target = TARGETS[given.get("preset_for", config.get("preset_for", ""))]
+        target = TARGETS.get(given.get("preset_for", config.get("preset_for")), {})
         rest = {**self._defaults, **defaults, **target, **config}
-        for wins, loses in (("bitrate", "crf"), ("crf", "bitrate")):  # each says how large the stream is
+        for wins, loses in EXCLUSIVE:
             if wins in given or (wins in config and loses not in config):
                 rest[loses] = None
         for name, value in rest.items():

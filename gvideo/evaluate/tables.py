@@ -17,6 +17,7 @@ from gvideo.errors import MediaError
 from gvideo.evaluate import bd
 from gvideo.evaluate.compare import BdRow, Evaluation
 from gvideo.evaluate.metrics import METRICS
+from gvideo.finite import finite
 
 _POINT_COLUMNS = (
     "clip", "codec", "quality", "width", "height", "frames", "frames_per_s", "bytes", "bitrate_kbps", "bits_per_pixel",
@@ -134,12 +135,4 @@ def as_json(evaluation: Evaluation) -> str:
         "bd": [asdict(r) for r in evaluation.rows],
         "problems": evaluation.problems,
     }  # fmt: skip
-    return json.dumps(_finite(record), indent=1)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json.dumps(finite(record), indent=1)
