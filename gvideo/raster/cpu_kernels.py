@@ -19,6 +19,8 @@ row j = 0..n-1,  sum f_j (end - s_j) = sum (n-j) f_j = s1  and sum (n-j)² f_j =
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from gvideo.raster import interface
@@ -74,6 +76,16 @@ def _place(item: int) -> tuple[int, int]:
 
 
 @kernel
+def _start(walks: Float32, start: int) -> tuple[Any, Any, Any, Any, Any, Any]:
+    """Of the walk that lies at `start`: weights, ratios, the factor between ratios, and the three amplitudes."""
+    return (
+        load(walks, start + W_WEIGHT), load(walks, start + W_RATIO), spread(walks[start + W_RATIO_STEP]),
+        spread(walks[start + W_AMPLITUDE]), spread(walks[start + W_AMPLITUDE + 1]),
+        spread(walks[start + W_AMPLITUDE + 2]),
+    )  # fmt: skip
+
+
+@kernel
 def splat_items(items: Int64, count: int, walks: Float32, tile: Float32, luma_only: bool) -> None:
     """Tile += A_c w for every item, whose walks start as start_walks() says."""
     floor = spread(FLOOR)
@@ -81,12 +93,7 @@ def splat_items(items: Int64, count: int, walks: Float32, tile: Float32, luma_on
     for i in range(count):
         rows, at = _place(items[i])
         start = i * WALK_FIELDS
-        w = load(walks, start + W_WEIGHT)
-        r = load(walks, start + W_RATIO)
-        q = spread(walks[start + W_RATIO_STEP])
-        a0 = spread(walks[start + W_AMPLITUDE])
-        a1 = spread(walks[start + W_AMPLITUDE + 1])
-        a2 = spread(walks[start + W_AMPLITUDE + 2])
+        w, r, q, a0, a1, a2 = _start(walks, start)
         if luma_only:
             for _ in range(rows):
                 store(tile, at, multiply_add(maximum(subtract(w, floor), zero), a0, load(tile, at)))
@@ -112,12 +119,7 @@ def gather_items(items: Int64, count: int, walks: Float32, tile: Float32) -> Non
     for i in range(count):
         rows, at = _place(items[i])
         start = i * WALK_FIELDS
-        w = load(walks, start + W_WEIGHT)
-        r = load(walks, start + W_RATIO)
-        q = spread(walks[start + W_RATIO_STEP])
-        a0 = spread(walks[start + W_AMPLITUDE])
-        a1 = spread(walks[start + W_AMPLITUDE + 1])
-        a2 = spread(walks[start + W_AMPLITUDE + 2])
+        w, r, q, a0, a1, a2 = _start(walks, start)
         t0 = zero
         t1 = zero
         t2 = zero
