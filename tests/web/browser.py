@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+import gvideo
+
 HERE = Path(__file__).parent
 NODE_VERSION = 20
 #: Code values by which a picture may differ from the Python decoder's.
@@ -105,6 +107,28 @@ class Page:
         """Fails unless the canvas shows the frame u8 [3,H,W] up to what float32 on a graphics card may differ."""
         difference = np.abs(self.snapshot().astype(int) - expected.transpose(1, 2, 0))
         assert difference.max() <= TOLERANCE, f"{difference.max()} at most, {difference.mean():.3f} on average"
+
+    def assert_shows_layers(self, data: bytes) -> None:
+        """Fails unless the player shows frames of a stream of two layers with one and with both of them."""
+        for layers in (1, 2):
+            self.evaluate(f"player.quality = {layers - 1};")
+            with gvideo.VideoDecoder(data, layers=layers) as decoder:
+                for number in (40, 0, 74):
+                    self.evaluate(f"await player.seekFrame({number});")
+                    self.wait(f"player.statistics.quality === {layers - 1}")
+                    self.assert_shows(decoder[number])
+
+    def listen(self) -> None:
+        """From now on the page notes which captions are `heard`, and by how much sound and picture are `apart`, s."""
+        self.evaluate("""
+            player.captionTrack = player.captionTracks[0];
+            window.heard = new Set(); window.apart = 0;
+            player.addEventListener("timeupdate", () => {
+              heard.add(player.caption);
+              const { paused, currentTime } = player.element;
+              if (!paused) apart = Math.max(apart, Math.abs(currentTime - player.currentTime));
+            });
+        """)
 
     def press(self, key: str) -> None:
         self._ask(op="press", key=key)
