@@ -1,6 +1,7 @@
 // Feeds cases to the page's readers. Usage: node fuzz.mjs KIND FOLDER. In: length u32 (big-endian), case; out: a line of
 // JSON for each, {error, message, documented, ms, rss (MB)}.
 import { readFileSync, readSync, writeSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 
 import { SegmentDecoder } from "../../player/web/codec/decode.js";
@@ -9,9 +10,14 @@ import { parseStates } from "../../player/web/codec/contexts.js";
 import { parseInit, parseSamples } from "../../player/web/source/boxes.js";
 import { joined } from "../../player/web/source/bytes.js";
 import { BlobBytes, GsvSource } from "../../player/web/source/gsv.js";
-import { HlsSource } from "../../player/web/source/hls.js";
+import { openSource } from "../../player/web/source/open.js";
 
 const [kind, folder] = process.argv.slice(2);
+// Node has no parser of XML, browsers do.
+if (kind === "dash") {
+  const { JSDOM } = createRequire(new URL("../web/", import.meta.url))("jsdom");
+  globalThis.DOMParser = new JSDOM().window.DOMParser;
+}
 const here = new URL("../../player/web/codec/priors.bin", import.meta.url);
 const decoder = new SegmentDecoder(parseStates(new Uint8Array(readFileSync(here))));
 
@@ -49,6 +55,12 @@ async function play(source) {
   }
 }
 
+async function manifest(data) {
+  const cut = data.indexOf(0);
+  const name = new TextDecoder().decode(data.subarray(0, cut));
+  await play(await openSource(`http://test/${name}`, new Files(name, data.subarray(cut + 1))));
+}
+
 const READERS = {
   gsv: async (data) => play(await GsvSource.open(new BlobBytes(new Blob([data])))),
   segments: async (data) => {
@@ -60,13 +72,8 @@ const READERS = {
     const units = joined(own.map((sample) => sample.data));
     decoder.decode(tracks.get(own[0].trackId).sequenceUnit, units);
   },
-  hls: async (data) => {
-    const cut = data.indexOf(0);
-    const name = new TextDecoder().decode(data.subarray(0, cut));
-    const files = new Files(name, data.subarray(cut + 1));
-    const url = `http://test/${name}`;
-    await play(await HlsSource.open(files, url, await files.text(url)));
-  },
+  hls: manifest,
+  dash: manifest,
 };
 
 function take(size) {

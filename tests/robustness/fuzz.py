@@ -2,10 +2,10 @@
 
     python tests/robustness/fuzz.py KIND [--seconds 600 | --cases 100000] [--seed 0] [--out findings]
 
-KIND: gsv, segments, mp4, hls, dash, captions through the Python readers; js-gsv, js-segments, js-hls through the
-page's, in Node. A case is an honest input changed one to four times. One that makes a reader give up where none has
-before is kept, and changed further. A finding is an error that is not documented, a dead process, more CPU time or more
-memory than the limits below; its input is saved in a file, and `--replay FILE` reads that again.
+KIND: gsv, segments, mp4, hls, dash, captions through the Python readers; js-gsv, js-segments, js-hls, js-dash through
+the page's, in Node. A case is an honest input changed one to four times. One that makes a reader give up where none
+has before is kept, and changed further. A finding is an error that is not documented, a dead process, more CPU time
+or more memory than the limits below; its input is saved in a file, and `--replay FILE` reads that again.
 
 The process that reads is a child: it may die. Prints cases, seconds, places where readers gave up, findings.
 """
@@ -44,7 +44,7 @@ MAX_SECONDS, MAX_GROWTH = 5.0, 300.0
 SILENCE_SECONDS = 60.0
 #: Inputs that are kept because a reader gave up in a new place.
 MAX_POOL = 2000
-SCRIPTED = {"js-gsv": "gsv", "js-segments": "segments", "js-hls": "hls"}
+SCRIPTED = {"js-gsv": "gsv", "js-segments": "segments", "js-hls": "hls", "js-dash": "dash"}
 KINDS = (*TARGETS, *SCRIPTED)
 
 

@@ -28,12 +28,16 @@ from player.record import resolve
 
 ROOT = Path(__file__).parents[2]
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+needs_xml = pytest.mark.skipif(
+    not (ROOT / "tests" / "web" / "node_modules" / "jsdom").is_dir(), reason="needs jsdom (npm ci in tests/web)"
+)
 #: A few seconds each.
 CASES = {"gsv": 2500, "segments": 2000, "mp4": 1500, "hls": 1000, "dash": 600, "captions": 2000}
-CASES |= {"js-gsv": 3000, "js-segments": 3000, "js-hls": 3000}
+CASES |= {"js-gsv": 3000, "js-segments": 3000, "js-hls": 3000, "js-dash": 3000}
+MARKS = {kind: [needs_node] for kind in fuzz.SCRIPTED} | {"js-dash": [needs_node, needs_xml]}
 
 
-@pytest.mark.parametrize("kind", [k if k in fuzz.TARGETS else pytest.param(k, marks=needs_node) for k in fuzz.KINDS])
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=MARKS.get(k, [])) for k in fuzz.KINDS])
 def test_nothing_but_documented_errors(kind, tmp_path):
     *_, result = fuzz.run(kind, tmp_path / "work", seed=1, cases=CASES[kind])
     assert result.findings == {}
