@@ -27,7 +27,7 @@ from gvideo.finite import finite
 if TYPE_CHECKING:
     from gvideo.encoder.jobs.report import EncodeProgress, EncodeReport
 
-PRESETS = ("fast", "medium", "slow")
+PRESETS = ("veryfast", "fast", "medium", "slow")
 TUNES = ("psnr", "ssim", "vmaf")
 DEVICES = ("auto", "cpu", "cuda")
 

@@ -8,18 +8,21 @@ from gvideo.encoder.fitting.fit import FitSettings
 from gvideo.encoder.tune import TUNES
 from gvideo.errors import OptionError
 
+_FAST = replace(
+    FitSettings(),
+    growth_gain=60.0,
+    round_steps=24,
+    last_round=4.0,
+    growth_rate=2.2,
+    train_steps=1500,
+    frames_per_step=3,
+    price_ramp=0.2,
+    residual_motion=False,
+)
+
 PRESETS: dict[str, FitSettings] = {
-    "fast": replace(
-        FitSettings(),
-        growth_gain=60.0,
-        round_steps=24,
-        last_round=4.0,
-        growth_rate=2.2,
-        train_steps=1500,
-        frames_per_step=3,
-        price_ramp=0.2,
-        residual_motion=False,
-    ),
+    "veryfast": replace(_FAST, most_effort=1.0, round_steps=12, growth_rate=3.0, train_steps=400, train_rate=4.0),
+    "fast": _FAST,
     "medium": FitSettings(),
     "slow": replace(FitSettings(), round_steps=90, train_steps=7500, train_rate=1.5, max_rounds=18, last_round=4.0),
 }
@@ -30,7 +33,7 @@ FASTEST = "fast"
 #: `--crf` to distortion (eighths of an octave of 1/D), set so that the mean Y-PSNR equals x264's at the same number;
 #: short fits reach less at the same D and are given a lower one.
 CRF_ANCHOR, CRF_DISTORTION, CRF_SLOPE = 36.0, 76.0, 3.5
-PRESET_DISTORTION = {"fast": 4.0}
+PRESET_DISTORTION = {"veryfast": 6.0, "fast": 4.0}
 MAX_CRF = 63.0
 #: What applies where nothing is asked for.
 DEFAULT_CRF = 34.0

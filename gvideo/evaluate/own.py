@@ -64,7 +64,7 @@ def warm_up() -> None:
                 planes[0] = np.linspace(0, 1, 32 + number)[number:]
                 sink.write(planes, number, 1)
         stream = Path(folder) / "warm.gsv"
-        encode_file(clip, stream, preset="fast", workers=1, device="cpu")
+        encode_file(clip, stream, preset="veryfast", workers=1, device="cpu")
         VideoDecoder(stream, grain=False).planes_at([0])
 
 

@@ -18,7 +18,7 @@ from gvideo.cli import main
 from gvideo.commands.batch_list import Job, jobs_of
 from gvideo.errors import MediaError, OptionError
 
-OPTIONS = ("--preset=fast", "--crf=50")
+OPTIONS = ("--preset=veryfast", "--crf=50")
 
 
 @pytest.fixture(scope="module")

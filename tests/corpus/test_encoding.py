@@ -17,7 +17,7 @@ from gvideo.errors import MediaError
 from gvideo.evaluate.frames import prepare
 
 BY_NAME = {each.name: each for each in INPUTS}
-QUICK = ("--preset", "fast", "--workers", "1")
+QUICK = ("--preset", "veryfast", "--workers", "1")
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def test_clips(name, tmp_path):
     case = CASES[name]
     clip = tmp_path / f"clip.{case.container}"
     write_clip(clip, case)
-    report = encode(clip, tmp_path / "clip.gsv", preset="fast", crf=30, workers=1)
+    report = encode(clip, tmp_path / "clip.gsv", preset="veryfast", crf=30, workers=1)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([clip.name, "clip.gsv"])
     with VideoSource(clip) as source, VideoDecoder(tmp_path / "clip.gsv") as decoder:
         frames = list(source.code_frames())
@@ -122,7 +122,7 @@ def test_clips(name, tmp_path):
 def test_still_picture(tmp_path):
     luma, blue, red = (np.rint(255 * p) for p in picture(0.2, (40, 30)))
     cv2.imwrite(str(tmp_path / "a.png"), np.stack([luma, blue, red], -1).astype(np.uint8))
-    options = ["--preset", "fast", "--workers", "1", "--crf", "30"]
+    options = ["--preset", "veryfast", "--workers", "1", "--crf", "30"]
     assert main(["encode", str(tmp_path / "a.png"), "-o", str(tmp_path / "a.gsv"), *options]) == 0
     assert main(["decode", str(tmp_path / "a.gsv"), "-o", str(tmp_path / "b.png")]) == 0
     written, read = (cv2.imread(str(tmp_path / n)).astype(float) for n in ("a.png", "b.png"))
@@ -132,7 +132,7 @@ def test_still_picture(tmp_path):
 def test_nothing_worth_a_gaussian(tmp_path):
     """A plain picture: the base colour says it all, and every Gaussian leaves."""
     cv2.imwrite(str(tmp_path / "a.png"), np.full((30, 40, 3), 118, np.uint8))
-    report = encode(tmp_path / "a.png", tmp_path / "a.gsv", preset="fast", crf=50, workers=1)
+    report = encode(tmp_path / "a.png", tmp_path / "a.gsv", preset="veryfast", crf=50, workers=1)
     assert report.num_gaussians == 0
     assert np.ptp(VideoDecoder(tmp_path / "a.gsv")[0]) <= 1
 
@@ -157,7 +157,7 @@ def test_pictures_too_small_for_optical_flow(tmp_path, size):
     with open_sink(clip, fmt, frame_rate=Fraction(25)) as sink:
         for k, picture_planes in enumerate(planes):
             sink.write(picture_planes.astype(np.float32), k, 1)
-    encode(clip, stream, preset="fast", crf=30)
+    encode(clip, stream, preset="veryfast", crf=30)
     decoder = VideoDecoder(stream)
     assert len(decoder) == 4
     assert decoder.get_all_frames().data.shape == (4, 3, size[1], size[0])

@@ -116,7 +116,7 @@ def test_one_pass(quick_fits, clip):
     target = RateTarget.of(30e3, 40e3, None, OPTIONS["segment_seconds"])
     assert target is not None
     with VideoSource(clip) as video:
-        settings = EncodeSettings(preset="fast", segment_seconds=OPTIONS["segment_seconds"])
+        settings = EncodeSettings(preset="veryfast", segment_seconds=OPTIONS["segment_seconds"])
         found = list(encode_live(video, settings, 1, target))
         seconds = [s.duration / video.format.timescale for s in found]
     bits = [8.0 * sum(map(len, s.layers)) for s in found]

@@ -31,7 +31,7 @@ def clip(tmp_path_factory, synthetic) -> Path:
 def layered(clip):
     """(the stream, its report); two segments."""
     path = clip.with_name("layered.gsv")
-    return path, encode(clip, path, crf=21, preset="fast", segment_seconds=0.16, layers=NUM_LAYERS, workers=1)
+    return path, encode(clip, path, crf=21, preset="veryfast", segment_seconds=0.16, layers=NUM_LAYERS, workers=1)
 
 
 def psnr_of(path: Path, clip: Path, layers: int) -> float:
@@ -61,7 +61,7 @@ def test_the_base_is_as_good_as_a_stream_of_its_rate(tmp_path):
     sample = Path(__file__).parents[2] / "samples" / "bunny_180p25.mp4"
 
     def made(crf: float, layers: int) -> PrefixReport:
-        options = {"preset": "fast", "size": (96, 54), "last": 15, "workers": 1}
+        options = {"preset": "veryfast", "size": (96, 54), "last": 15, "workers": 1}
         return encode(sample, tmp_path / "a.gsv", crf=crf, layers=layers, **options).prefixes[0]
 
     base, low, high = made(34, 4), made(40, 1), made(37, 1)
@@ -81,7 +81,7 @@ def test_distortions_of_layers():
 def test_plain_content_has_layers_without_gaussians(tmp_path, synthetic):
     """All layers are there however little they hold, so that the rungs of a ladder are whole."""
     synthetic.write_clip(tmp_path / "a.mkv", "sync", num_frames=6, height=32, width=32)
-    report = encode(tmp_path / "a.mkv", tmp_path / "a.gsv", crf=40, preset="fast", layers=3, workers=1)
+    report = encode(tmp_path / "a.mkv", tmp_path / "a.gsv", crf=40, preset="veryfast", layers=3, workers=1)
     assert len(report.prefixes) == 3
     stream = Stream(tmp_path / "a.gsv")
     assert len(stream.segment_units(0)) == 3

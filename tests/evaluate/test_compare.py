@@ -17,7 +17,7 @@ from gvideo.evaluate.frames import prepare, read_y4m
 from gvideo.evaluate.own import OwnSettings
 from gvideo.media import VideoSource
 
-SETTINGS = EvalSettings(crfs=(36, 44, 52), anchors=("x264",), tunes=("psnr",), preset="fast", threads=1)
+SETTINGS = EvalSettings(crfs=(36, 44, 52), anchors=("x264",), tunes=("psnr",), preset="veryfast", threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,9 @@ def test_what_is_missing_is_named_and_the_rest_goes_on(
     text.write_text("not a video")
     known = frozenset({"libx264"})
     monkeypatch.setattr("gvideo.evaluate.ffmpeg.encoders", lambda: known)
-    settings = EvalSettings(crfs=(36, 44, 52), anchors=("svtav1", "x264"), tunes=("psnr",), preset="fast", threads=1)
+    settings = EvalSettings(
+        crfs=(36, 44, 52), anchors=("svtav1", "x264"), tunes=("psnr",), preset="veryfast", threads=1
+    )
     result = evaluate([text, tmp_path / "nowhere.mp4", clip], settings, cache)
     assert [r.name for r in result.references] == ["disc.y4m"]
     assert result.curves() == ["gvideo", "x264/psnr"]
@@ -179,7 +181,7 @@ def test_command_prints_the_comparison(
     clip: Path, cache: Path, evaluation: Evaluation, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert evaluation.points
-    arguments = ["--crf", "36,44,52", "--anchors", "x264", "--preset", "fast", "--threads", "1", "--cache"]
+    arguments = ["--crf", "36,44,52", "--anchors", "x264", "--preset", "veryfast", "--threads", "1", "--cache"]
     assert cli.main(["eval", str(clip), *arguments, str(cache)]) == 0
     printed = capsys.readouterr().out
     assert "gvideo fast" in printed

@@ -36,7 +36,7 @@ class _Balance(HTMLParser):
 
 @pytest.fixture(scope="module")
 def evaluation(clip: Path, cache: Path) -> Evaluation:
-    settings = EvalSettings(crfs=(24, 36, 44), anchors=("x264",), preset="fast", threads=1)
+    settings = EvalSettings(crfs=(24, 36, 44), anchors=("x264",), preset="veryfast", threads=1)
     return evaluate([clip], settings, cache)
 
 

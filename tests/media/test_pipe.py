@@ -99,7 +99,7 @@ def test_evaluation_reads_a_pipe(film: Path, tmp_path: Path) -> None:
     assert (found.digest, found.num_frames) == (expected.digest, 5)
 
 
-QUICK = ("--preset", "fast", "--workers", "1")
+QUICK = ("--preset", "veryfast", "--workers", "1")
 
 
 def test_encode_reads_pipes(film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -71,7 +71,7 @@ def scenarios(folder: Path) -> dict[str, Scenario]:
     """The three commands on tiny inputs."""
     clip = write_clip(folder / "clip.mp4", 1.6)
     layered = write_stream(folder / "layered.gsv", num_layers=2)
-    encode = ["encode", str(clip), "--preset", "fast", "--size", "32x24", "--segment", "0.4", "--device", "cpu"]
+    encode = ["encode", str(clip), "--preset", "veryfast", "--size", "32x24", "--segment", "0.4", "--device", "cpu"]
     return {
         "encode": Scenario(lambda out: [*encode, "-o", str(out / "out.gsv"), "--workers", "2"], everything),
         "package": Scenario(

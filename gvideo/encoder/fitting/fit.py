@@ -37,14 +37,14 @@ from gvideo.types import Float32, Float64, Int32
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
-    """Everything that decides how long and how a segment is fitted. growth_rate, train_rate: factors on RATES
-    and TRAIN_RATES; short fits need faster ones. residual_motion: whether Gaussians add
-    motion of their own to their trajectory.
-    least_strength: Gaussians of fewer amplitude steps leave while growing. trajectory_price: squared error charged for
-    a bit of a trajectory, over that for a bit. first_price, price_ramp: bits cost that share of their price when
-    training begins, all of it from that share of its steps on. fall: exponent of the cosine by which rates fall in
-    training."""
+    """Everything that decides how long and how a segment is fitted. most_effort: pictures below REFERENCE_PIXELS get up
+    to so many times the steps. growth_rate, train_rate: factors on RATES and TRAIN_RATES; short fits need faster ones.
+    residual_motion: whether Gaussians add motion of their own to their trajectory. least_strength: Gaussians of fewer
+    amplitude steps leave while growing. trajectory_price: squared error charged for a bit of a trajectory, over that
+    for a bit. first_price, price_ramp: bits cost that share of their price when training begins, all of it from that
+    share of its steps on. fall: exponent of the cosine by which rates fall in training."""
 
+    most_effort: float = 3.0
     first_density: float = 0.002
     least_growth: float = 0.3
     most_growth: float = 1.0
@@ -83,9 +83,8 @@ TRAIN_RATES = {
 #: Steps of residual motion, in smaller sigmas, that its price is counted in while growing.
 FLOAT_RESIDUAL_STEP = 0.35
 
-#: Steps of a preset are those of this picture size; smaller ones take up to MAX_EFFORT times as many.
+#: Steps of a preset are those of this picture size.
 REFERENCE_PIXELS = 352 * 288
-MAX_EFFORT = 3.0
 
 Report = Callable[[float], None]
 
@@ -104,7 +103,7 @@ class SegmentFit:
         self.rng = np.random.default_rng(seed)
         width, height = target.size
         # small pictures cost little a step and deserve more of them
-        self.effort = min(max(REFERENCE_PIXELS / (width * height), 1.0), MAX_EFFORT)
+        self.effort = min(max(REFERENCE_PIXELS / (width * height), 1.0), settings.most_effort)
         self.prices = Prices()
         #: Squared error per pixel and frame of every step of training, over that step's frames.
         self.losses: list[float | Tensor] = []

@@ -88,7 +88,7 @@ def encode(
         first: number of the first frame to encode, from 0.
         last: number of the last frame to encode, itself included; None for the end.
         segment_seconds: longest segment, 0.1 to 60 s.
-        preset: "fast", "medium" or "slow": time spent.
+        preset: "veryfast", "fast", "medium" or "slow": time spent.
         device: "cpu", "cuda" or "auto".
         workers: processes (default: one a core, or up to four a GPU).
         seed: of the random choices.
@@ -111,7 +111,7 @@ def encode(
         KeyboardInterrupt: leaves what is needed to resume.
 
     Example:
-        >>> report = gvideo.encode("clip.mp4", "out.gsv", crf=50, preset="fast", last=3)
+        >>> report = gvideo.encode("clip.mp4", "out.gsv", crf=50, preset="veryfast", last=3)
         >>> report.num_frames, report.num_segments
         (4, 1)
     """
