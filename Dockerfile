@@ -1,8 +1,14 @@
-# CPU image: docker build -t gvideo . && docker run --rm -v "$PWD:/data" -w /data gvideo encode clip.mp4 -o clip.gsv
+# CPU:  docker build -t gvideo . && docker run --rm -v "$PWD:/data" -w /data gvideo encode clip.mp4 -o clip.gsv
+# CUDA: docker build -t gvideo:cuda --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu128 .
+# The same image is the driver, the head and the workers of a Ray cluster (deploy/README.md).
 FROM python:3.11-slim
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ARG TORCH=torch==2.13.0
 WORKDIR /opt/gvideo
-RUN pip install --no-cache-dir torch==2.13.0
+# Triton compiles a launcher for its kernels; KubeRay's probes call wget
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev wget && rm -rf /var/lib/apt/lists/*
+RUN pip install --no-cache-dir "$TORCH" --index-url "$TORCH_INDEX"
 COPY . .
-RUN pip install --no-cache-dir '.[server]'
+RUN pip install --no-cache-dir '.[server,store,cluster]' 'ray[default]'
 ENTRYPOINT ["gvideo"]
 CMD ["--help"]

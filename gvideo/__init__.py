@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from gvideo.decoder.metadata import Metadata
     from gvideo.decoder.video_decoder import VideoDecoder
     from gvideo.encoder.jobs.encode import encode
+    from gvideo.encoder.jobs.executor import SegmentExecutor
+    from gvideo.encoder.jobs.pool import ProcessExecutor
+    from gvideo.encoder.jobs.ray_executor import RayExecutor
     from gvideo.encoder.jobs.report import EncodeProgress, EncodeReport
 
 __version__ = "0.1.0"
@@ -30,6 +33,9 @@ __all__ = [
     "Frame",
     "FrameBatch",
     "Metadata",
+    "ProcessExecutor",
+    "RayExecutor",
+    "SegmentExecutor",
     "VideoDecoder",
     "data",
     "encode",
@@ -48,6 +54,9 @@ __getattr__, __dir__ = attach(
         "Frame": "gvideo.decoder.frames",
         "FrameBatch": "gvideo.decoder.frames",
         "Metadata": "gvideo.decoder.metadata",
+        "ProcessExecutor": "gvideo.encoder.jobs.pool",
+        "RayExecutor": "gvideo.encoder.jobs.ray_executor",
+        "SegmentExecutor": "gvideo.encoder.jobs.executor",
         "VideoDecoder": "gvideo.decoder.video_decoder",
         "encode": "gvideo.encoder.jobs.encode",
         "data": "",

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from gvideo.errors import MediaError, OptionError
 from gvideo.leftovers import hold, remove_leftovers
+from gvideo.stores import SCHEMES, open_store, store_errors
 
 #: Files that may change under their name, and how long (s) a cache may keep them; all others never change.
 CHANGING = {".m3u8": 2, ".mpd": 2, ".vtt": 60, ".jpg": 60, ".json": 60}
@@ -128,14 +129,14 @@ class StoreSink:
         seconds = CHANGING.get(suffix)
         cache = "public, max-age=31536000, immutable" if seconds is None else f"public, max-age={seconds}"
         attributes = {"Content-Type": MEDIA_TYPES.get(suffix, "application/octet-stream"), "Cache-Control": cache}
-        with self._failing(name):
+        with store_errors(name):
             import obstore
 
             obstore.put(self._store, self._prefix + check_name(name), b"".join(parts), attributes=attributes)
 
     def get_range(self, name: str, offset: int, size: int) -> bytes:
         """Bytes of an object."""
-        with self._failing(name):
+        with store_errors(name):
             import obstore
 
             found = obstore.get_range(self._store, self._prefix + check_name(name), start=offset, length=size)
@@ -143,42 +144,29 @@ class StoreSink:
 
     def exists(self, name: str) -> bool:
         """Whether an object is there."""
-        import obstore
+        with store_errors(name):
+            import obstore
 
-        try:
-            obstore.head(self._store, self._prefix + check_name(name))
-        except FileNotFoundError:
-            return False
-        except (OSError, obstore.exceptions.BaseError) as error:
-            raise MediaError(f"{name}: the store does not answer ({error})") from error
+            try:
+                obstore.head(self._store, self._prefix + check_name(name))
+            except FileNotFoundError:
+                return False
         return True
 
     def list(self) -> Iterator[str]:
         """The names of all objects below the prefix."""
-        import obstore
+        with store_errors(self._prefix or "/"):
+            import obstore
 
-        for batch in obstore.list(self._store, prefix=self._prefix or None):
-            yield from (entry["path"].removeprefix(self._prefix) for entry in batch)
+            for batch in obstore.list(self._store, prefix=self._prefix or None):
+                yield from (entry["path"].removeprefix(self._prefix) for entry in batch)
 
     def delete(self, name: str) -> None:
         """Removes an object."""
-        with self._failing(name):
+        with store_errors(name):
             import obstore
 
             obstore.delete(self._store, self._prefix + check_name(name))
-
-    @contextlib.contextmanager
-    def _failing(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except ImportError:
-            raise MediaError(f"{name}: object stores need the package obstore; pip install 'gvideo[store]'") from None
-        except MediaError:
-            raise
-        except Exception as error:  # obstore has an error class a cause
-            if type(error).__module__.partition(".")[0] not in ("obstore", "builtins"):
-                raise
-            raise MediaError(f"{name}: the store refused it ({' '.join(str(error).split())[:200]})") from error
 
 
 def open_sink(destination: str) -> Sink:
@@ -197,16 +185,9 @@ def open_sink(destination: str) -> Sink:
         >>> packager.open_sink("stream").exists("master.m3u8")
         False
     """
-    scheme, mark, rest = destination.partition("://")
+    scheme, mark, _ = destination.partition("://")
     if not mark:
         return LocalSink(destination)
-    if scheme not in ("s3", "gs", "az"):
+    if scheme not in SCHEMES:
         raise OptionError(f"{destination}: a folder, s3://, gs:// or az:// wanted")
-    try:
-        from obstore.store import from_url
-    except ImportError:
-        raise OptionError(
-            f"{destination}: object stores need the package obstore; pip install 'gvideo[store]'"
-        ) from None
-    bucket, _, prefix = rest.partition("/")
-    return StoreSink(from_url(f"{scheme}://{bucket}"), prefix)
+    return StoreSink(*open_store(destination))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import glob
 import json
 import multiprocessing
 import os
@@ -22,11 +23,15 @@ from typing import Any
 from gvideo.commands.batch_list import FORMS, Job, jobs_of
 from gvideo.commands.console import console
 from gvideo.commands.progress import ProgressLine, format_bitrate, format_bytes, format_time
+from gvideo.commands.stored import output_is_file
 from gvideo.errors import GVideoError, MediaError, OptionError
 from gvideo.finite import finite
+from gvideo.stores import is_store_url, object_state
 
 #: Seconds that an interrupted job has to put its files away.
 _PATIENCE = 30.0
+#: Questions to stores at a time.
+_ASKED_AT_ONCE = 16
 _LINE = "{:<9} {:>8} {:>10} {:>13} {:>9} {:>8}  {}"
 
 
@@ -36,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="DIR", help="where the files of a FOLDER go")
     parser.add_argument("--to", choices=tuple(FORMS), default="gsv", help="what they become (default gsv)")
     parser.add_argument("--at-once", type=int, default=1, metavar="N", help="files at a time (default 1)")
+    parser.add_argument(
+        "--shard", metavar="K/N", help="every Nth file from the Kth on, K from 0; N runs with 0/N to N-1/N do all"
+    )
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
     parser.add_argument(
         "--options", default="", metavar="OPTIONS", help='of gvideo encode for every file: --options="--crf 30 --grain"'
@@ -67,13 +75,15 @@ def run(arguments: argparse.Namespace) -> None:
         options = shlex.split(arguments.options)
     except ValueError as error:
         raise OptionError(f"--options {arguments.options}: {error}") from None
-    outcomes = [Outcome(job, job.key()) for job in jobs_of(arguments.jobs, arguments.output, arguments.to, options)]
-    folder = Path(arguments.output or arguments.jobs)
-    record = folder / "batch.jsonl" if arguments.output else folder.with_name(f"{folder.name}.jsonl")
-    earlier = _read_record(record)
+    shard, count = _shard(arguments.shard)
+    jobs = jobs_of(arguments.jobs, arguments.output, arguments.to, options)[shard::count]
+    with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:  # stores are asked about their objects
+        outcomes = [Outcome(job, key) for job, key in zip(jobs, pool.map(Job.key, jobs), strict=True)]
+    record, others = _records(arguments.jobs, arguments.output, shard, count)
+    earlier = {key: value for path in (*others, record) for key, value in _read_record(path).items()}
     for outcome in outcomes:
         found = earlier.get(outcome.key)
-        if found is not None and Path(outcome.job.output).exists():
+        if found is not None and _exists(outcome.job.output):
             outcome.state, (outcome.seconds, outcome.fields) = "earlier", found
     try:
         left = [o for o in outcomes if o.state == "left"]
@@ -88,6 +98,36 @@ def run(arguments: argparse.Namespace) -> None:
             f"{arguments.jobs}: {len(failed)} of {len(outcomes)} files failed, first {failed[0].job.source}: "
             f"{failed[0].message}; the same command tries them again"
         )
+
+
+def _shard(text: str | None) -> tuple[int, int]:
+    """(K, N) of "K/N", (0, 1) of None."""
+    if text is None:
+        return 0, 1
+    shard, _, count = text.partition("/")
+    if not (shard.isdecimal() and count.isdecimal() and int(shard) < int(count)):
+        raise OptionError(f"--shard {text}: K/N wanted, with K from 0 to N-1, such as 0/4")
+    return int(shard), int(count)
+
+
+def _records(jobs: str, output: str | None, shard: int, count: int) -> tuple[Path, list[Path]]:
+    """(where this run notes what it has done, where others have): beside a list of jobs, in the folder of the outputs
+    of a folder, or beside that folder if the outputs go to a store. Shards, which may run at once, have one each."""
+    source = Path(jobs)
+    if output is None or is_store_url(output):
+        folder, name = source.parent, source.name
+    else:
+        folder, name = Path(output), "batch"
+    record = folder / (f"{name}.jsonl" if count == 1 else f"{name}.{shard}-of-{count}.jsonl")
+    found = [*folder.glob(f"{glob.escape(name)}.jsonl"), *folder.glob(f"{glob.escape(name)}.*-of-*.jsonl")]
+    return record, sorted(path for path in found if path != record)
+
+
+def _exists(output: str) -> bool:
+    """Whether a job's output is still there."""
+    if not is_store_url(output):
+        return Path(output).exists()
+    return object_state(output if output_is_file(output) else f"{output.rstrip('/')}/master.m3u8") is not None
 
 
 def _read_record(path: Path) -> dict[str, tuple[float, dict[str, Any]]]:

@@ -27,6 +27,7 @@ from gvideo.commands.config import EXCLUSIVE, long_options
 from gvideo.commands.near import near
 from gvideo.commands.parser import Parser
 from gvideo.errors import MediaError, OptionError
+from gvideo.stores import is_store_url, object_state
 
 #: What a folder's files must end with to be taken; everything else in it is left alone.
 SUFFIXES = (
@@ -53,7 +54,10 @@ class Job:
         return ["encode", *self.options, "-o", self.output, "--", self.source]
 
     def key(self) -> str:
-        """Changes with the command, the version of gvideo, and the source's length or time of change."""
+        """Changes with the command, the version of gvideo, and the source's length or time of change (its tag in a
+        store)."""
+        if is_store_url(self.source):
+            return _digest([__version__, self.words, object_state(self.source)])
         with contextlib.suppress(OSError):
             found = os.stat(self.source)
             return _digest([__version__, self.words, found.st_size, found.st_mtime_ns])
@@ -70,7 +74,7 @@ def jobs_of(name: str, output: str | None, form: str, options: Sequence[str]) ->
     if Path(name).is_dir():
         if output is None:
             raise OptionError(f"{name}: is a folder; --output DIR says where its files go")
-        jobs = _of_folder(Path(name), Path(output), form, options)
+        jobs = _of_folder(Path(name), output, form, options)
     else:
         if output is not None:
             raise OptionError(f"--output {output}: for the files of a folder; in {name} every job has its own")
@@ -79,13 +83,14 @@ def jobs_of(name: str, output: str | None, form: str, options: Sequence[str]) ->
         _check(f"{name}: job {number} ({job.source})", job)
     taken: dict[str, Job] = {}
     for job in jobs:
-        other = taken.setdefault(os.path.abspath(job.output), job)
+        where = job.output.rstrip("/") if is_store_url(job.output) else os.path.abspath(job.output)
+        other = taken.setdefault(where, job)
         if other is not job:
             raise OptionError(f"{name}: {other.source} and {job.source} would both become {job.output}")
     return jobs
 
 
-def _of_folder(folder: Path, output: Path, form: str, options: Sequence[str]) -> list[Job]:
+def _of_folder(folder: Path, output: str, form: str, options: Sequence[str]) -> list[Job]:
     try:
         found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
     except OSError as error:
@@ -95,9 +100,8 @@ def _of_folder(folder: Path, output: Path, form: str, options: Sequence[str]) ->
     stems = [path.stem for path in found]
     # a.mp4 and a.mkv must not become one a.gsv
     names = [path.name if stems.count(path.stem) > 1 else path.stem for path in found]
-    return [
-        Job(str(path), f"{output / name}{FORMS[form]}", tuple(options)) for path, name in zip(found, names, strict=True)
-    ]
+    ends = (f"{output.rstrip('/')}/{name}{FORMS[form]}" for name in names)
+    return [Job(str(path), end, tuple(options)) for path, end in zip(found, ends, strict=True)]
 
 
 def _of_list(name: str, options: Sequence[str]) -> list[Job]:

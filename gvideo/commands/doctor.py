@@ -22,6 +22,7 @@ NEEDED = ("numpy", "scipy", "av", "numba", "opencv-python-headless", "torch", "i
 OPTIONAL = {
     "starlette": "gvideo serve: pip install 'gvideo[server]'",
     "obstore": "object stores: pip install 'gvideo[store]'",
+    "ray": "--cluster: pip install 'gvideo[cluster]'",
     "pygame-ce": "gvideo play in a window: pip install 'gvideo[play]'",
     "triton": "encoding on a GPU; it comes with torch for CUDA",
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gvideo.commands.config import TARGETS, targets_text
 from gvideo.commands.console import console
+from gvideo.commands.executors import add_executor_options, executor_of
 from gvideo.commands.live import add_live_options, encode_live_folder
 from gvideo.commands.options import (
     add_source_options,
@@ -22,7 +23,9 @@ from gvideo.commands.options import (
 from gvideo.commands.outputs import Output, output_of, refuse_unused
 from gvideo.commands.package import add_extras
 from gvideo.commands.progress import ProgressLine, format_bitrate, format_bytes, format_time
+from gvideo.commands.stored import kept_spool, stored
 from gvideo.finite import finite
+from gvideo.stores import is_store_url
 
 if TYPE_CHECKING:
     from gvideo.encoder.jobs.report import EncodeProgress, EncodeReport
@@ -37,10 +40,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="IN",
-        help="a video file, a picture, a pattern such as frames/%%05d.png, a pipe, or - for standard input",
+        help="a video file, a picture, a pattern such as frames/%%05d.png, a pipe, - for standard input, or s3://, "
+        "gs://, az://BUCKET/NAME",
     )
     parser.add_argument(
-        "-o", "--output", required=True, metavar="OUT", help="OUT.gsv, OUT.mp4, or a folder OUT/ to serve"
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="OUT.gsv, OUT.mp4, or a folder OUT/ to serve, here or in a store",
     )
     parser.add_argument("--crf", type=float, metavar="Q", help="quality: lower is better (default 34)")
     parser.add_argument("--bitrate", metavar="BPS", help="bits a second, such as 300k or 1.2M, in two passes")
@@ -70,7 +78,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", choices=PRESETS, default="medium", help="time spent (default medium)")
     parser.add_argument("--tune", choices=TUNES, default="psnr", help="the measure to serve (default psnr)")
     parser.add_argument("--device", choices=DEVICES, default="auto", help="where to fit (default auto)")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core, up to four a GPU)")
+    add_executor_options(parser)
+    parser.add_argument(
+        "--spool", metavar="DIR|URL", help="where finished segments wait, for resuming (default: OUT.resume beside OUT)"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the random choices (default 0)")
     parser.add_argument("--json", action="store_true", help="print a report as JSON (of a .gsv stream)")
     parser.add_argument(
@@ -95,14 +106,20 @@ def run(arguments: argparse.Namespace) -> None:
 
         encode_and_package(arguments)
         return
-    check_destination(target, arguments.source)
+    if not is_store_url(target):
+        check_destination(target, arguments.source)
     first, last = frame_bounds(arguments.frames)
     size = parse_size(arguments.size)
     bitrate, maxrate, bufsize = (parse_bits(n, getattr(arguments, n)) for n in ("bitrate", "maxrate", "bufsize"))
 
     from gvideo.encoder.jobs.encode import encode
 
-    with ProgressLine() as line:
+    with (
+        kept_spool(target, arguments.spool) as spool,
+        stored(target) as local,
+        executor_of(arguments) as executor,
+        ProgressLine() as line,
+    ):
 
         def show(p: EncodeProgress) -> None:
             notes = [p.stage] if p.stage else []
@@ -113,14 +130,15 @@ def run(arguments: argparse.Namespace) -> None:
 
         try:
             report = encode(
-                arguments.source, target, crf=arguments.crf, bitrate=bitrate, maxrate=maxrate, bufsize=bufsize,
+                arguments.source, local, crf=arguments.crf, bitrate=bitrate, maxrate=maxrate, bufsize=bufsize,
                 size=size, first=first, last=last, segment_seconds=arguments.segment, preset=arguments.preset,
-                device=arguments.device,
-                workers=arguments.workers, seed=arguments.seed, layers=arguments.layers, grain=arguments.grain,
+                device=arguments.device, executor=executor, spool=spool, seed=arguments.seed,
+                layers=arguments.layers, grain=arguments.grain,
                 tune=arguments.tune, stream=arguments.stream, strict=arguments.strict, progress=show,
             )  # fmt: skip
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"; the same command resumes from {target}.resume") from None
+            place = arguments.spool or (f"{target}.resume" if spool is None else spool.folder)
+            raise KeyboardInterrupt(f"; the same command resumes from {place}") from None
     tell_notes(arguments.source, report.notes)
     if arguments.json:
         print(report_json(report))

@@ -7,6 +7,7 @@ destination, named by what they depend on, so that the same command goes on afte
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import shutil
@@ -14,13 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gvideo.commands.executors import executor_of
 from gvideo.commands.options import check_destination, frame_bounds, parse_bits, parse_size, tell_notes
 from gvideo.commands.package import publish
 from gvideo.commands.progress import ProgressLine, format_bitrate
+from gvideo.commands.stored import check_store, kept_spool, stored, work_folder
 from gvideo.errors import MediaError, OptionError
+from gvideo.stores import is_store_url
 
 if TYPE_CHECKING:
     from gvideo.encoder.jobs.report import EncodeProgress
+    from gvideo.encoder.jobs.spool import Spool
     from gvideo.media.pipe import PipeCopy
 
 
@@ -58,11 +63,11 @@ def encode_and_package(arguments: argparse.Namespace) -> None:
     to_file = target.lower().endswith(".mp4")
     if not to_file and not target.endswith("/") and Path(target).suffix and not Path(target).is_dir():
         raise OptionError(f"--output {target}: a name in .gsv or .mp4, or a folder (with / at its end) wanted")
-    if "://" in target:
-        raise OptionError(f"--output {target}: encode to a local folder or stream, then gvideo package it to a store")
     if arguments.ladder and arguments.size:
         raise OptionError("--size: the ladder says the sizes; leave one of the two out")
-    if to_file:
+    if "://" in target:
+        check_store(target)
+    elif to_file:
         check_destination(target, arguments.source)
     elif Path(target).exists() and not Path(target).is_dir():
         raise MediaError(f"{target}: is a file; give a folder")
@@ -74,26 +79,36 @@ def encode_and_package(arguments: argparse.Namespace) -> None:
         if arguments.ladder
         else [Rung(parse_size(arguments.size), arguments.crf, bitrate)]
     )
-    path = Path(target.rstrip("/"))
-    folder = path.with_name(f".{path.name}.rungs")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MediaError(f"{target}: cannot be written ({error.strerror or error})") from error
     from gvideo.media.pipe import PipeCopy, rereadable
 
-    with rereadable(arguments.source) as source:
+    folder = _rungs_folder(target)
+    with contextlib.ExitStack() as stack:
+        # rungs are kept whole, so only a spool that was asked for outlives them
+        spool = stack.enter_context(kept_spool(target, arguments.spool)) if arguments.spool else None
+        source = stack.enter_context(rereadable(arguments.source))
         try:
-            streams = _encode_all(arguments, source, rungs, folder)
+            streams = _encode_all(arguments, source, rungs, folder, spool)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"; the same command resumes from {folder}") from None
+            raise KeyboardInterrupt(f"; the same command resumes from {arguments.spool or folder}") from None
         except BaseException:
             _remove_if_empty(folder)
             raise
         path_read = source.path if isinstance(source, PipeCopy) else source
         arguments.source = str(path_read) if path_read.is_file() else None  # a pattern has no sound
-        publish(streams, target.rstrip("/") if not to_file else target, arguments)
+        with stored(target) if to_file else contextlib.nullcontext(target.rstrip("/")) as place:
+            publish(streams, place, arguments)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _rungs_folder(target: str) -> Path:
+    """Where finished rungs wait: beside the destination, or with a store's in the folder of work. It is made."""
+    path = Path(target.rstrip("/"))
+    folder = work_folder(f"{target} rungs") if is_store_url(target) else path.with_name(f".{path.name}.rungs")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"{target}: cannot be written ({error.strerror or error})") from error
+    return folder
 
 
 def _remove_if_empty(folder: Path) -> None:
@@ -101,7 +116,9 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _encode_all(arguments: argparse.Namespace, source: Path | PipeCopy, rungs: list[Rung], folder: Path) -> list[Path]:
+def _encode_all(
+    arguments: argparse.Namespace, source: Path | PipeCopy, rungs: list[Rung], folder: Path, spool: Spool | None
+) -> list[Path]:
     from gvideo.encoder.jobs.encode import encode
     from packager.gsv import GsvFile
 
@@ -109,7 +126,7 @@ def _encode_all(arguments: argparse.Namespace, source: Path | PipeCopy, rungs: l
     streams: list[Path] = []
     frames: list[int] | None = None
     notes: dict[str, None] = {}
-    with ProgressLine() as line:
+    with executor_of(arguments) as executor, ProgressLine() as line:
         for number, rung in enumerate(rungs):
             stream = folder / f"{_key(arguments, source, rung, rungs[0])}.gsv"
             label = f"rung {number + 1}/{len(rungs)}"
@@ -125,7 +142,7 @@ def _encode_all(arguments: argparse.Namespace, source: Path | PipeCopy, rungs: l
                     maxrate=parse_bits("maxrate", arguments.maxrate), bufsize=parse_bits("bufsize", arguments.bufsize),
                     size=rung.size, first=first, last=last,
                     segment_seconds=arguments.segment, preset=arguments.preset, device=arguments.device,
-                    workers=arguments.workers, seed=arguments.seed, layers=arguments.layers,
+                    executor=executor, spool=spool, seed=arguments.seed, layers=arguments.layers,
                     segment_frames=frames, grain=arguments.grain, tune=arguments.tune,
                     stream=arguments.stream, strict=arguments.strict, progress=show,
                 )  # fmt: skip

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from datetime import UTC, datetime
 from fractions import Fraction
 
 from gvideo.commands.console import console
+from gvideo.commands.executors import executor_of
 from gvideo.commands.options import parse_bits, parse_size, tell_notes
 from gvideo.errors import OptionError
 
@@ -34,7 +36,6 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
 
     rates = {name: parse_bits(name, getattr(arguments, name)) for name in ("bitrate", "maxrate", "bufsize")}
 
-    from gvideo.encoder.backends.devices import choose_device
     from gvideo.encoder.jobs.live import encode_live
     from gvideo.encoder.rate.model import RateTarget
     from gvideo.encoder.settings import DEFAULT_CRF, EncodeSettings
@@ -48,17 +49,20 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
         crf, arguments.preset, arguments.segment, arguments.seed, arguments.layers, tune=arguments.tune
     )
     target = RateTarget.of(rates["bitrate"], rates["maxrate"], rates["bufsize"], arguments.segment, arguments.crf)
-    size, cores, device = parse_size(arguments.size), os.cpu_count() or 1, choose_device(arguments.device)
+    size = parse_size(arguments.size)
     window = None if arguments.window is None else Fraction(arguments.window)
-    sink = open_sink(arguments.output.rstrip("/"))
     publisher: LivePublisher | None = None
     frames = 0
-    try:
+    with executor_of(arguments, os.cpu_count()) as executor, contextlib.ExitStack() as stack:
+        device = executor.choose_device(arguments.device)
+        sink = open_sink(arguments.output.rstrip("/"))
         for name in [arguments.source, *arguments.then]:
             zero: int | None = None
             with LiveSource(name, size=size, idle=arguments.idle, stream=arguments.stream) as video:
-                publisher = publisher or LivePublisher(sink, datetime.now(UTC), Fraction(arguments.segment), window)
-                for segment in encode_live(video, settings, cores, target, device):
+                if publisher is None:
+                    publisher = LivePublisher(sink, datetime.now(UTC), Fraction(arguments.segment), window)
+                    stack.callback(publisher.end)
+                for segment in encode_live(video, settings, executor, target, device):
                     if zero is None:
                         zero = segment.start
                         rate = video.average_rate or Fraction(segment.header.timescale, segment.header.frame_duration)
@@ -67,7 +71,4 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
                     publisher.add(piece_of(segment.start - zero, segment.duration, list(segment.layers)))
                     frames += segment.num_frames
                 tell_notes(name, video.notes)
-    finally:
-        if publisher is not None:
-            publisher.end()
     console.say("done", f"{arguments.output}: {frames} frames, ended")

@@ -33,8 +33,10 @@ OUTPUTS: dict[str, frozenset[Output]] = {
     "source": _EVERY, "output": _EVERY, "size": _EVERY, "stream": _EVERY,
     "crf": _EVERY, "bitrate": _EVERY, "maxrate": _EVERY, "bufsize": _EVERY, "layers": _EVERY, "segment": _EVERY,
     "config": _EVERY, "preset_for": _EVERY, "preset": _EVERY, "tune": _EVERY, "device": _EVERY, "seed": _EVERY,
+    "cluster": _EVERY, "metrics": _EVERY,
     # live encodes one segment after the other, each on all cores, and never has the whole source
     "workers": _RECORDED, "grain": _RECORDED, "frames": _RECORDED, "strict": _RECORDED,
+    "spool": _RECORDED,
     "json": frozenset({Output.STREAM}),
     "audio": _PUBLISHED, "subtitles": _PUBLISHED,
     "ladder": _FOLDER, "fallback": _FOLDER, "fallback_crf": _FOLDER, "single_file": _FOLDER, "thumbnails": _FOLDER,

@@ -10,6 +10,7 @@ import tempfile
 from typing import Any
 
 from gvideo.commands.console import console
+from gvideo.commands.figures import exporter, parse_address
 from gvideo.errors import OptionError
 
 SERVERS = ("uvicorn", "granian")
@@ -39,10 +40,11 @@ def run(arguments: argparse.Namespace) -> None:
         raise OptionError(
             f"--workers {arguments.workers}: at least 1 wanted, and more than one with --server granian only"
         )
-    metrics = _address(arguments.metrics)
+    metrics = parse_address(arguments.metrics)
     with contextlib.ExitStack() as stack:
         try:
-            from packager.server.app import SHARED_VARIABLE, make_app
+            from packager.server.app import make_app
+            from packager.server.exporter import SHARED_VARIABLE
 
             if metrics is not None and arguments.server == "granian":
                 # before anything that imports prometheus_client, which looks for it then
@@ -50,26 +52,8 @@ def run(arguments: argparse.Namespace) -> None:
             app = make_app(arguments.folder, count=metrics is not None)
         except ImportError as error:
             raise OptionError(f"serve: needs {error.name}; pip install 'gvideo[server]'") from None
-        if metrics is not None:
-            from packager.server.metrics import start_exporter
-
-            try:
-                exporter = start_exporter(*metrics)
-            except OSError as error:
-                raise OptionError(f"--metrics {arguments.metrics}: cannot listen there ({error.strerror})") from None
-            stack.callback(exporter.server_close)
-            stack.callback(exporter.shutdown)
+        stack.enter_context(exporter(arguments.metrics))
         _serve(arguments, app)
-
-
-def _address(text: str | None) -> tuple[str, int] | None:
-    """(host, port) of "[IP:]PORT"."""
-    if text is None:
-        return None
-    host, _, port = text.rpartition(":")
-    if not port.isdecimal() or not 0 < int(port) < 1 << 16:
-        raise OptionError(f"--metrics {text}: PORT or IP:PORT wanted, such as 9100")
-    return host.strip("[]") or "127.0.0.1", int(port)
 
 
 def _serve(arguments: argparse.Namespace, app: Any) -> None:

@@ -12,12 +12,14 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 from gvideo.errors import MediaError, OptionError
 from gvideo.media.codes import CodeFrame
 from gvideo.media.inputs import open_stream
 from gvideo.media.source import VideoSource
+from gvideo.stores import is_store_url
 
 _POLL_SECONDS = 0.1
 
@@ -65,7 +67,7 @@ class LiveSource(VideoSource):
     def code_frames(self) -> Iterator[CodeFrame]:
         """The frames, once."""
         if self._started:
-            raise OptionError(f"{self.path}: is read while it is written, and only once")
+            raise OptionError(f"{self.name}: is read while it is written, and only once")
         self._started = True
         try:
             for frame, pts, duration in self._timed(self._input, self._frames):
@@ -76,7 +78,7 @@ class LiveSource(VideoSource):
     def _probe(self, size: tuple[int, int] | None, chroma_format: str | None) -> None:
         file = self._open_file()
         try:
-            self._input = open_stream(file, os.fspath(self.path), self._number)
+            self._input = open_stream(file, self.name, self._number)
         except BaseException:
             file.close()
             raise
@@ -89,9 +91,11 @@ class LiveSource(VideoSource):
         self._frames = itertools.chain([first], frames)
 
     def _open_file(self) -> GrowingFile:
-        if os.fspath(self.path) == "-":
+        if is_store_url(self.name):
+            raise OptionError(f"{self.name}: an object of a store is whole, and grows no more; leave out --live")
+        if self.name == "-":
             return GrowingFile(os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0), self._idle)
         try:
-            return GrowingFile(self.path.open("rb", buffering=0), self._idle)
+            return GrowingFile(Path(self.name).open("rb", buffering=0), self._idle)
         except OSError as error:
-            raise MediaError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+            raise MediaError(f"{self.name}: cannot be read ({error.strerror or error})") from error

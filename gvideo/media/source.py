@@ -3,8 +3,8 @@
     file --inputs.py--> AVFrame --pixels.py--> integers --resize (if asked)--> CodeFrame --codes.py--> SourceFrame
                                      timing.py repairs times; durations are differences to the following frame
 
-Nothing but the frame in hand and the next one is kept, so the length of the source does not matter. Pipes are copied
-first (pipe.py).
+Nothing but the frame in hand and the next one is kept, so the length of the source does not matter. Pipes and objects
+of stores are copied first (pipe.py).
 
 Sizes and the rotation: frames are the coded ones, flipped where the source's display matrix mirrors them
 (orientation.py); `format.rotation` says how to turn them for display.
@@ -54,7 +54,8 @@ class VideoSource:
     rounded integers.
 
     Args:
-        path: a file, a pattern for numbered pictures, a pipe, "-" for standard input, or a copy of a pipe.
+        path: a file, a pattern for numbered pictures, a pipe, "-" for standard input, an object's URL (s3://, gs://,
+            az://), or a copy of a pipe.
         size: (width, height) in px of the frames to deliver; sample_aspect follows so that the picture keeps its shape.
         first: number of the first frame to deliver, from 0.
         last: number of the last one, itself included: first=0, last=31 gives 32 frames.
@@ -89,7 +90,7 @@ class VideoSource:
         stream: int | None = None,
         strict: bool = False,
     ) -> None:
-        self.path = Path(path.name if isinstance(path, PipeCopy) else path)
+        self.name = path.name if isinstance(path, PipeCopy) else os.fspath(path)
         if first < 0 or (last is not None and last < first):
             raise OptionError(f"frames {first} to {last}: first must be at least 0 and last not before first")
         if size is not None and not (1 <= size[0] <= MAX_SIDE_PX and 1 <= size[1] <= MAX_SIDE_PX):
@@ -173,9 +174,9 @@ class VideoSource:
     # --- opening
 
     def _open_input(self) -> Input:
-        if self._pipe is None and is_pipe(self.path):
-            self._pipe = PipeCopy(self.path)
-        return open_input(self.path if self._pipe is None else self._pipe.path, os.fspath(self.path), self._number)
+        if self._pipe is None and is_pipe(self.name):
+            self._pipe = PipeCopy(self.name)
+        return open_input(Path(self.name) if self._pipe is None else self._pipe.path, self.name, self._number)
 
     def _probe(self, size: tuple[int, int] | None, chroma_format: str | None) -> None:
         opened = self._open_input()
@@ -194,16 +195,16 @@ class VideoSource:
     ) -> None:
         """Sets everything that the first frame and the container tell."""
         if frame is None:
-            raise MediaError(f"{self.path}: not one frame could be decoded; the file is empty or damaged")
+            raise MediaError(f"{self.name}: not one frame could be decoded; the file is empty or damaged")
         if not (0 < frame.width <= MAX_SIDE_PX and 0 < frame.height <= MAX_SIDE_PX):
             raise MediaError(
-                f"{self.path}: frames of {frame.width}x{frame.height}; sides from 1 to {MAX_SIDE_PX} are supported"
+                f"{self.name}: frames of {frame.width}x{frame.height}; sides from 1 to {MAX_SIDE_PX} are supported"
             )
         self.codec_name, self.average_rate = opened.codec_name, opened.rate
         timescale, factor = ticks_of(opened.time_base)
         self.start_pts = (frame.pts or 0) * factor
         self._orientation = orientation_of(frame)
-        self._conformer = Conformer(frame, os.fspath(self.path), opened.codec_name)
+        self._conformer = Conformer(frame, self.name, opened.codec_name)
         native = self._native = replace(
             self._conformer.native,
             sample_aspect=opened.sample_aspect,
@@ -229,7 +230,7 @@ class VideoSource:
         finally:
             opened.close()
         if self.losses:
-            raise MediaError(f"{self.path}: {'; '.join(self.losses)}; refused by --strict")
+            raise MediaError(f"{self.name}: {'; '.join(self.losses)}; refused by --strict")
 
     # --- frames
 

@@ -20,8 +20,6 @@ from packager.server.files import PublishedFiles
 
 #: Folder to serve, whether to keep quiet and whether to count, for servers that start the application by name.
 ROOT_VARIABLE, QUIET_VARIABLE, COUNT_VARIABLE = "GVIDEO_SERVE_ROOT", "GVIDEO_SERVE_QUIET", "GVIDEO_SERVE_COUNT"
-#: Folder through which the workers of one server add up what they count; read when prometheus_client is imported.
-SHARED_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _EXPOSED = "Content-Length, Content-Range, Accept-Ranges, ETag"
 _CORS = [
     (b"access-control-allow-origin", b"*"),

@@ -7,15 +7,12 @@ Labels have few values: a path that a client may choose never becomes one.
 
 from __future__ import annotations
 
-import os
 from pathlib import PurePosixPath
-from typing import Any
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, start_http_server
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from packager.server.app import SHARED_VARIABLE, Answer
+from packager.server.app import Answer
 
 _KINDS = {
     ".m3u8": "playlist", ".mpd": "manifest", ".m4s": "segment", ".mp4": "segment", ".gsv": "stream",
@@ -53,15 +50,3 @@ class Measured:
             OPEN.dec()
             REQUESTS.labels(kind, str(answer.status or 499)).inc()  # 499, as nginx has it: gone before an answer began
             SECONDS.labels(kind).observe(answer.seconds)
-
-
-def start_exporter(host: str, port: int) -> Any:
-    """Serves /metrics of this process, or of all workers where PROMETHEUS_MULTIPROC_DIR is set, on a thread.
-
-    Returns the server, to be shut down. Raises OSError if the port is taken."""
-    registry = REGISTRY
-    if os.environ.get(SHARED_VARIABLE):
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    server, _ = start_http_server(port, host, registry)
-    return server

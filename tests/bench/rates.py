@@ -18,11 +18,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import gvideo
-import gvideo.encoder.jobs.live
 import gvideo.encoder.jobs.pool
 from gvideo.commands.options import parse_size
 from gvideo.decoder.stream import Stream
 from gvideo.encoder.jobs.live import encode_live
+from gvideo.encoder.jobs.pool import ProcessExecutor
 from gvideo.encoder.rate.buffer import Buffer
 from gvideo.encoder.rate.model import RateTarget
 from gvideo.encoder.segment import SegmentJob, SegmentResult, encode_segment
@@ -71,7 +71,6 @@ class Fits:
     def __init__(self) -> None:
         self.number = 0
         gvideo.encoder.jobs.pool.encode_segment = self  # type: ignore[assignment]
-        gvideo.encoder.jobs.live.encode_segment = self  # type: ignore[assignment]
 
     def __call__(self, job: SegmentJob, report: object = None) -> SegmentResult:
         self.number += 1
@@ -84,7 +83,7 @@ def run(clip: Path, mode: str, bitrate: float | None, maxrate: float | None, pre
         target = RateTarget.of(bitrate, maxrate, None, SEGMENT_SECONDS)
         with VideoSource(clip) as video:
             settings = EncodeSettings(preset=preset, segment_seconds=SEGMENT_SECONDS)
-            found = list(encode_live(video, settings, 1, target))
+            found = list(encode_live(video, settings, ProcessExecutor(1), target))
             seconds = [s.duration / video.format.timescale for s in found]
         bits, quality, distortions = [8.0 * sum(map(len, s.layers)) for s in found], "", []
     else:

@@ -14,6 +14,7 @@ from gvideo import encode
 from gvideo.cli import main
 from gvideo.decoder.stream import Stream
 from gvideo.encoder.jobs.live import encode_live
+from gvideo.encoder.jobs.pool import ProcessExecutor
 from gvideo.encoder.jobs.report import EncodeProgress
 from gvideo.encoder.rate.buffer import first_miss
 from gvideo.encoder.rate.model import RateTarget
@@ -31,7 +32,6 @@ OPTIONS = {"preset": "medium", "segment_seconds": LENGTH / RATE, "workers": 1}
 def quick_fits(monkeypatch) -> None:
     """Fits that take no time, of sizes that follow the content."""
     monkeypatch.setattr("gvideo.encoder.jobs.pool.encode_segment", sized_segment)
-    monkeypatch.setattr("gvideo.encoder.jobs.live.encode_segment", sized_segment)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_one_pass(quick_fits, clip):
     assert target is not None
     with VideoSource(clip) as video:
         settings = EncodeSettings(preset="veryfast", segment_seconds=OPTIONS["segment_seconds"])
-        found = list(encode_live(video, settings, 1, target))
+        found = list(encode_live(video, settings, ProcessExecutor(1), target))
         seconds = [s.duration / video.format.timescale for s in found]
     bits = [8.0 * sum(map(len, s.layers)) for s in found]
     assert first_miss(bits, seconds, target.maxrate, target.bufsize) is None

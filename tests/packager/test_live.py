@@ -194,7 +194,7 @@ def test_a_live_source_is_read_like_a_file(tmp_path):
 
 def test_a_pipe_becomes_a_live_folder(tmp_path, monkeypatch, capsys):
     """The command line reads a pipe in real time, and then a file; the folder can be read while it runs."""
-    monkeypatch.setattr("gvideo.encoder.jobs.live.encode_segment", quick_segment)
+    monkeypatch.setattr("gvideo.encoder.jobs.pool.encode_segment", quick_segment)
     data = clip_bytes(tmp_path, 3)
     pipe, growing = tmp_path / "pipe", []
     os.mkfifo(pipe)

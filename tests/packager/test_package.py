@@ -271,28 +271,6 @@ def test_rungs_must_be_cut_alike_to_the_tick(tmp_path):
 # --- sinks
 
 
-@pytest.fixture
-def bucket(monkeypatch):
-    """A bucket of a store that speaks S3, on loopback."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
-    client = boto3.client("s3", endpoint_url=endpoint)
-    client.create_bucket(Bucket="films")
-    yield client
-    client.close()
-    server.stop()
-
-
 def test_an_object_store_holds_the_same_files(bucket, inputs, tmp_path):
     assert run("package", inputs["layered"], inputs["small"], "-o", "s3://films/a/b") == 0
     assert run("package", inputs["layered"], inputs["small"], "-o", tmp_path / "o") == 0
@@ -379,7 +357,7 @@ def test_an_interrupted_ladder_goes_on_with_the_next_rung(tmp_path, monkeypatch)
         (["-o", "o.mp4", "--ladder", "64x36"], "not for an .mp4 file"),
         (["-o", "o/", "--ladder", "64x36", "--size", "64x36"], "--size"),
         (["-o", "o.mkv"], ".gsv or .mp4"),
-        (["-o", "s3://b/x"], "package it to a store"),
+        (["-o", "ftp://b/x"], "a local name, s3://"),
     ],
 )
 def test_encode_refuses_what_makes_no_sense(options, words, capsys, tmp_path, monkeypatch):

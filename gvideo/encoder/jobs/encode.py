@@ -1,6 +1,6 @@
 """A video file to a .gsv stream: frames to segments, segments to workers, payloads to units.
 
-source -> segmenter -> jobs -> pool (or the spool of an interrupted run) -> spool      one pass, or with a rate to
+source -> segmenter -> jobs -> executor (or the spool of an interrupted run) -> spool  one pass, or with a rate to
                                                                                        meet as many as search.py wants
        -> codebooks and priors of an even choice of segments -> the same symbols coded anew, if that is shorter
        -> file, renamed when whole
@@ -18,12 +18,12 @@ from pathlib import Path
 
 from gvideo.bitstream import headers, units
 from gvideo.bitstream.headers import IndexEntry, SequenceHeader
-from gvideo.encoder.backends.devices import choose_device, default_workers
 from gvideo.encoder.grain import grain_of
-from gvideo.encoder.jobs.pool import encode_all
+from gvideo.encoder.jobs.executor import SegmentExecutor
+from gvideo.encoder.jobs.pool import ProcessExecutor
 from gvideo.encoder.jobs.progress import Pass
 from gvideo.encoder.jobs.report import EncodeProgress, EncodeReport, PrefixReport
-from gvideo.encoder.jobs.spool import Spool
+from gvideo.encoder.jobs.spool import Spool, open_spool
 from gvideo.encoder.rate.model import RateTarget
 from gvideo.encoder.rate.search import TOLERANCE, RateSearch, Size, first_guess
 from gvideo.encoder.scenes.segmenter import segmenter_of
@@ -43,8 +43,6 @@ MIN_INDEXED_SEGMENTS = 4
 MIN_SHARING_SEGMENTS = 3
 #: Searches at most that follow what codebooks and start states take from the file.
 MAX_ADJUSTMENTS = 3
-#: Cores that share one segment at most; more threads than frames in a step have nothing to do.
-_MAX_THREADS = 4
 
 
 def encode(
@@ -69,15 +67,17 @@ def encode(
     tune: str = "psnr",
     stream: int | None = None,
     strict: bool = False,
+    executor: SegmentExecutor | None = None,
+    spool: str | os.PathLike[str] | Spool | None = None,
     progress: Callable[[EncodeProgress], None] | None = None,
 ) -> EncodeReport:
-    """Encodes a video file, numbered pictures, a pipe or standard input ("-") to a .gsv stream.
+    """Encodes a video file, numbered pictures, a pipe, standard input ("-") or an object of a store to a .gsv stream.
 
-    The bytes depend on everything but the workers; devices, and processors of different kinds, round differently. An
-    encode that was interrupted goes on where it stopped when it is called again in the same way.
+    The bytes depend on everything but the workers and the executor; devices, and processors of different kinds, round
+    differently. An encode that was interrupted goes on where it stopped when it is called again in the same way.
 
     Args:
-        source: a path, a pattern such as frames/%05d.png, or "-".
+        source: a path, a pattern such as frames/%05d.png, "-", or an object's URL (s3://, gs://, az://).
         destination: the path of the stream; it appears when it is whole.
         crf: 0 to 63, lower is better, about x264's quality at the same number; 34 if neither it nor bitrate is given.
         bitrate: bits a second of the whole file, met within 5 % in two passes.
@@ -100,6 +100,9 @@ def encode(
         tune: "psnr", "ssim" or "vmaf", the measure to serve; the others cost PSNR.
         stream: its number in the source, as ffmpeg counts; None for the one that ffmpeg chooses.
         strict: refuse a source of which frames are missing or damaged.
+        executor: where segments are fitted (default: ProcessExecutor(workers)); it is not closed.
+        spool: a folder, or the URL of one in a store, where finished segments wait until the stream is whole (default:
+            OUT.resume beside the destination); a Spool stays for whoever gave it.
         progress: called with an EncodeProgress several times a second.
 
     Returns:
@@ -107,6 +110,7 @@ def encode(
 
     Raises:
         MediaError: the source cannot be read or the destination not be written.
+        GVideoError: segments cannot be fitted, since workers or machines are lost again and again.
         OptionError: an option makes no sense.
         KeyboardInterrupt: leaves what is needed to resume.
 
@@ -117,18 +121,25 @@ def encode(
     """
     settings = EncodeSettings(DEFAULT_CRF if crf is None else crf, preset, segment_seconds, seed, layers, grain, tune)
     rate = RateTarget.of(bitrate, maxrate, bufsize, segment_seconds, crf)
-    where = choose_device(device)
+    if executor is not None and workers is not None:
+        raise OptionError("workers: the executor that is given has its own; leave one of the two out")
+    fits = ProcessExecutor(workers) if executor is None else executor
+    where = fits.choose_device(device)
     target = Path(destination)
     if not target.parent.is_dir():
         raise MediaError(f"{target}: its folder does not exist")
     if target.is_dir():
         raise MediaError(f"{target}: is a folder")
     with VideoSource(source, size=size, first=first, last=last, stream=stream, strict=strict) as video:
-        spool = Spool(target)
+        kept = spool if isinstance(spool, Spool) else open_spool(str(target), None if spool is None else str(spool))
         try:
-            return _Run(video, target, spool, settings, rate, where, workers, segment_frames, progress).run()
+            report = _Run(video, target, kept, settings, rate, where, fits, segment_frames, progress).run()
+            if kept is not spool:
+                kept.remove()
+            return report
         finally:
-            spool.remove_if_empty()
+            if kept is not spool:
+                kept.remove_if_empty()
 
 
 class _Run:
@@ -142,20 +153,12 @@ class _Run:
         settings: EncodeSettings,
         rate: RateTarget | None,
         device: str,
-        workers: int | None,
+        executor: SegmentExecutor,
         segment_frames: Sequence[int] | None,
         progress: Callable[[EncodeProgress], None] | None,
     ) -> None:
         self.video, self.target, self.spool, self.settings, self.rate = video, target, spool, settings, rate
-        self.segment_frames, self.device = segment_frames, device
-        cores = os.cpu_count() or 1
-        if workers is None:
-            longest = math.ceil(settings.segment_seconds * self._frame_rate)
-            workers = default_workers(device, video.format.width, video.format.height, longest)
-        self.workers = workers
-        if self.workers < 1:
-            raise OptionError(f"--workers {self.workers}: at least 1 wanted")
-        self.threads = min(max(1, cores // self.workers), _MAX_THREADS)
+        self.segment_frames, self.device, self.executor = segment_frames, device, executor
         self.report_to = progress
         self.started = time.monotonic()
         self.frame_duration = 0
@@ -171,7 +174,7 @@ class _Run:
         keys = [self.made[n, d] for n, d in enumerate(self._distortions())]
         if not keys:
             known = "".join(f"; {note}" for note in self.video.notes)
-            raise OptionError(f"{self.video.path}: no frame of it is in the range asked for{known}")
+            raise OptionError(f"{self.video.name}: no frame of it is in the range asked for{known}")
         header, written = self._shared(keys)
         for _ in range(MAX_ADJUSTMENTS if self.search is not None else 0):
             # what segments share has made the file smaller than the search knew
@@ -184,9 +187,7 @@ class _Run:
                 break
             header, written = self._shared(keys)
         size = self._write(header, written)
-        report = self._report(size, keys, written)
-        self.spool.remove()
-        return report
+        return self._report(size, keys, written)
 
     @property
     def _frame_rate(self) -> float:
@@ -243,9 +244,10 @@ class _Run:
                 else:
                     yield number, job
 
-        for number, result in encode_all(jobs(), self.workers, self.threads, self._share):
-            self.spool.store(keys[number][1], result)
-            finish(number, result)
+        label = f"{os.path.basename(self.video.name)} {stage}".rstrip()
+        for fitted in self.executor.run(jobs(), self._share, label):
+            self.spool.store(keys[fitted.number][1], fitted.result)
+            finish(fitted.number, fitted.result)
         if self.segment_frames is None:
             self.segment_frames = tuple(self.passing.counts)  # cuts are looked for once
         return sizes

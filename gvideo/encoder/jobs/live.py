@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from gvideo.bitstream.headers import SequenceHeader
 from gvideo.encoder.jobs.encode import sequence_header, usual_duration
-from gvideo.encoder.jobs.pool import use_threads
+from gvideo.encoder.jobs.executor import SegmentExecutor
 from gvideo.encoder.rate.model import RateTarget
 from gvideo.encoder.rate.one_pass import OnePass
 from gvideo.encoder.scenes.segmenter import segmenter_of
-from gvideo.encoder.segment import SegmentJob, encode_segment
+from gvideo.encoder.segment import SegmentJob
 from gvideo.encoder.settings import EncodeSettings
 from gvideo.media import VideoSource
 from gvideo.model.steps import StepRules
@@ -35,18 +35,17 @@ class LiveSegment:
 def encode_live(
     video: VideoSource,
     settings: EncodeSettings,
-    num_threads: int,
+    executor: SegmentExecutor,
     rate: RateTarget | None = None,
     device: str = "cpu",
 ) -> Iterator[LiveSegment]:
-    """The segments of a source that is read once. device: "cpu" or "cuda", where they are fitted. Raises OptionError if
-    a segment cannot fit the rate's buffer."""
-    use_threads(num_threads)
+    """The segments of a source that is read once. executor: is given one at a time, since the next is not there yet.
+    device: "cpu" or "cuda", where they are fitted. Raises OptionError if a segment cannot fit the rate's buffer."""
     fmt = video.format
     segmenter = segmenter_of(settings.segment_seconds, fmt.timescale)
     header: SequenceHeader | None = None
     control: OnePass | None = None
-    for frames in segmenter.segments(video.code_frames()):
+    for number, frames in enumerate(segmenter.segments(video.code_frames())):
         if header is None:
             header = sequence_header(fmt, usual_duration(frames), frames[0].pts)
             pixel_rate = fmt.width * fmt.height * fmt.timescale / header.frame_duration
@@ -55,7 +54,8 @@ def encode_live(
         distortion: int | None = settings.distortion if control is None else control.distortion(seconds)
         while distortion is not None:
             job = SegmentJob(tuple(frames), fmt, settings, header.frame_duration, StepRules(distortion), device)
-            result = encode_segment(job)
+            (fitted,) = executor.run([(number, job)], lambda *_: None, f"{video.name} live")
+            result = fitted.result
             num_bits = 8 * sum(len(u) for u in result.units())
             distortion = None if control is None else control.take(num_bits, seconds, distortion)
         yield LiveSegment(header, frames[0].pts, result.duration, result.num_frames, result.units())

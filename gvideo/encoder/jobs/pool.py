@@ -1,4 +1,4 @@
-"""Segments in parallel: worker processes, results as they come, progress as shares of segments.
+"""Segments in parallel on this machine: worker processes, results as they come, progress as shares of segments.
 
 Results depend on the jobs alone, never on how many workers there are or which one is first.
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import multiprocessing
 import os
 import queue
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -19,12 +21,13 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from gvideo.encoder.backends.devices import use_gpu_of
+from gvideo.encoder.backends.devices import choose_device, default_workers, use_gpu_of
+from gvideo.encoder.jobs.executor import Fit, FittedSegment, Progress
 from gvideo.encoder.segment import SegmentJob, SegmentResult, encode_segment
-from gvideo.errors import GVideoError
+from gvideo.errors import GVideoError, OptionError
 
-#: (segment number, share of it that is done)
-Progress = Callable[[int, float], None]
+#: Cores that share one segment at most; more threads than frames in a step have nothing to do.
+_MAX_THREADS = 4
 _POLL_SECONDS = 0.2
 
 _messages: Any = None
@@ -63,40 +66,124 @@ def use_threads(num_threads: int | Callable[[], int]) -> None:
     raster.set_num_threads(num_threads)
 
 
-def _work(number: int, job: SegmentJob) -> SegmentResult:
+def _work(number: int, job: SegmentJob, fit: Fit | None) -> tuple[SegmentResult, float]:
+    """(the result, seconds that it took)"""
     if job.device == "cuda":
         use_gpu_of(number)
     with _running.get_lock():
         _running.value += 1
+    began = time.monotonic()
     try:
-        return encode_segment(job, lambda share: _messages.put((number, share)))
+        return (fit or encode_segment)(job, lambda share: _messages.put((number, share))), time.monotonic() - began
     finally:
         with _running.get_lock():
             _running.value -= 1
 
 
-def encode_all(
-    jobs: Iterable[tuple[int, SegmentJob]], num_workers: int, num_threads: int, progress: Progress
-) -> Iterator[tuple[int, SegmentResult]]:
-    """(number, result) of every job, as each is done, so that an interrupt loses none that is finished.
-    num_workers <= 1, or a single job: in this process. num_threads: of each worker, while all are at work. Holds few
-    jobs at a time."""
-    jobs = iter(jobs)
-    first = list(itertools.islice(jobs, 2)) if num_workers > 1 else []
-    jobs = itertools.chain(first, jobs)
-    if len(first) < 2:
-        use_threads(max(num_threads * num_workers, 1))
+class ProcessExecutor:
+    """Processes of this machine; with one worker, or for a single segment, this process itself.
+
+    Args:
+        workers: processes (default: one a core, or up to four a GPU).
+        fit: what fits a segment instead of the encoder; benchmarks give a stand-in.
+
+    Raises:
+        OptionError: workers is below 1.
+
+    Example:
+        >>> executor = gvideo.ProcessExecutor(workers=1)
+        >>> report = gvideo.encode("clip.mp4", "out.gsv", crf=50, preset="veryfast", last=3, executor=executor)
+        >>> report.num_frames
+        4
+    """
+
+    def __init__(self, workers: int | None = None, *, fit: Fit | None = None) -> None:
+        if workers is not None and workers < 1:
+            raise OptionError(f"--workers {workers}: at least 1 wanted")
+        self._workers, self._fit = workers, fit
+
+    def choose_device(self, wanted: str) -> str:
+        """The device, "cpu" or "cuda", for what a user asks for; "auto" takes a GPU if there is one.
+
+        Args:
+            wanted: "cpu", "cuda" or "auto".
+
+        Returns:
+            "cpu" or "cuda".
+
+        Raises:
+            OptionError: there is no such device here.
+
+        Example:
+            >>> gvideo.ProcessExecutor().choose_device("cpu")
+            'cpu'
+        """
+        return choose_device(wanted)
+
+    def run(
+        self, jobs: Iterable[tuple[int, SegmentJob]], progress: Progress, label: str = ""
+    ) -> Iterator[FittedSegment]:
+        """Every segment as it is done, so that an interrupt loses none that is finished.
+
+        Args:
+            jobs: (number, job); few more are drawn than there are workers.
+            progress: called with a number and the share of that segment that is done.
+            label: not used; processes have no names.
+
+        Returns:
+            An iterator over FittedSegments, in the order in which they end.
+
+        Raises:
+            GVideoError: a worker died, or the GPU's memory is too small.
+
+        Example:
+            >>> list(gvideo.ProcessExecutor(workers=1).run([], print))
+            []
+        """
+        jobs = iter(jobs)
+        first = list(itertools.islice(jobs, 1))
+        if not first:
+            return
+        workers = self._workers or _workers_for(first[0][1])
+        threads = min(max(1, (os.cpu_count() or 1) // workers), _MAX_THREADS)
+        if workers > 1:
+            first += itertools.islice(jobs, 1)
+        jobs = itertools.chain(first, jobs)
+        if len(first) > 1:
+            yield from _in_processes(jobs, workers, threads, progress, self._fit)
+            return
+        use_threads(max(threads * workers, 1))
         for number, job in jobs:
-            yield number, encode_segment(job, lambda share, n=number: progress(n, share))  # type: ignore[misc]
-        return
+            began = time.monotonic()
+            result = (self._fit or encode_segment)(job, lambda share, n=number: progress(n, share))  # type: ignore[misc]
+            yield FittedSegment(number, result, time.monotonic() - began)
+
+    def close(self) -> None:
+        """Nothing is held between runs.
+
+        Example:
+            >>> gvideo.ProcessExecutor().close()
+        """
+
+
+def _workers_for(job: SegmentJob) -> int:
+    """Processes for segments like this one, at their longest."""
+    longest = math.ceil(job.settings.segment_seconds * job.format.timescale / job.frame_duration)
+    return default_workers(job.device, job.format.width, job.format.height, longest)
+
+
+def _in_processes(
+    jobs: Iterable[tuple[int, SegmentJob]], num_workers: int, num_threads: int, progress: Progress, fit: Fit | None
+) -> Iterator[FittedSegment]:
+    """num_threads: of each worker, while all are at work."""
     context = multiprocessing.get_context("spawn")
     messages, running = context.Queue(), context.Value("i", 0)
     shared = messages, running, num_threads * num_workers
     pool = ProcessPoolExecutor(num_workers, context, _start_worker, shared)
-    waiting: dict[Future[SegmentResult], int] = {}
+    waiting: dict[Future[tuple[SegmentResult, float]], int] = {}
     try:
         for number, job in jobs:
-            waiting[_submit(pool, number, job)] = number
+            waiting[_submit(pool, number, job, fit)] = number
             while len(waiting) > num_workers:
                 yield from _finished(waiting, messages, progress)
         while waiting:
@@ -110,21 +197,24 @@ def encode_all(
         messages.close()
 
 
-def _submit(pool: ProcessPoolExecutor, number: int, job: SegmentJob) -> Future[SegmentResult]:
+def _submit(
+    pool: ProcessPoolExecutor, number: int, job: SegmentJob, fit: Fit | None
+) -> Future[tuple[SegmentResult, float]]:
     """Hands a job over. A worker that this starts inherits a blocked SIGINT: while it loads it could not ignore it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return pool.submit(_work, number, job)
+        return pool.submit(_work, number, job, fit)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _finished(
-    waiting: dict[Future[SegmentResult], int], messages: Any, progress: Progress
-) -> Iterator[tuple[int, SegmentResult]]:
+    waiting: dict[Future[tuple[SegmentResult, float]], int], messages: Any, progress: Progress
+) -> Iterator[FittedSegment]:
     """Waits until at least one result is there; takes all that are."""
     while not (done := wait(waiting, timeout=0, return_when=FIRST_COMPLETED).done):
         with contextlib.suppress(queue.Empty):
             progress(*messages.get(timeout=_POLL_SECONDS))
     for future in sorted(done, key=lambda f: waiting[f]):
-        yield waiting.pop(future), future.result()
+        number = waiting.pop(future)
+        yield FittedSegment(number, *future.result())
