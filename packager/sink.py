@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gvideo.errors import MediaError, OptionError
+from gvideo.extras import explained
 from gvideo.leftovers import hold, remove_leftovers
 
 #: Files that may change under their name, and how long (s) a cache may keep them; all others never change.
@@ -171,8 +172,6 @@ class StoreSink:
     def _failing(self, name: str) -> Iterator[None]:
         try:
             yield
-        except ImportError:
-            raise MediaError(f"{name}: object stores need the package obstore; pip install 'gvideo[store]'") from None
         except MediaError:
             raise
         except Exception as error:  # obstore has an error class a cause
@@ -191,7 +190,8 @@ def open_sink(destination: str) -> Sink:
         A Sink, which puts, gets, lists and deletes files by name.
 
     Raises:
-        OptionError: the scheme is none of these, or its package is not installed.
+        OptionError: the scheme is none of these.
+        MissingExtraError: the package for stores is not installed.
 
     Example:
         >>> packager.open_sink("stream").exists("master.m3u8")
@@ -202,11 +202,7 @@ def open_sink(destination: str) -> Sink:
         return LocalSink(destination)
     if scheme not in ("s3", "gs", "az"):
         raise OptionError(f"{destination}: a folder, s3://, gs:// or az:// wanted")
-    try:
+    with explained(destination):
         from obstore.store import from_url
-    except ImportError:
-        raise OptionError(
-            f"{destination}: object stores need the package obstore; pip install 'gvideo[store]'"
-        ) from None
     bucket, _, prefix = rest.partition("/")
     return StoreSink(from_url(f"{scheme}://{bucket}"), prefix)

@@ -14,6 +14,7 @@ import av.error
 import av.video.stream
 
 from gvideo.errors import MediaError
+from gvideo.extras import explained
 from gvideo.media.codes import CodePlanes, code_values_to_planes, planes_to_code_values
 from gvideo.media.partial import PartialFile
 from gvideo.media.pixels import planar_name, write_planes
@@ -107,7 +108,8 @@ class LibavSink(FrameSink):
 
     def _set_matroska_aspect(self) -> None:
         """Multiplex once more with the sample aspect, which PyAV cannot hand to the Matroska muxer."""
-        import imageio_ffmpeg
+        with explained(f"{self.path}: Matroska of pixels that are not square"):
+            import imageio_ffmpeg
 
         stored = self._stored
         shape = stored.sample_aspect * stored.width / stored.height
