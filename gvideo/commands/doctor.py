@@ -74,12 +74,10 @@ def findings() -> Iterator[Finding]:
         yield Finding(name, "ok" if version else "fault", version or f"not installed; pip install {name}")
     for extra, purpose in OPTIONAL.items():
         lacking = missing(extra)
-        told = ", ".join(f"{name} {_version(name)}" for name in _TOLD[extra])
-        yield Finding(
-            f"[{extra}]",
-            "missing" if lacking else "ok",
-            f"without {', '.join(lacking)}: {purpose}; pip install 'gvideo[{extra}]'" if lacking else told,
-        )
+        if lacking:
+            text = f"needs {', '.join(lacking)}; pip install 'gvideo[{extra}]'"
+            yield Finding(f"[{extra}]", "missing", f"{purpose}: {text}")
+        yield from (Finding(name, "ok", _version(name)) for name in _TOLD[extra] if _version(name))
     for name, look in (("kernels", _kernels), ("gpu", _gpu), ("ffmpeg", _ffmpeg)):
         yield from _guarded(name, look)
     yield from _disk()
