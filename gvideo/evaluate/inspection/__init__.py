@@ -1,4 +1,4 @@
-"""What a stream is made of, to look at: a page of a segment (`gvideo inspect`), a stream over time (`gvideo info --plot`).
+"""What a stream is made of, to look at: `gvideo inspect` and `gvideo info --plot`.
 
 collect.py  a segment's Gaussians in numbers: ellipses, lives, paths, bits
 page.py     these numbers and pictures of every frame in one HTML file, with page.js and page.css

@@ -93,8 +93,10 @@ def timeline_svg(stream: CodedStream, found: Survey) -> str:
     for segment in segments[1:]:
         x = across(float(segment.seconds[0]))
         parts.append(f'<line class="cut" x1="{x:.1f}" x2="{x:.1f}" y1="{tops[0]}" y2="{height - 40}"/>')
-    for tick in nice_ticks(first, last, 10):
-        parts.append(f'<text x="{across(tick):.1f}" y="{height - 24}" text-anchor="middle">{tick:g}</text>')
+    parts += [
+        f'<text x="{across(tick):.1f}" y="{height - 24}" text-anchor="middle">{tick:g}</text>'
+        for tick in nice_ticks(first, last, 10)
+    ]
     parts.append(f'<text x="{_LEFT + inner / 2}" y="{height - 6}" text-anchor="middle">seconds</text></svg>')
     return "".join(parts)
 
