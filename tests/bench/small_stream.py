@@ -10,8 +10,8 @@
 one of 50, since only frames that the clip has can be compared. A clip smaller than the screen is shown at its own size.
 The anchors (`medium`, preset 6) take, of qualities in steps of 0.25 and 1, the one whose bytes are the fewest that are
 not fewer than gvideo's (SVT-AV1 has a largest quality number; see the bytes). Motion is interpolated at the small
-size (--interpolate-large: at the large one, which takes long); the last frame, behind which there is none to interpolate
-to, is coded. "gvideo, enlarged" is gvideo's stream decoded as it is and then treated like the anchors', which tells
+size (--interpolate-large: at the large one, which takes long); the last frame, behind which there is none to go to, is
+coded. "gvideo, enlarged" is gvideo's stream decoded as it is and then treated like the anchors', which tells
 drawing from coding. Rows in --out, one a stream, kept from run to run: a clip and crf that is there is not run again.
 
 PSNR and VMAF at display size; `between` counts the frames that no stream holds. LPIPS is not measured.
