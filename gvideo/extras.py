@@ -32,8 +32,6 @@ EXTRAS = {
     "imageio_ffmpeg": "eval",
     "obstore": "store",
 }
-
-
 #: Extras that contain others.
 CONTAINS = {"cuda": ("encode",), "eval": ("encode",)}
 
@@ -62,7 +60,7 @@ def explained(what: str, extra: str = "") -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if package not in EXTRAS or isinstance(error, MissingExtraError):
+        if package not in EXTRAS:
             raise
         name = extra or EXTRAS[package]
         raise MissingExtraError(f"{what}: needs {package}; pip install 'gvideo[{name}]'") from error
