@@ -41,7 +41,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python tests/bench/history.py
 
 docs: $(VENV)/.installed
-	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/mkdocs build --strict
 
 dist: $(VENV)/.installed
 	PYTHON=$(BIN)/python .ci/release
