@@ -9,6 +9,8 @@ WORKDIR /opt/gvideo
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev wget && rm -rf /var/lib/apt/lists/*
 RUN pip install --no-cache-dir "$TORCH" --index-url "$TORCH_INDEX"
 COPY . .
-RUN pip install --no-cache-dir '.[server,store,cluster]' 'ray[default]'
+# .git is not copied: docker build --build-arg VERSION=1.2.3 says which version this is
+ARG VERSION=0.1.0.dev0
+RUN SETUPTOOLS_SCM_PRETEND_VERSION=$VERSION pip install --no-cache-dir '.[encode,server,store,cluster]' 'ray[default]'
 ENTRYPOINT ["gvideo"]
 CMD ["--help"]

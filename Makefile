@@ -1,6 +1,8 @@
 # make test   set up .venv (once), then every check that continuous integration runs
 # make demo   encode a sample, decode it, compare, package it, serve it
 # make bench  a row on this commit in docs/results/history.tsv: bytes and speed of a sample
+# make docs   the documentation site, in site/
+# make dist   sdist and wheel in dist/, checked and tried in an empty environment
 # make types  type-check the page's JavaScript (needs Node)
 # make clean  remove what these made
 PYTHON ?= python3
@@ -10,7 +12,7 @@ BIN := $(VENV)/bin
 # wherever a CPU build is at hand.
 TORCH ?= torch==2.13.0
 
-.PHONY: setup test lint demo bench types clean
+.PHONY: setup test lint demo bench docs dist types clean
 
 setup: $(VENV)/.installed
 
@@ -38,8 +40,14 @@ demo: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python tests/bench/history.py
 
+docs: $(VENV)/.installed
+	$(BIN)/mkdocs build --strict
+
+dist: $(VENV)/.installed
+	PYTHON=$(BIN)/python .ci/release
+
 types:
 	tests/players/check-types
 
 clean:
-	rm -rf $(VENV) build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist demo site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

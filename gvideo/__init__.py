@@ -5,7 +5,7 @@
     video[100]                                             # uint8 [3, H, W]
     video.get_frames_at([3, 99], shape=(224, 224)).data    # uint8 [2, 3, 224, 224], drawn at that size
 
-`VideoDecoder` decodes without torch; `encode` loads it when it is first used. `help(gvideo.VideoDecoder)` says more.
+`VideoDecoder` decodes without torch; `encode` needs the extra `gvideo[encode]`. `help(gvideo.VideoDecoder)` says more.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from gvideo.encoder.jobs.pool import ProcessExecutor
     from gvideo.encoder.jobs.ray_executor import RayExecutor
     from gvideo.encoder.jobs.report import EncodeProgress, EncodeReport
+    from gvideo.version import __version__ as __version__
 
-__version__ = "0.1.0"
 __all__ = [
     "EncodeProgress",
     "EncodeReport",
@@ -65,6 +65,6 @@ __getattr__, __dir__ = attach(
         "raster": "",
         "samplers": "",
         "transforms": "gvideo.decoder",
+        "__version__": "gvideo.version",
     },
-    "__version__",
 )

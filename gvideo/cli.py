@@ -19,6 +19,7 @@ from gvideo import __version__
 from gvideo.commands.console import console
 from gvideo.commands.parser import Parser
 from gvideo.errors import GVideoError
+from gvideo.extras import explained, require
 
 #: Subcommands in the order of the help: name -> module.
 COMMANDS = {
@@ -35,6 +36,8 @@ COMMANDS = {
     "doctor": "gvideo.commands.doctor",
     "completion": "gvideo.commands.completion",
 }
+#: The extra without which a command can do nothing; what others need of an extra, they say where they need it.
+EXTRA_OF = {"encode": "encode", "batch": "encode", "eval": "eval", "study": "eval"}
 EXIT_BAD_INPUT, EXIT_INTERRUPTED = 2, 130
 
 
@@ -67,7 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.set(arguments.command, arguments.verbose - arguments.quiet, arguments.log_json)
         started = time.monotonic()
         console.say("start", f"gvideo {__version__}: {arguments.command}", options=_plain(vars(arguments)))
-        arguments.run(arguments)
+        if arguments.command in EXTRA_OF:
+            require(EXTRA_OF[arguments.command], f"gvideo {arguments.command}")
+        with explained(f"gvideo {arguments.command}"):
+            arguments.run(arguments)
         sys.stdout.flush()
         console.say("detail", f"gvideo: {arguments.command} took {time.monotonic() - started:.2f} s")
     except GVideoError as error:

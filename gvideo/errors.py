@@ -11,6 +11,7 @@ __all__ = [
     "GVideoError",
     "InvalidError",
     "MediaError",
+    "MissingExtraError",
     "OptionError",
     "OutsideError",
     "TruncatedError",
@@ -28,6 +29,10 @@ class MediaError(GVideoError):
 
 class OptionError(GVideoError, ValueError):
     """An option whose value makes no sense; names the option and what would."""
+
+
+class MissingExtraError(OptionError, ImportError):
+    """A package that the light install leaves out; names what needs it and the extra of gvideo that brings it."""
 
 
 class OutsideError(GVideoError, IndexError):

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from gvideo.errors import MediaError, OptionError
+from gvideo.extras import explained
 
 SCHEMES = ("s3", "gs", "az")
 #: A store that does not answer is given up after so many tries, and so long altogether.
@@ -33,10 +34,8 @@ def open_store(url: str) -> tuple[Any, str]:
     bucket, _, name = rest.partition("/")
     if scheme not in SCHEMES or not bucket:
         raise OptionError(f"{url}: s3://BUCKET/NAME, gs:// or az:// wanted")
-    try:
+    with explained(url):
         from obstore.store import from_url
-    except ImportError:
-        raise OptionError(f"{url}: object stores need the package obstore; pip install 'gvideo[store]'") from None
     retries: Any = {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_RETRY_SECONDS)}
     with store_errors(url):
         return from_url(f"{scheme}://{bucket}", retry_config=retries), name
@@ -48,7 +47,7 @@ def store_errors(name: str) -> Iterator[None]:
     try:
         yield
     except ImportError:
-        raise MediaError(f"{name}: object stores need the package obstore; pip install 'gvideo[store]'") from None
+        raise
     except FileNotFoundError as error:
         raise MediaError(f"{name}: no such object, or no such bucket") from error
     except MediaError:

@@ -179,7 +179,8 @@ def open_sink(destination: str) -> Sink:
         A Sink, which puts, gets, lists and deletes files by name.
 
     Raises:
-        OptionError: the scheme is none of these, or its package is not installed.
+        OptionError: the scheme is none of these.
+        MissingExtraError: the package for stores is not installed.
 
     Example:
         >>> packager.open_sink("stream").exists("master.m3u8")

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from gvideo.errors import MediaError, OptionError
+from gvideo.errors import MediaError
+from gvideo.extras import explained
 from gvideo.types import UInt8
 from player.keys import ZOOM_STEP, Action, Do, action_of
 from player.overlay import clock_text, help_lines, statistics_lines, status_line
@@ -31,13 +32,9 @@ _FIXED_FONTS = "dejavusansmono,liberationmono,couriernew,menlo,monospace"
 _WHITE, _BLACK, _VEIL = (255, 255, 255), (0, 0, 0), (0, 0, 0, 170)
 _MARGIN = 8
 
-try:
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+with explained("gvideo play: a window (--terminal and --no-window do without)"):
     import pygame
-except ImportError as error:  # the extra is not installed
-    raise OptionError(
-        f"gvideo play: a window needs pygame ({error}); pip install 'gvideo[play]', or use --terminal or --no-window"
-    ) from error
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
     path
-    for pattern in ("*.md", "docs/*.md", "deploy/*.md", "gvideo/**/*.md", "samples/*.md", "tests/**/README.md")
+    for pattern in ("*.md", "docs/**/*.md", "deploy/*.md", "gvideo/**/*.md", "samples/*.md", "tests/**/README.md")
     for path in ROOT.glob(pattern)
     if "node_modules" not in path.parts
 )

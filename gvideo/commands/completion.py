@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from gvideo.errors import OptionError
-
 SHELLS = ("bash", "zsh", "fish")
 #: Metavars that stand for files, and for folders.
 _FILES = ("FILE", "IN", "OUT", "CLIP", "IN.gsv", "SOURCE", "FILE[:LANG]")
@@ -18,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "shell",
         choices=SHELLS,
         metavar="SHELL",
-        help="bash, zsh or fish: eval \"$(gvideo completion bash)\" in ~/.bashrc, "
+        help='bash, zsh or fish: eval "$(gvideo completion bash)" in ~/.bashrc, '
         "gvideo completion fish > ~/.config/fish/completions/gvideo.fish",
     )
 
@@ -30,10 +28,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:
     """The script for a parser, whose words for files and folders are completed as such."""
-    try:
-        import shtab
-    except ImportError:
-        raise OptionError("completion: needs the package shtab; pip install shtab") from None
+    import shtab
+
     _mark_files(parser, shtab)
     return str(shtab.complete(parser, shell))
 

@@ -16,16 +16,23 @@ from typing import Any
 
 from gvideo import __version__
 from gvideo.errors import GVideoError
+from gvideo.extras import missing
 
-#: Packages that must be there; package -> what it is for, of those that need not.
-NEEDED = ("numpy", "scipy", "av", "numba", "opencv-python-headless", "torch", "imageio-ffmpeg", "pillow", "urllib3")
+#: Packages that must be there; extra -> what it is for.
+NEEDED = ("numpy", "av", "numba", "pillow", "m3u8", "urllib3", "starlette", "uvicorn", "shtab")
 OPTIONAL = {
-    "starlette": "gvideo serve: pip install 'gvideo[server]'",
-    "obstore": "object stores: pip install 'gvideo[store]'",
-    "ray": "--cluster: pip install 'gvideo[cluster]'",
-    "pygame-ce": "gvideo play in a window: pip install 'gvideo[play]'",
-    "triton": "encoding on a GPU; it comes with torch for CUDA",
+    "encode": "gvideo encode and batch, torch tensors, resizing of sources",
+    "cuda": "encoding and drawing on a GPU",
+    "eval": "gvideo eval and study",
+    "play": "gvideo play in a window",
+    "server": "gvideo serve --server granian and --metrics",
+    "store": "object stores",
+    "cluster": "gvideo encode --cluster, on Ray",
 }
+#: Packages of extras whose versions are told.
+_TOLD = {"encode": ("torch", "opencv-python-headless", "scipy"), "cuda": ("triton",), "eval": ("imageio-ffmpeg",),
+         "play": ("pygame-ce",), "server": ("granian", "prometheus-client"), "store": ("obstore",),
+         "cluster": ("ray",)}  # fmt: skip
 ENCODERS = {"libx264": "--fallback avc, .mp4, gvideo eval", "libx265": "gvideo eval", "libsvtav1": "gvideo eval"}
 #: Less free space than this is said.
 _LITTLE_BYTES = 1 << 30
@@ -67,9 +74,12 @@ def findings() -> Iterator[Finding]:
     for name in NEEDED:
         version = _version(name)
         yield Finding(name, "ok" if version else "fault", version or f"not installed; pip install {name}")
-    for name, purpose in OPTIONAL.items():
-        version = _version(name)
-        yield Finding(name, "ok" if version else "missing", version or f"not installed: {purpose}")
+    for extra, purpose in OPTIONAL.items():
+        lacking = missing(extra)
+        if lacking:
+            text = f"needs {', '.join(lacking)}; pip install 'gvideo[{extra}]'"
+            yield Finding(f"[{extra}]", "missing", f"{purpose}: {text}")
+        yield from (Finding(name, "ok", _version(name)) for name in _TOLD[extra] if _version(name))
     for name, look in (("kernels", _kernels), ("gpu", _gpu), ("ffmpeg", _ffmpeg)):
         yield from _guarded(name, look)
     yield from _disk()
@@ -116,6 +126,8 @@ def compiled_kernels(module: Any) -> tuple[Path, int]:
 
 
 def _gpu() -> Iterator[Finding]:
+    if missing("encode"):
+        return
     torch = importlib.import_module("torch")
     if not torch.cuda.is_available():
         yield Finding("gpu", "missing", "torch finds no CUDA device; everything runs on the CPU")
@@ -128,10 +140,12 @@ def _gpu() -> Iterator[Finding]:
 def _ffmpeg() -> Iterator[Finding]:
     import av
 
-    from gvideo.evaluate import ffmpeg
-
     libraries = ", ".join(f"{name} {'.'.join(map(str, version))}" for name, version in av.library_versions.items())
     yield Finding("FFmpeg in PyAV", "ok", libraries)
+    if missing("eval"):
+        return
+    from gvideo.evaluate import ffmpeg
+
     yield Finding("ffmpeg", "ok", f"{ffmpeg.version()}, {ffmpeg.executable()}")
     for name, purpose in ENCODERS.items():
         there = name in ffmpeg.encoders()
@@ -149,4 +163,3 @@ def _disk() -> Iterator[Finding]:
         yield Finding(name, "ok", f"{free / 1e9:.1f} GB free{little}, {place}")
     fetched = os.environ.get("GVIDEO_SEGMENT_CACHE")
     yield Finding("fetched segments", "ok", fetched or "not kept; GVIDEO_SEGMENT_CACHE names a folder for them")
-

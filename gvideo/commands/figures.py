@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from gvideo.errors import OptionError
+from gvideo.extras import explained
 
 
 def parse_address(text: str | None) -> tuple[str, int] | None:
@@ -25,12 +26,10 @@ def exporter(text: str | None) -> Iterator[None]:
     if address is None:
         yield
         return
-    from packager.server.exporter import start_exporter
-
+    with explained("--metrics"):
+        from packager.server.exporter import start_exporter
     try:
         server = start_exporter(*address)
-    except ImportError as error:
-        raise OptionError(f"--metrics: needs {error.name}; pip install 'gvideo[server]'") from None
     except OSError as error:
         raise OptionError(f"--metrics {text}: cannot listen there ({error.strerror})") from None
     try:

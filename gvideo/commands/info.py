@@ -5,18 +5,25 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gvideo.bitstream.headers import STRENGTH_STEPS, Grain
+from gvideo.commands.console import console
+from gvideo.commands.options import check_destination
 from gvideo.commands.prefixes import prefix_bytes, prefix_psnr
 from gvideo.commands.progress import format_bitrate, format_bytes
-from gvideo.errors import OptionError
+from gvideo.errors import MediaError, OptionError
 
 if TYPE_CHECKING:
     from gvideo.decoder.stream import Stream
     from gvideo.decoder.survey import SegmentSurvey, Survey
+
+#: What --plot writes.
+PLOTS = (".svg", ".html")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source", dest="clip", metavar="CLIP", help="the clip encoded: adds PSNR of the layers")
     parser.add_argument(
         "--stream", type=int, metavar="N", help="CLIP's stream N, as ffmpeg counts (default: as ffmpeg chooses)"
+    )
+    parser.add_argument(
+        "--plot", metavar="OUT", help="draw bits, Gaussians and their lives over time: OUT.svg, or OUT.html"
     )
     lists = parser.add_mutually_exclusive_group()
     lists.add_argument("--trace", action="store_true", help="list every header field: byte offset, name, value")
@@ -39,6 +49,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     if arguments.symbols and (arguments.json or arguments.clip):
         raise OptionError("--symbols: has a format of its own; leave out --json and --source")
+    if arguments.plot is not None:
+        _check_plot(arguments)
     stream = Stream(arguments.source)
     try:
         if arguments.symbols:
@@ -55,6 +67,8 @@ def run(arguments: argparse.Namespace) -> None:
                 print(format_table(("offset", "field", "value"), [(at, name, value) for at, name, value in fields]))
             return
         found = survey(stream)
+        if arguments.plot is not None:
+            write_plot(arguments.plot, stream, found)
         sizes = prefix_bytes(stream)
         psnr = (
             None
@@ -71,6 +85,32 @@ def run(arguments: argparse.Namespace) -> None:
             print("\n".join([as_text(stream, found), *prefix_rows(sizes, psnr, seconds)]))
     finally:
         stream.source.close()
+
+
+def _check_plot(arguments: argparse.Namespace) -> None:
+    if Path(arguments.plot).suffix.lower() not in PLOTS:
+        raise OptionError(f"--plot {arguments.plot}: a name that ends in {' or '.join(PLOTS)} wanted")
+    if arguments.symbols or arguments.trace:
+        raise OptionError("--plot: draws what the tables say; leave out --symbols and --trace")
+    check_destination(arguments.plot, arguments.source)
+
+
+def write_plot(output: str, stream: Stream, found: Survey) -> None:
+    """Draws a stream over time into a file, whole or not at all."""
+    from gvideo.evaluate.inspection.timeline import timeline_page, timeline_svg
+
+    text = timeline_svg(stream, found)
+    if output.lower().endswith(".html"):
+        text = timeline_page(text, stream.source.name)
+    partial = Path(f"{output}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, output)
+    except OSError as error:
+        raise MediaError(f"{output}: cannot be written ({error.strerror or error})") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    console.say("done", f"{output}: {format_bytes(len(text.encode()))}", output=output)
 
 
 def as_json(stream: Stream, found: Survey) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 from gvideo.commands.console import console
 from gvideo.commands.figures import exporter, parse_address
 from gvideo.errors import OptionError
+from gvideo.extras import explained
 
 SERVERS = ("uvicorn", "granian")
 #: What answers are still under way when the server is told to stop may take so long.
@@ -42,17 +43,15 @@ def run(arguments: argparse.Namespace) -> None:
         )
     metrics = parse_address(arguments.metrics)
     with contextlib.ExitStack() as stack:
-        try:
+        with explained("gvideo serve"):
             from packager.server.app import make_app
             from packager.server.exporter import SHARED_VARIABLE
-
+        with explained("gvideo serve --metrics"):
             if metrics is not None and arguments.server == "granian":
                 # before anything that imports prometheus_client, which looks for it then
                 os.environ[SHARED_VARIABLE] = stack.enter_context(tempfile.TemporaryDirectory(prefix="gvideo-metrics-"))
             app = make_app(arguments.folder, count=metrics is not None)
-        except ImportError as error:
-            raise OptionError(f"serve: needs {error.name}; pip install 'gvideo[server]'") from None
-        stack.enter_context(exporter(arguments.metrics))
+            stack.enter_context(exporter(arguments.metrics))
         _serve(arguments, app)
 
 
@@ -65,8 +64,9 @@ def _serve(arguments: argparse.Namespace, app: Any) -> None:
     console.say("ready", f"{arguments.folder}: {place} · {place}master.m3u8 · {place}manifest.mpd")
     try:
         if arguments.server == "granian":
-            from granian.constants import Interfaces
-            from granian.server import Server
+            with explained("gvideo serve --server granian"):
+                from granian.constants import Interfaces
+                from granian.server import Server
 
             os.environ[ROOT_VARIABLE] = os.path.abspath(arguments.folder)
             os.environ[QUIET_VARIABLE] = "1" if arguments.quiet else ""
@@ -87,8 +87,6 @@ def _serve(arguments: argparse.Namespace, app: Any) -> None:
             access_log=False,
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         )
-    except ImportError as error:
-        raise OptionError(f"--server {arguments.server}: needs {error.name}; pip install 'gvideo[server]'") from None
     except SystemExit as leaving:  # uvicorn leaves so if the port is taken
         if leaving.code:
             raise OptionError(f"--port {arguments.port}: cannot listen at {arguments.host} (is it in use?)") from None

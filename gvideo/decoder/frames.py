@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from gvideo.decoder.notebook import card
-from gvideo.errors import OptionError
+from gvideo.extras import load
 from gvideo.types import Float64
 
 #: uint8 in 0..255 or float32 in 0..1; torch's tensors stand under the same name.
@@ -120,16 +119,10 @@ class FrameBatch(_Described):
 
 def converter(output: str) -> Callable[[Any], Any]:
     """What turns an array into what `output` names. torch is loaded here, by name, and only if it is asked for: nothing
-    else in decoding needs it. A tensor shares the array's memory. Raises OptionError if torch is not installed."""
+    else in decoding needs it. A tensor shares the array's memory. Raises MissingExtraError if torch is not there."""
     if output == "numpy":
         return _as_it_is
-    try:
-        torch = importlib.import_module("torch")
-    except ImportError as error:
-        raise OptionError(
-            f'output="torch": torch cannot be loaded ({error}); install it or use output="numpy"'
-        ) from error
-    convert: Callable[[Any], Any] = torch.from_numpy
+    convert: Callable[[Any], Any] = load("torch", 'output="torch"').from_numpy
     return convert
 
 

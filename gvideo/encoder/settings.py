@@ -15,6 +15,7 @@ _FAST = replace(
     last_round=4.0,
     growth_rate=2.2,
     train_steps=1500,
+    train_rate=2.0,
     frames_per_step=3,
     price_ramp=0.2,
     residual_motion=False,

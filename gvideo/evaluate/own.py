@@ -49,7 +49,9 @@ def code_version() -> str:
     for room in ("bitstream", "decoder", "encoder", "entropy", "media", "model", "raster"):
         for path in sorted((root / room).rglob("*.py")):
             digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    return f"{gvideo.__version__}+{digest.hexdigest()[:12]}"
+    # the hash tells development versions apart, and stays when the same files are installed anew
+    release = gvideo.__version__.partition("+")[0].partition(".dev")[0]
+    return f"{release}+{digest.hexdigest()[:12]}"
 
 
 @functools.cache

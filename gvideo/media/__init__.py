@@ -1,4 +1,5 @@
-"""Video in and out: files of any kind to frames with exact times and back. PyAV, NumPy and OpenCV; no torch.
+"""Video in and out: files of any kind to frames with exact times and back. PyAV, NumPy and Numba; OpenCV
+where a source is resized; no torch.
 
 VideoSource -> SourceFrame (float planes) or CodeFrame (integers)      open_sink(name) <- planes or integers
 

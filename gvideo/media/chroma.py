@@ -15,15 +15,11 @@ the way in and on the way out: samples keep their place, and colour is half a lu
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from gvideo.types import Float32
 
 SUBSAMPLING = {"420": (2, 2), "422": (1, 2), "444": (1, 1)}  # divisors of height and width
-
-_DOWN_X = np.array([-1, 2, 6, 2, -1], np.float32) / 8
-_IDENTITY = np.ones(1, np.float32)
 
 
 def chroma_shape(height: int, width: int, chroma_format: str) -> tuple[int, int]:
@@ -68,14 +64,16 @@ def upsample(chroma: Float32, height: int, width: int, chroma_format: str) -> Fl
 
 def downsample(chroma: Float32, chroma_format: str) -> Float32:
     """A chroma plane [height,width] at luma resolution brought to the sampling's own resolution, low-pass filtered."""
-    divide_y, divide_x = SUBSAMPLING[chroma_format]
-    if divide_y == 2:
-        extra = chroma.shape[0] % 2
-        padded = np.pad(chroma, ((1, 1 + extra), (0, 0)), mode="edge")
-        middle = padded[1:-1:2] + padded[2:-1:2]
-        outer = padded[0:-2:2] + padded[3::2]
-        chroma = np.asarray(cv2.addWeighted(middle, 0.75, outer, -0.25, 0.0), dtype=np.float32)
-    if divide_x == 2:
-        filtered = cv2.sepFilter2D(chroma, cv2.CV_32F, _DOWN_X, _IDENTITY, borderType=cv2.BORDER_REPLICATE)
-        chroma = np.asarray(filtered, dtype=np.float32)[:, ::2]
-    return np.ascontiguousarray(chroma)
+    from gvideo.media import kernels
+
+    height, width = chroma_shape(chroma.shape[0], chroma.shape[1], chroma_format)
+    chroma = np.ascontiguousarray(chroma)
+    if SUBSAMPLING[chroma_format][0] == 2:
+        rows = np.empty((height, chroma.shape[1]), np.float32)
+        kernels.halved_rows(chroma, rows)
+        chroma = rows
+    if SUBSAMPLING[chroma_format][1] == 2:
+        columns = np.empty((height, width), np.float32)
+        kernels.halved_columns(chroma, columns)
+        chroma = columns
+    return chroma

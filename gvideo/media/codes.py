@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -145,12 +143,12 @@ def rgb_to_code_values(red: Codes, green: Codes, blue: Codes, video_format: Vide
 
 
 def _scale(plane: Float32, scale: int, offset: int, bit_depth: int) -> Codes:
-    """Scale and offset, round, clip. OpenCV saturates at the type's limits, so only odd depths need a clip."""
-    kind = cv2.CV_8U if bit_depth == 8 else cv2.CV_16U
-    scaled: Any = cv2.addWeighted(plane, float(scale), plane, 0.0, float(offset), dtype=kind)
-    codes: Codes = scaled  # the stubs know no element types
-    if bit_depth not in (8, 16):
-        np.minimum(codes, (1 << bit_depth) - 1, out=codes)
+    """Scale and offset, round, clip."""
+    from gvideo.media import kernels
+
+    codes = np.empty(plane.shape, np.uint8 if bit_depth == 8 else np.uint16)
+    peak = np.float32((1 << bit_depth) - 1)
+    kernels.codes_of(plane, np.float32(scale), np.float32(offset), peak, codes)
     return codes
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import functools
 
-import cv2
 import numpy as np
 
 from gvideo.errors import MediaError
@@ -101,32 +100,20 @@ def planes_to_rgb(planes: Float32, colour: ColourDescription, *, channels_last: 
         >>> gvideo.media.planes_to_rgb(video.planes_at([0]), video.metadata.format.colour).shape
         (1, 48, 64, 3)
     """
-    inverse = _code_matrix(colour.matrix)
+    from gvideo.media import kernels
+
+    rows = _code_matrix(colour.matrix)
     lead, (height, width) = planes.shape[:-3], planes.shape[-2:]
     frames = np.ascontiguousarray(planes, dtype=np.float32).reshape(-1, 3, height, width)
     shape = (len(frames), height, width, 3) if channels_last else (len(frames), 3, height, width)
     rgb = np.empty(shape, np.uint8)
     for frame, out in zip(frames, rgb, strict=True):
-        channels = [_weighted_sum(frame, row) for row in inverse]
-        if channels_last:
-            cv2.merge(channels, dst=out)
-        else:
-            for plane, channel in zip(out, channels, strict=True):
-                plane[...] = channel
+        kernels.rgb_of(frame, rows, out if channels_last else out.transpose(1, 2, 0))
     return rgb.reshape(lead + shape[1:])
 
 
 @functools.cache
-def _code_matrix(matrix: int) -> Float64:
-    """From Y', Cb, Cr to R'G'B' in 0..255."""
-    return np.asarray(255.0 * np.linalg.inv(ycbcr_from_rgb_matrix(matrix)), np.float64)
-
-
-def _weighted_sum(frame: Float32, weights: Float64) -> UInt8:
-    """Sum of weighted planes [3,H,W] as saturated uint8; planes with weight zero are not touched."""
-    used = [(plane, float(w)) for plane, w in zip(frame, weights, strict=True) if abs(w) > 1e-9]
-    while len(used) > 2:
-        (a, wa), (b, wb) = used.pop(), used.pop()
-        used.append((cv2.addWeighted(a, wa, b, wb, 0.0), 1.0))
-    (a, wa), (b, wb) = used if len(used) == 2 else (used[0], (used[0][0], 0.0))
-    return np.asarray(cv2.addWeighted(a, wa, b, wb, 0.0, dtype=cv2.CV_8U), dtype=np.uint8)
+def _code_matrix(matrix: int) -> Float32:
+    """From Y', Cb, Cr to R'G'B' in 0..255; what inversion leaves of zeros is zero."""
+    rows = 255.0 * np.linalg.inv(ycbcr_from_rgb_matrix(matrix))
+    return np.where(np.abs(rows) > 1e-9, rows, 0.0).astype(np.float32)

@@ -1,20 +1,25 @@
 """Resizing without a shift of phase: the outer edges of the picture stay where they are (half-pixel centres).
 
-Each axis by itself: area averages to make it smaller, Lanczos of 8 taps to make it larger.
+Each axis by itself: area averages to make it smaller, Lanczos of 8 taps to make it larger. By OpenCV, which is loaded
+where a picture has another size than is wanted.
 """
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
+from gvideo.extras import explained
 from gvideo.media.chroma import chroma_shape
 from gvideo.media.codes import CodePlanes, Codes
 from gvideo.types import Float32, VideoFormat
 
 
 def resize_plane(plane: Float32, width: int, height: int) -> Float32:
-    """A plane f32 [h,w] as [height,width]."""
+    """A plane f32 [h,w] as [height,width]. Raises MissingExtraError if sizes differ and OpenCV is not installed."""
+    if plane.shape == (height, width):
+        return plane
+    with explained("resizing a source"):
+        import cv2
     for wide, high in ((width, plane.shape[0]), (width, height)):
         grows = wide > plane.shape[1] or high > plane.shape[0]
         if plane.shape != (high, wide):

@@ -14,6 +14,7 @@ import av.error
 import av.video.stream
 
 from gvideo.errors import MediaError
+from gvideo.extras import load
 from gvideo.media.codes import CodePlanes, code_values_to_planes, planes_to_code_values
 from gvideo.media.partial import PartialFile
 from gvideo.media.pixels import planar_name, write_planes
@@ -37,6 +38,8 @@ class LibavSink(FrameSink):
         self._zero: int | None = None  # the pts that is written as 0
         try:
             if suffix == ".mkv":
+                if self._stored.sample_aspect != 1:  # said before anything is written
+                    load("imageio_ffmpeg", f"{path}: Matroska of pixels that are not square (.mp4 and .y4m do without)")
                 self._container = av.open(self._partial.file, "w", format="matroska", options=_REPRODUCIBLE)
                 self._stream = self._container.add_stream("ffv1", options={"level": "3", "slicecrc": "1"})
             else:

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from gvideo.errors import MediaError, OptionError
@@ -22,7 +22,7 @@ from gvideo.types import Float32, VideoFormat
 
 _Y4M_HEADER_BYTES = 96  # readers of FFmpeg allow no more
 _NPY_HEADER_BYTES = 128
-_QUARTER_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+_PNG_LEVEL = 3  # of zlib: higher ones take much longer for little
 
 
 class Y4mSink(FrameSink):
@@ -128,16 +128,16 @@ class PngSink(FrameSink):
     def _write_planes(self, planes: Float32, pts: int, duration: int) -> None:
         if self.num_frames and not self._numbered:
             raise MediaError(f"{self.path}: one .png holds one frame; use a pattern such as {self.path.stem}_%05d.png")
-        picture = planes_to_rgb(planes, self.format.colour)[..., ::-1]
-        if self.format.rotation:
-            picture = np.asarray(cv2.rotate(picture, _QUARTER_TURNS[self.format.rotation]), dtype=np.uint8)
-        done, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 3])
-        assert done
+        from PIL import Image
+
+        picture = np.rot90(planes_to_rgb(planes, self.format.colour), -self.format.rotation // 90)
+        data = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(picture)).save(data, "PNG", compress_level=_PNG_LEVEL)
         path = self.path.with_name(self.path.name % self.num_frames) if self._numbered else self.path
         partial = PartialFile(path)
         self._written.append(partial)
         try:
-            partial.file.write(data.tobytes())
+            partial.file.write(data.getbuffer())
         except OSError as error:
             raise partial.failure(error) from error
         partial.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gvideo.extras import explained
 from gvideo.raster.interface import Rasteriser, SplatGradients, Viewport
 from gvideo.types import Float32, Float64, Int32, Splats
 
@@ -15,7 +16,8 @@ def _cpu() -> Rasteriser:
 
 
 def _cuda() -> Rasteriser:
-    from gvideo.raster import cuda
+    with explained("backend 'cuda'", "cuda"):
+        from gvideo.raster import cuda
 
     return cuda
 
@@ -28,7 +30,8 @@ def _reference() -> Rasteriser:
 
 def require_cuda() -> None:
     """Raises OptionError where the Triton kernels cannot run."""
-    from gvideo.raster import cuda
+    with explained("backend 'cuda'", "cuda"):
+        from gvideo.raster import cuda
 
     cuda.device()
 

@@ -29,8 +29,6 @@ import gpu_streams
 import torch
 from gpu_run import COLUMNS, Run, device_name
 
-import gvideo
-
 #: Parts, and the share of the time that each may take.
 PARTS = {"kernels": 0.3, "encode": 0.5, "decode": 0.2}
 #: What a process needs beyond its time, for the figure that it is at and to start, s.
@@ -40,7 +38,7 @@ _GRACE = 60
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", choices=tuple(PARTS), help="this one alone")
-    parser.add_argument("--output", type=Path, default=Path("docs/results") / gvideo.__version__ / "gpu.tsv")
+    parser.add_argument("--output", type=Path, default=Path("docs/results/0.1.0") / "gpu.tsv")
     parser.add_argument("--clips", type=Path, help="folder of video files")
     parser.add_argument("--minutes", type=float, default=8.0, help="of all parts; the figure at work is not cut off")
     parser.add_argument("--small", action="store_true", help="tiny sizes, for Triton's interpreter; no figure counts")

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 
-import gvideo
 from gvideo.evaluate import tables
 
 ANCHOR = "x264 medium, default tune"
@@ -26,7 +25,7 @@ NUM_RATES = 11
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--limit", type=float, default=0.1, help="bits a pixel")
-    parser.add_argument("--results", type=Path, default=Path("docs/results") / gvideo.__version__)
+    parser.add_argument("--results", type=Path, default=Path("docs/results/0.1.0"))
     parser.add_argument("--points", default="points.tsv")
     args = parser.parse_args()
     rows = tables.read_tsv(args.results / args.points)

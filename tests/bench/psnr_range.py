@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import gvideo
 from gvideo.evaluate import bd, tables
 
 
@@ -20,7 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--low", type=float, default=26.0, help="dB")
     parser.add_argument("--high", type=float, default=34.0, help="dB")
-    parser.add_argument("--results", type=Path, default=Path("docs/results") / gvideo.__version__)
+    parser.add_argument("--results", type=Path, default=Path("docs/results/0.1.0"))
     args = parser.parse_args()
     curves = tables.psnr_curves(args.results / "points.tsv")
     table: tables.Table = [("clip", "anchor", "bd_rate_percent", "overlap", "warning")]

@@ -52,10 +52,10 @@ class FitSettings:
     growth_gain: float = 8.0
     round_steps: int = 45
     last_round: float = 3.0
-    growth_rate: float = 1.0
+    growth_rate: float = 1.6
     least_strength: float = 0.4
-    train_steps: int = 2250
-    train_rate: float = 2.0
+    train_steps: int = 5000
+    train_rate: float = 1.5
     residual_motion: bool = True
     fall: float = 1.5
     frames_per_step: int = 4

@@ -21,6 +21,7 @@ from typing import Any
 
 from gvideo import __version__
 from gvideo.errors import GVideoError, OptionError
+from gvideo.extras import explained
 
 #: Seconds that a cluster has to answer.
 ANSWER_SECONDS = 8.0
@@ -30,13 +31,11 @@ DEFAULT_PORTS = {"ray": 10001, "": 6379}
 
 
 def import_ray() -> Any:
-    """The package ray. Raises OptionError where it is missing."""
+    """The package ray. Raises MissingExtraError where it is not installed."""
     # zero GPUs of a task hide all of them, as Ray will have it from some version on; it warns until this is said
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    try:
+    with explained("--cluster"):
         import ray
-    except ImportError:
-        raise OptionError("--cluster: needs the package ray; pip install 'gvideo[cluster]'") from None
     return ray
 
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from gvideo.errors import OptionError
+from gvideo.extras import load
 from gvideo.raster.interface import SplatGradients, Viewport, check_loss_shapes, check_render_shapes
 from gvideo.types import Float32, Float64, Int32, Splats
 
@@ -46,10 +47,7 @@ def is_interpreted() -> bool:
 
 def device() -> torch.device:
     """Where tensors have to lie. Raises OptionError if kernels can run nowhere."""
-    try:
-        import triton  # noqa: F401
-    except ImportError:
-        raise OptionError("backend 'cuda': the package triton is missing; it comes with torch for CUDA") from None
+    load("triton", "backend 'cuda'")
     if is_interpreted():
         return torch.device("cpu")
     if torch.cuda.is_available():
