@@ -23,6 +23,7 @@ PAGES = {
     "contributing.md": "CONTRIBUTING.md",
     "syntax.md": "gvideo/bitstream/SYNTAX.md",
     "samples.md": "samples/README.md",
+    "deploy.md": "deploy/README.md",
     "corpus.md": "tests/corpus/README.md",
     "licence.md": "LICENSE",
 }

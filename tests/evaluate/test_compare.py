@@ -184,7 +184,7 @@ def test_command_prints_the_comparison(
     arguments = ["--crf", "36,44,52", "--anchors", "x264", "--preset", "veryfast", "--threads", "1", "--cache"]
     assert cli.main(["eval", str(clip), *arguments, str(cache)]) == 0
     printed = capsys.readouterr().out
-    assert "gvideo fast" in printed
+    assert "gvideo veryfast" in printed
     assert "x264 medium, tune psnr" in printed
     assert "ffmpeg:" in printed
 

@@ -47,14 +47,15 @@ class _Unpickler(pickle.Unpickler):
 
 
 class Spool:
-    """Results by key, in a folder that is made. Raises MediaError if it cannot be used."""
+    """Results by key, in a folder that is made. name: what messages call it (default: the folder). Raises MediaError
+    if it cannot be used."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, name: str | None = None) -> None:
+        self.folder, self.name = folder, str(folder) if name is None else name
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise MediaError(f"{folder}: cannot be written ({error.strerror or error})") from error
+            raise MediaError(f"{self.name}: cannot be written ({error.strerror or error})") from error
 
     def load(self, key: str) -> SegmentResult | None:
         """A finished result, or None."""
@@ -88,7 +89,7 @@ class Spool:
         except OSError as error:
             with contextlib.suppress(OSError):
                 partial.unlink()
-            raise MediaError(f"{self.folder}: cannot be written ({error.strerror or error})") from error
+            raise MediaError(f"{self.name}: cannot be written ({error.strerror or error})") from error
 
 
 class StoreSpool(Spool):
@@ -143,7 +144,7 @@ def open_spool(destination: str, place: str | None = None) -> Spool:
     """The spool of a destination. place: a folder or the URL of one in a store; None: beside the destination. Raises
     MediaError if it cannot be used."""
     if place is None:
-        return Spool(Path(f"{destination}.resume"))
+        return Spool(Path(f"{destination}.resume"), destination)
     whole = destination if is_store_url(destination) else os.path.abspath(destination)
     digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
     name = f"{os.path.basename(destination.rstrip('/'))}-{digest}.resume"
