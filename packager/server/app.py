@@ -20,7 +20,7 @@ from packager.server.files import PublishedFiles
 
 #: Folder to serve, whether to keep quiet and whether to count, for servers that start the application by name.
 ROOT_VARIABLE, QUIET_VARIABLE, COUNT_VARIABLE = "GVIDEO_SERVE_ROOT", "GVIDEO_SERVE_QUIET", "GVIDEO_SERVE_COUNT"
-_EXPOSED = "Content-Length, Content-Range, Accept-Ranges, ETag"
+_EXPOSED = "Content-Length, Content-Range, Accept-Ranges, Date, ETag"
 _CORS = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", _EXPOSED.encode()),

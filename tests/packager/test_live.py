@@ -258,7 +258,7 @@ def test_live_options_that_make_no_sense(options, words, tmp_path, capsys):
 
 
 def film(path: Path, seconds: float, *, late: float = 0.0, texts: bool = False, languages: int = 1) -> Path:
-    """A clip of 32x24 as Matroska: a picture that moves, beeps, cues. late: seconds by which sound is written behind the
+    """A clip of 32x24 as Matroska: pictures, beeps, cues. late: seconds by which sound is written behind the
     pictures of the same time."""
     with av.open(str(path), "w", format="matroska") as out:
         video = out.add_stream("mpeg2video", rate=25)

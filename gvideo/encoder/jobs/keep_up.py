@@ -25,7 +25,7 @@ _ORDER = ("slow", "medium", "fast", "veryfast")
 #: Eighths of an octave of 1/D that the quality is lowered by, when no preset is faster; and frames kept, one of so many
 #: (0: one a segment).
 _COARSER, _FEWER, _NOTHING = (8, 16, 24), (2, 4, 8, 0), 255
-#: Lag that is borne, in segments and in seconds at least; share of real time from which on it does not shrink by itself.
+#: Lag that is borne, in segments and in seconds at least; share of real time from which on it does not shrink.
 _BORNE, _BORNE_SECONDS, _FULL = 0.5, 1.0, 0.9
 #: Share of real time below which a step up may fit; segments in a row that show it, at first and at most.
 _ROOM, _PATIENCE, _MOST_PATIENCE = 0.4, 4, 64
