@@ -35,7 +35,8 @@ def read_dash(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Presentation:
     """A manifest. kinds: of tracks that are wanted. codec: video with other codecs is passed over. now: this machine's
-    clock, for a live manifest that names none; tells which segments are there where no timeline does. Raises MediaError or InvalidError, which name it."""
+    clock, for a live manifest that names none; tells which segments are there where no timeline does. Raises MediaError
+    or InvalidError, which name it."""
     found = fetcher.whole(url)
     if b"<!DOCTYPE" in found.data[:4096]:
         raise InvalidError(f"{found.url}: a DOCTYPE is not allowed in a manifest")
