@@ -182,20 +182,25 @@ def code_anew(path: str | os.PathLike[str], index: int, zero: Fraction, end: Fra
     return coded
 
 
-def _encode(
-    container: av.container.InputContainer, stream: av.audio.stream.AudioStream, zero: Fraction, end: Fraction
-) -> CodedAudio:
-    source = stream.codec_context
-    rate = source.sample_rate if source.sample_rate in (44100, 48000) else 48000
-    layout = _LAYOUTS.get(source.layout.nb_channels, "stereo")  # by number: some files name no layout
+def open_encoder(sample_rate: int, channels: int) -> tuple[av.AudioCodecContext, int, str]:
+    """(AAC encoder, its samples per second, its layout) for sound of a rate and so many channels."""
+    rate = sample_rate if sample_rate in (44100, 48000) else 48000
+    layout = _LAYOUTS.get(channels, "stereo")  # by number: some files name no layout
     encoder = av.CodecContext.create("aac", "w")
     assert isinstance(encoder, av.AudioCodecContext)
     encoder.sample_rate, encoder.layout, encoder.format = rate, layout, "fltp"
     encoder.time_base = Fraction(1, rate)
-    channels = encoder.layout.nb_channels
-    encoder.bit_rate = _BIT_RATES.get(channels, _SURROUND_BIT_RATE)
+    encoder.bit_rate = _BIT_RATES.get(encoder.layout.nb_channels, _SURROUND_BIT_RATE)
     encoder.open()
-    frames = _Filled(layout, rate, end)
+    return encoder, rate, layout
+
+
+def _encode(
+    container: av.container.InputContainer, stream: av.audio.stream.AudioStream, zero: Fraction, end: Fraction
+) -> CodedAudio:
+    encoder, rate, layout = open_encoder(stream.codec_context.sample_rate, stream.codec_context.layout.nb_channels)
+    channels = encoder.layout.nb_channels
+    frames = Filled(layout, rate, end)
     packets: list[Packet] = []
 
     def take(coded: Iterable[av.Packet[Any]]) -> None:
@@ -221,54 +226,57 @@ def _encode(
     return CodedAudio("aac", rate, channels, specific, tuple(_within(packets, rate, end)), *_language(stream))
 
 
-class _Filled:
+class Filled:
     """Decoded sound in frames of 1024 samples that begin at zero: silence fills what is missing, at the start, between
-    and at the end; what lies before zero is cut off."""
+    and at the end; what lies before zero is cut off. written: samples so far."""
 
     def __init__(self, layout: str, rate: int, end: Fraction) -> None:
         self._fifo = av.AudioFifo()
         self._layout, self._rate, self._end = layout, rate, int(end * rate)
-        self._written = 0
+        self.written = 0
         self._read = 0
         self.heard = False
 
     def add(self, frame: av.AudioFrame, start: Fraction | None) -> Iterator[av.AudioFrame]:
         """Takes sound that begins at `start` seconds (None: right behind the last)."""
-        at = self._written if start is None else round(start * self._rate)
+        at = self.written if start is None else round(start * self._rate)
         samples = frame.to_ndarray()
-        skip = max(0, -at) if self._written == 0 else 0
+        skip = max(0, -at) if self.written == 0 else 0
         if at < self._end and skip < samples.shape[1]:
-            if at > self._written + (self._rate // 20 if self._written else 0):  # later on, times may be coarse
-                self._silence(at - self._written)
-            self._put(samples[:, skip:])
+            if at > self.written + (self._rate // 20 if self.written else 0):  # later on, times may be coarse
+                self.silence(at - self.written)
+            self.put(samples[:, skip:])
             self.heard = True
-        yield from self._whole(1024)
+        yield from self.whole(1024)
 
     def finish(self) -> Iterator[av.AudioFrame]:
         """Silence to the end, and what is left."""
-        self._silence(max(0, self._end - self._written))
-        yield from self._whole(1024)
+        self.silence(max(0, self._end - self.written))
+        yield from self.whole(1024)
         rest = self._fifo.read(0, partial=True)
         if rest is not None:
             yield self._timed(rest)
 
-    def _silence(self, samples: int) -> None:
+    def silence(self, samples: int) -> None:
+        """So many samples of it."""
         import numpy as np
 
         channels = av.AudioLayout(self._layout).nb_channels
         while samples > 0:
             step = min(samples, 1 << 16)
-            self._put(np.zeros((channels, step), np.float32))
+            self.put(np.zeros((channels, step), np.float32))
             samples -= step
 
-    def _put(self, samples: object) -> None:
+    def put(self, samples: object) -> None:
+        """Samples f32 [channels,n] behind what is there."""
         frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=self._layout)  # type: ignore[arg-type]
         frame.sample_rate = self._rate
         frame.pts = None
         self._fifo.write(frame)
-        self._written += frame.samples
+        self.written += frame.samples
 
-    def _whole(self, size: int) -> Iterator[av.AudioFrame]:
+    def whole(self, size: int) -> Iterator[av.AudioFrame]:
+        """The frames of that many samples that are full."""
         while (frame := self._fifo.read(size)) is not None:
             yield self._timed(frame)
 

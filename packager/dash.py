@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
 
@@ -18,6 +17,8 @@ MANIFEST = "manifest.mpd"
 NAMESPACE = "urn:mpeg:dash:schema:mpd:2011"
 _LIVE_PROFILE, _MAIN_PROFILE = "urn:mpeg:dash:profile:isoff-live:2011", "urn:mpeg:dash:profile:full:2011"
 _ON_DEMAND_PROFILE = "urn:mpeg:dash:profile:isoff-on-demand:2011"
+#: A clock that every web server has: the Date of its answer. What serves the manifest is asked.
+_CLOCK = "urn:mpeg:dash:utc:http-head:2014"
 #: Seconds between two looks of a client at a manifest that grows.
 _UPDATE_SECONDS = Fraction(2)
 
@@ -31,6 +32,8 @@ def manifest(p: Presentation) -> str:
         _fill(_child(root, "Period", id="0", start="PT0S"), p)
     else:
         _live_periods(root, p, p.live)
+        if not p.live.ended:
+            _child(root, "UTCTiming", schemeIdUri=_CLOCK, value=MANIFEST)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
@@ -45,11 +48,13 @@ def _root_attributes(p: Presentation) -> dict[str, str]:
     if p.live is None:
         return attributes | {"type": "static", "mediaPresentationDuration": iso_duration(p.duration)}
     if p.live.ended:
-        return attributes | {"type": "static", "mediaPresentationDuration": iso_duration(_sum(p.video))}
+        return attributes | {"type": "static", "mediaPresentationDuration": iso_duration(p.duration)}
     attributes |= {
         "type": "dynamic",
         "availabilityStartTime": _moment(p.live.started),
-        "publishTime": _moment(max((s.at for r in p.video for s in r.segments if s.at), default=p.live.started)),
+        "publishTime": _moment(
+            max((s.at for q in p.parts for s in q.video[0].segments if s.at), default=p.live.started)
+        ),
         "minimumUpdatePeriod": iso_duration(_UPDATE_SECONDS),
         "suggestedPresentationDelay": iso_duration(3 * p.longest_segment),
     }
@@ -59,26 +64,26 @@ def _root_attributes(p: Presentation) -> dict[str, str]:
 
 
 def _profile(p: Presentation) -> str:
-    rungs = (*p.video, *p.audio)
+    rungs = [r for q in p.parts for r in (*q.video, *q.audio)]
     if all(r.template for r in rungs):
         return _LIVE_PROFILE
     return _ON_DEMAND_PROFILE if all(r.index for r in rungs) else _MAIN_PROFILE
 
 
-def _sum(parts: Sequence[Representation]) -> Fraction:
-    return sum((r.duration for r in parts), Fraction(0))
-
-
 def _live_periods(root: ElementTree.Element, p: Presentation, live: Live) -> None:
     """A period for every input. While it grows, periods stand where they began; at its end what is left begins at 0."""
-    for number, (r, begun) in enumerate(zip(p.video, live.starts, strict=True)):
-        start = _sum(p.video[:number]) if live.ended else begun
+    at = Fraction(0)
+    for number, (part, begun) in enumerate(zip(live.parts, live.starts, strict=True)):
+        start = at if live.ended else begun
         period = _child(root, "Period", id=str(live.first_part + number), start=iso_duration(start))
-        group = _adaptation(period, 0, "video", segmentAlignment="true", startWithSAP="1")
-        _representation(group, r)
-        template = group.find("Representation/SegmentTemplate")
-        if live.ended and r.segments[0].start and template is not None:
-            template.set("presentationTimeOffset", str(r.segments[0].start))
+        _fill(period, part)
+        first = part.video[0]
+        zero = Fraction(first.segments[0].start, first.timescale)
+        if live.ended and zero:
+            for name in ("SegmentTemplate", "SegmentList"):
+                for element in period.iterfind(f".//Representation/{name}"):
+                    element.set("presentationTimeOffset", str(round(zero * int(element.get("timescale", "1")))))
+        at += part.duration
 
 
 def _fill(period: ElementTree.Element, p: Presentation) -> None:
@@ -98,8 +103,9 @@ def _fill(period: ElementTree.Element, p: Presentation) -> None:
         _representation(group, r)
         number += 1
     for s in p.subtitles:
-        _subtitles(period, number, s, p)
-        number += 1
+        if s.whole:
+            _subtitles(period, number, s, p)
+            number += 1
     if p.thumbnails is not None:
         _thumbnails(period, number, p)
 
@@ -162,7 +168,8 @@ def _timeline(parent: ElementTree.Element, segments: tuple[Segment, ...]) -> Non
 
 
 def _list(element: ElementTree.Element, r: Representation) -> None:
-    listed = _child(element, "SegmentList", timescale=str(r.timescale))
+    number = {"startNumber": str(r.first_number)} if r.first_number > 1 else {}
+    listed = _child(element, "SegmentList", timescale=str(r.timescale), **number)
     init = _child(listed, "Initialization", sourceURL=r.init)
     if r.init_place is not None:
         init.set("range", _range(r.init_place))

@@ -21,7 +21,9 @@ AUDIO_GROUP, SUBTITLE_GROUP = "audio", "subtitles"
 def playlists(p: Presentation) -> dict[str, str]:
     """All playlists by name, the master last, so that nothing names what is not there yet."""
     if p.live is not None:
-        return {media_name(p.video[0]): live_playlist(p.video, p.live), MASTER: master_playlist(p)}
+        growing = {media_name(r): live_playlist(p.over_parts(r), p.live) for r in (*p.video, *p.audio)}
+        growing |= {subtitle_name(s): live_subtitles(place, p.live) for place, s in enumerate(p.subtitles)}
+        return growing | {MASTER: master_playlist(p)}
     found = {media_name(r): media_playlist(r) for r in (*p.video, *p.audio)}
     found |= {subtitle_name(s): subtitle_playlist(s) for s in p.subtitles}
     found |= {iframe_name(r): iframe_playlist(r) for r in key_rungs(p)}
@@ -56,7 +58,7 @@ def master_playlist(p: Presentation) -> str:
     lines += [_tag("EXT-X-MEDIA", _subtitle_attributes(s)) for s in p.subtitles]
     if p.audio or p.subtitles:
         lines.append("")
-    for rungs in families(p.video) if p.live is None else [[max(p.video, key=lambda r: r.peak_bps)]]:
+    for rungs in families(p.video):
         for r in rungs:
             lines += [_tag("EXT-X-STREAM-INF", _variant(p, r)), media_name(r)]
     if p.live is None:
@@ -68,8 +70,8 @@ def master_playlist(p: Presentation) -> str:
 def _variant(p: Presentation, r: Representation) -> dict[str, str]:
     width, height = r.track.shown_size
     return {
-        "BANDWIDTH": str(r.peak_bps + p.audio_peak_bps),
-        "AVERAGE-BANDWIDTH": str(r.average_bps + p.audio_average_bps),
+        "BANDWIDTH": str(p.peak_bps(r) + p.audio_peak_bps),
+        "AVERAGE-BANDWIDTH": str(p.average_bps(r) + p.audio_average_bps),
         "SCORE": f"{r.score:g}",
         "CODECS": _quoted(",".join((r.track.codecs, *p.audio_codecs))),
         "RESOLUTION": f"{width}x{height}",
@@ -128,21 +130,35 @@ def media_playlist(r: Representation) -> str:
 
 
 def live_playlist(parts: Sequence[Representation], live: Live) -> str:
-    """The playlist of a rung that grows; a new input is a discontinuity with an init segment of its own."""
-    kind = "#EXT-X-PLAYLIST-TYPE:EVENT" if live.window is None else f"#EXT-X-DISCONTINUITY-SEQUENCE:{live.first_part}"
-    lines = [
-        "#EXTM3U",
-        f"#EXT-X-VERSION:{VERSION}",
-        f"#EXT-X-TARGETDURATION:{live.target}",
-        f"#EXT-X-MEDIA-SEQUENCE:{live.media_sequence}",
-        kind,
-        "#EXT-X-INDEPENDENT-SEGMENTS",
-    ]
+    """The playlist of a rung or an audio track that grows; a new input is a discontinuity with an init segment of its
+    own."""
+    lines = [*_live_head(live), "#EXT-X-INDEPENDENT-SEGMENTS"]
     for number, r in enumerate(parts):
         lines += ["#EXT-X-DISCONTINUITY"] * (number > 0) + [_map(r)]
         for segment in r.segments:
             lines += _segment_lines(segment, r.seconds(segment))
     return _finish(lines) if live.ended else "\n".join(lines) + "\n"
+
+
+def live_subtitles(place: int, live: Live) -> str:
+    """The playlist of the language at that place, while it grows."""
+    lines = _live_head(live)
+    for number, part in enumerate(live.parts):
+        lines += ["#EXT-X-DISCONTINUITY"] * (number > 0)
+        for segment in part.subtitles[place].segments:
+            lines += [f"#EXTINF:{decimal(segment.duration, 6)},", segment.uri]
+    return _finish(lines) if live.ended else "\n".join(lines) + "\n"
+
+
+def _live_head(live: Live) -> list[str]:
+    kind = "#EXT-X-PLAYLIST-TYPE:EVENT" if live.window is None else f"#EXT-X-DISCONTINUITY-SEQUENCE:{live.first_part}"
+    return [
+        "#EXTM3U",
+        f"#EXT-X-VERSION:{VERSION}",
+        f"#EXT-X-TARGETDURATION:{live.target}",
+        f"#EXT-X-MEDIA-SEQUENCE:{live.media_sequence}",
+        kind,
+    ]
 
 
 def _segment_lines(s: Segment, seconds: Fraction) -> Iterable[str]:

@@ -126,14 +126,16 @@ class Thumbnails:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """Of a presentation that still grows; its video is one rung, a Representation for every input, one after the other.
+    """Of a presentation that still grows.
 
-    started: wall-clock time of zero. starts: seconds from zero at which the inputs begin, and first_part: how many came
+    started: wall-clock time of zero. parts: what is on offer of every input, one after the other, each with the same
+    representations in the same order. starts: seconds from zero at which they begin, and first_part: how many came
     before the first on offer. target: no segment is longer, in whole seconds. window: seconds that stay on offer, None
     for all (EVENT). media_sequence: number of the first segment on offer. ended: nothing follows.
     """
 
     started: datetime
+    parts: tuple[Presentation, ...]
     starts: tuple[Fraction, ...]
     target: int
     window: Fraction | None = None
@@ -144,7 +146,7 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """Everything that is published together."""
+    """Everything that is published together. live: while it grows; the other fields are then those of its last part."""
 
     video: tuple[Representation, ...]
     audio: tuple[Representation, ...] = ()
@@ -154,29 +156,50 @@ class Presentation:
     title: str = ""
 
     @property
+    def parts(self) -> tuple[Presentation, ...]:
+        """The inputs of a live presentation, else itself."""
+        return (self,) if self.live is None else self.live.parts
+
+    @property
     def duration(self) -> Fraction:
         """Seconds of the longest video rung."""
-        return max(r.duration for r in self.video)
+        return sum((max(r.duration for r in p.video) for p in self.parts), Fraction(0))
 
     @property
     def longest_segment(self) -> Fraction:
         """Seconds of the longest segment of video or audio."""
-        return max(r.seconds(s) for r in (*self.video, *self.audio) for s in r.segments)
+        return max(r.seconds(s) for p in self.parts for r in (*p.video, *p.audio) for s in r.segments)
 
     @property
     def audio_codecs(self) -> tuple[str, ...]:
         """Codecs of all audio tracks, each once."""
         return tuple(dict.fromkeys(r.track.codecs for r in self.audio))
 
+    def over_parts(self, r: Representation) -> tuple[Representation, ...]:
+        """A representation as every input has it."""
+        if self.live is None:
+            return (r,)
+        return tuple(next(q for q in (*p.video, *p.audio) if q.id == r.id) for p in self.live.parts)
+
+    def peak_bps(self, r: Representation) -> int:
+        """The peak of a representation over all inputs."""
+        return max(q.peak_bps for q in self.over_parts(r))
+
+    def average_bps(self, r: Representation) -> int:
+        """The mean of a representation over all inputs."""
+        parts = self.over_parts(r)
+        num_bytes = sum(s.num_bytes for q in parts for s in q.segments)
+        return math.ceil(8 * num_bytes / sum((q.duration for q in parts), Fraction(0)))
+
     @property
     def audio_peak_bps(self) -> int:
         """The largest audio track's peak: what a video rung costs on top."""
-        return max((r.peak_bps for r in self.audio), default=0)
+        return max((self.peak_bps(r) for r in self.audio), default=0)
 
     @property
     def audio_average_bps(self) -> int:
         """The largest audio track's mean."""
-        return max((r.average_bps for r in self.audio), default=0)
+        return max((self.average_bps(r) for r in self.audio), default=0)
 
 
 def families(video: Sequence[Representation]) -> list[list[Representation]]:

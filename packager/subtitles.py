@@ -18,11 +18,11 @@ import av
 import av.error
 
 from gvideo.errors import MediaError
+from gvideo.media.beside import TEXT_CODECS
 from packager.languages import language_name, short_tag
 
 _TIME = r"(?:(\d{1,6}):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"
 _ARROW = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}(.*)$")
-_TEXT_CODECS = {"subrip", "srt", "mov_text", "webvtt", "text", "ass", "ssa"}
 _MAP = "X-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000"
 
 
@@ -102,17 +102,16 @@ def subtitles_within(path: str | os.PathLike[str], zero: Fraction) -> list[CueLi
     try:
         with av.open(os.path.abspath(path), metadata_errors="ignore") as container:
             streams = [
-                s for s in container.streams.subtitles if s.codec_context and s.codec_context.name in _TEXT_CODECS
+                s for s in container.streams.subtitles if s.codec_context and s.codec_context.name in TEXT_CODECS
             ]
             cues: dict[int, list[Cue]] = {s.index: [] for s in streams}
             for packet in container.demux(streams) if streams else ():
                 if packet.pts is None or not packet.size or packet.time_base is None:
                     continue
-                start = packet.pts * packet.time_base - zero
-                end = start + (packet.duration or 0) * packet.time_base
-                text = "\n".join(_dialogue(line) for line in packet.decode())
-                if text.strip() and end > start and end > 0:
-                    cues[packet.stream_index].append(Cue(max(start, Fraction(0)), end, text.strip()))
+                seconds = (packet.duration or 0) * packet.time_base
+                cue = cue_of(packet.decode(), packet.pts * packet.time_base - zero, seconds)
+                if cue is not None:
+                    cues[packet.stream_index].append(cue)
             for stream in streams:
                 tag = short_tag(stream.metadata.get("language"))
                 name = stream.metadata.get("title") or language_name(tag)
@@ -123,6 +122,13 @@ def subtitles_within(path: str | os.PathLike[str], zero: Fraction) -> list[CueLi
             f"{path}: its subtitles cannot be read ({getattr(error, 'strerror', None) or error})"
         ) from error
     return found
+
+
+def cue_of(lines: Iterable[object], start: Fraction, seconds: Fraction) -> Cue | None:
+    """The cue of what FFmpeg decoded, from `start` on for so long; None if nothing would be seen of it."""
+    text = "\n".join(_dialogue(line) for line in lines).strip()
+    end = start + seconds
+    return Cue(max(start, Fraction(0)), end, text) if text and end > start and end > 0 else None
 
 
 def _dialogue(line: object) -> str:

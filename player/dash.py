@@ -14,6 +14,7 @@ from fractions import Fraction
 from urllib.parse import quote
 
 from gvideo.errors import InvalidError, UnsupportedError
+from player.dash_clock import clock_of
 from player.dash_times import Span, Window, periods_of, seconds_of
 from player.fetch import Fetcher
 from player.movie import read_index
@@ -33,8 +34,9 @@ def read_dash(
     codec: str = "",
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Presentation:
-    """A manifest. kinds: of tracks that are wanted. codec: video with other codecs is passed over. now: tells which
-    segments of a live manifest without a timeline are there. Raises MediaError or InvalidError, which name it."""
+    """A manifest. kinds: of tracks that are wanted. codec: video with other codecs is passed over. now: this machine's
+    clock, for a live manifest that names none; tells which segments are there where no timeline does. Raises MediaError
+    or InvalidError, which name it."""
     found = fetcher.whole(url)
     if b"<!DOCTYPE" in found.data[:4096]:
         raise InvalidError(f"{found.url}: a DOCTYPE is not allowed in a manifest")
@@ -47,7 +49,7 @@ def read_dash(
     if root.tag != "MPD":
         raise InvalidError(f"{found.url}: the manifest begins with {root.tag}, MPD wanted")
     try:
-        return _presentation(root, found.url, fetcher, kinds, codec, now)
+        return _presentation(root, found.url, fetcher, kinds, codec, clock_of(root, found.url, fetcher, now))
     except (ValueError, ZeroDivisionError, KeyError, OverflowError) as error:
         raise InvalidError(f"{found.url}: the manifest has a value that cannot be read ({error})") from error
 

@@ -16,6 +16,8 @@ import time
 import urllib.parse
 import zlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import urllib3
@@ -158,6 +160,30 @@ class Fetcher:
             True
         """
         return self._read(url, offset, size)
+
+    def date(self, url: str) -> datetime | None:
+        """The time that a server gives with its answer, to the second.
+
+        Args:
+            url: of any resource of that server.
+
+        Returns:
+            Its clock's time, or None if it does not answer or says none.
+
+        Example:
+            >>> player.Fetcher().date("clip.gsv") is None
+            True
+        """
+        if "://" not in url:
+            return None
+        self.num_requests += 1
+        headers = {"User-Agent": "gvideo", "Cache-Control": "no-cache"}
+        try:
+            answer = self._manager().request("HEAD", url, headers=headers, timeout=self._timeout, retries=False)
+            moment = parsedate_to_datetime(answer.headers.get("Date", ""))
+        except (HTTPError, OSError, ValueError):
+            return None
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def close(self) -> None:
         """Closes connections; they are opened anew when they are needed.

@@ -57,28 +57,30 @@ def parse_ladder(text: str, crf: float | None) -> list[Rung]:
     return rungs
 
 
+def rungs_of(arguments: argparse.Namespace) -> list[Rung]:
+    """The rungs that a command line asks for, one without --ladder. Raises OptionError for options that contradict."""
+    if not arguments.ladder:
+        return [Rung(parse_size(arguments.size), arguments.crf, parse_bits("bitrate", arguments.bitrate))]
+    if arguments.size:
+        raise OptionError("--size: the ladder says the sizes; leave one of the two out")
+    if arguments.bitrate or arguments.maxrate or arguments.bufsize:
+        raise OptionError("--bitrate, --maxrate, --bufsize: not with --ladder; its rungs have rates, 640x360:800k")
+    return parse_ladder(arguments.ladder, arguments.crf)
+
+
 def encode_and_package(arguments: argparse.Namespace) -> None:
     """Encodes the rungs and publishes them; the folder of the finished rungs goes when all is published."""
     target: str = arguments.output
+    rungs = rungs_of(arguments)
     to_file = target.lower().endswith(".mp4")
     if not to_file and not target.endswith("/") and Path(target).suffix and not Path(target).is_dir():
         raise OptionError(f"--output {target}: a name in .gsv or .mp4, or a folder (with / at its end) wanted")
-    if arguments.ladder and arguments.size:
-        raise OptionError("--size: the ladder says the sizes; leave one of the two out")
     if "://" in target:
         check_store(target)
     elif to_file:
         check_destination(target, arguments.source)
     elif Path(target).exists() and not Path(target).is_dir():
         raise MediaError(f"{target}: is a file; give a folder")
-    if arguments.ladder and (arguments.bitrate or arguments.maxrate or arguments.bufsize):
-        raise OptionError("--bitrate, --maxrate, --bufsize: not with --ladder; its rungs have rates, 640x360:800k")
-    bitrate = parse_bits("bitrate", arguments.bitrate)
-    rungs = (
-        parse_ladder(arguments.ladder, arguments.crf)
-        if arguments.ladder
-        else [Rung(parse_size(arguments.size), arguments.crf, bitrate)]
-    )
     from gvideo.media.pipe import PipeCopy, rereadable
 
     folder = _rungs_folder(target)

@@ -5,13 +5,20 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from gvideo.commands.console import console
 from gvideo.commands.executors import executor_of
-from gvideo.commands.options import parse_bits, parse_size, tell_notes
+from gvideo.commands.ladder import Rung, rungs_of
+from gvideo.commands.options import parse_bits, tell_notes
 from gvideo.errors import OptionError
+
+if TYPE_CHECKING:
+    from gvideo.encoder.jobs.live import LiveRung
+    from gvideo.types import VideoFormat
 
 
 def add_live_options(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +32,9 @@ def add_live_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--idle", type=float, default=3.0, metavar="S", help="a file that has not grown for S seconds ends (default 3)"
     )
+    group.add_argument(
+        "--no-keep-up", action="store_true", help="never fit with less effort, however far the encoder falls behind"
+    )
 
 
 def encode_live_folder(arguments: argparse.Namespace) -> None:
@@ -33,42 +43,79 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
         raise OptionError(f"--window {arguments.window:g}: above 0 seconds wanted")
     if not arguments.idle > 0:
         raise OptionError(f"--idle {arguments.idle:g}: above 0 seconds wanted")
+    ladder = rungs_of(arguments)
+    _check(arguments, ladder)
 
-    rates = {name: parse_bits(name, getattr(arguments, name)) for name in ("bitrate", "maxrate", "bufsize")}
-
-    from gvideo.encoder.jobs.live import encode_live
-    from gvideo.encoder.rate.model import RateTarget
-    from gvideo.encoder.settings import DEFAULT_CRF, EncodeSettings
+    from gvideo.commands.live_folder import LiveFolder
+    from gvideo.encoder.jobs.keep_up import KeepUp
+    from gvideo.encoder.jobs.live import encode_live_ladder
     from gvideo.media.growing import LiveSource
-    from packager.gsv import gsv_track, piece_of, sequence_unit_of
     from packager.live import LivePublisher
     from packager.sink import open_sink
 
-    crf = DEFAULT_CRF if arguments.crf is None else arguments.crf
-    settings = EncodeSettings(
-        crf, arguments.preset, arguments.segment, arguments.seed, arguments.layers, tune=arguments.tune
-    )
-    target = RateTarget.of(rates["bitrate"], rates["maxrate"], rates["bufsize"], arguments.segment, arguments.crf)
-    size = parse_size(arguments.size)
     window = None if arguments.window is None else Fraction(arguments.window)
-    publisher: LivePublisher | None = None
-    frames = 0
+    keep_up = None if arguments.no_keep_up else KeepUp(arguments.preset, arguments.segment)
+    crf = arguments.fallback_crf if arguments.fallback else None
+    folder: LiveFolder | None = None
+    size = ladder[0].size if len(ladder) == 1 else None
     with executor_of(arguments, os.cpu_count()) as executor, contextlib.ExitStack() as stack:
         device = executor.choose_device(arguments.device)
         sink = open_sink(arguments.output.rstrip("/"))
         for name in [arguments.source, *arguments.then]:
-            zero: int | None = None
-            with LiveSource(name, size=size, idle=arguments.idle, stream=arguments.stream) as video:
-                if publisher is None:
+            video = LiveSource(name, size=size, idle=arguments.idle, stream=arguments.stream)
+            with video:
+                if folder is None:
                     publisher = LivePublisher(sink, datetime.now(UTC), Fraction(arguments.segment), window)
                     stack.callback(publisher.end)
-                for segment in encode_live(video, settings, executor, target, device):
-                    if zero is None:
-                        zero = segment.start
-                        rate = video.average_rate or Fraction(segment.header.timescale, segment.header.frame_duration)
-                        unit = sequence_unit_of(segment.header)
-                        publisher.begin(gsv_track(segment.header, unit, len(segment.layers), rate, lambda: iter(())))
-                    publisher.add(piece_of(segment.start - zero, segment.duration, list(segment.layers)))
-                    frames += segment.num_frames
-                tell_notes(name, video.notes)
-    console.say("done", f"{arguments.output}: {frames} frames, ended")
+                    folder = LiveFolder(publisher, arguments.layers, crf)
+                told = _Told(name)
+                rungs = [_live_rung(arguments, rung, video.format) for rung in ladder]
+                cuts = encode_live_ladder(
+                    video, rungs, executor, device, keep_up=keep_up, waiting=video, say=told.tell_line
+                )
+                told.tell(folder.begin(video))
+                for cut in cuts:
+                    folder.add(cut)
+                    told.tell(video.notes)
+    console.say("done", f"{arguments.output}: {folder.num_frames if folder else 0} frames, ended")
+
+
+def _check(arguments: argparse.Namespace, ladder: list[Rung]) -> None:
+    """Raises OptionError for values that no rung can have, before anything is opened or made."""
+    from gvideo.types import ColourDescription, VideoFormat
+
+    for rung in ladder:
+        _live_rung(arguments, rung, VideoFormat(16, 16, ColourDescription(1, 1, 1, False)))
+
+
+def _live_rung(arguments: argparse.Namespace, rung: Rung, own: VideoFormat) -> LiveRung:
+    """A rung of a source of that format."""
+    from gvideo.encoder.jobs.live import LiveRung
+    from gvideo.encoder.rate.model import RateTarget
+    from gvideo.encoder.settings import DEFAULT_CRF, EncodeSettings
+
+    crf = DEFAULT_CRF if rung.crf is None else rung.crf
+    settings = EncodeSettings(
+        crf, arguments.preset, arguments.segment, arguments.seed, arguments.layers, tune=arguments.tune
+    )
+    maxrate, bufsize = (parse_bits(name, getattr(arguments, name)) for name in ("maxrate", "bufsize"))
+    target = RateTarget.of(rung.bitrate, maxrate, bufsize, arguments.segment, rung.crf)
+    return LiveRung(own.resized(*rung.size) if rung.size else own, settings, target)
+
+
+class _Told:
+    """What is said of an input, each line once, as soon as it is known."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._said: set[str] = set()
+
+    def tell(self, notes: Iterable[str]) -> None:
+        """Says the lines that were not said before."""
+        fresh = [note for note in notes if note not in self._said]
+        self._said.update(fresh)
+        tell_notes(self._name, fresh)
+
+    def tell_line(self, line: str) -> None:
+        """Says a line, whether it was said before or not."""
+        tell_notes(self._name, [line])

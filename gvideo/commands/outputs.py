@@ -26,6 +26,7 @@ _RECORDED = _EVERY - {Output.LIVE}
 _PUBLISHED = frozenset({Output.MOVIE, Output.FOLDER})
 _FOLDER = frozenset({Output.FOLDER})
 _LIVE = frozenset({Output.LIVE})
+_ANY_FOLDER = _FOLDER | _LIVE
 
 #: Option -> the outputs that it says something about. Every option of `gvideo encode` is here (a test holds it to it),
 #: and those of `gvideo package` that depend on the output.
@@ -39,9 +40,9 @@ OUTPUTS: dict[str, frozenset[Output]] = {
     "spool": _RECORDED,
     "json": frozenset({Output.STREAM}),
     "audio": _PUBLISHED, "subtitles": _PUBLISHED,
-    "ladder": _FOLDER, "fallback": _FOLDER, "fallback_crf": _FOLDER, "single_file": _FOLDER, "thumbnails": _FOLDER,
-    "title": _FOLDER,
-    "live": _LIVE, "window": _LIVE, "then": _LIVE, "idle": _LIVE,
+    "ladder": _ANY_FOLDER, "fallback": _ANY_FOLDER, "fallback_crf": _ANY_FOLDER,
+    "single_file": _FOLDER, "thumbnails": _FOLDER, "title": _FOLDER,
+    "live": _LIVE, "window": _LIVE, "then": _LIVE, "idle": _LIVE, "no_keep_up": _LIVE,
 }  # fmt: skip
 
 #: What to write instead, in words, for an output that an option needs.

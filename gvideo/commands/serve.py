@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import tempfile
+import time
 from typing import Any
 
 from gvideo.commands.console import console
@@ -31,10 +32,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metrics", metavar="[IP:]PORT", help="figures for Prometheus at http://IP:PORT/metrics (default IP 127.0.0.1)"
     )
+    parser.add_argument(
+        "--token-key-file", metavar="FILE", help="serve signed addresses alone; a key a line, the first one signs"
+    )
+    parser.add_argument(
+        "--print-token", type=int, metavar="SECONDS", help="print the folder of addresses that last so long, and end"
+    )
+    parser.add_argument(
+        "--authorize", metavar="MODULE:FUNCTION", help="ask this Python function whether a request is allowed"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Serves until it is interrupted."""
+    if arguments.print_token is not None:
+        _print_token(arguments)
+        return
     if not 0 < arguments.port < 1 << 16:
         raise OptionError(f"--port {arguments.port}: from 1 to 65535 wanted")
     if arguments.workers < 1 or (arguments.workers > 1 and arguments.server != "granian"):
@@ -44,19 +57,31 @@ def run(arguments: argparse.Namespace) -> None:
     metrics = parse_address(arguments.metrics)
     with contextlib.ExitStack() as stack:
         with explained("gvideo serve"):
+            from packager.server.access import load_hook, read_keys
             from packager.server.app import make_app
             from packager.server.exporter import SHARED_VARIABLE
+        keys = read_keys(arguments.token_key_file) if arguments.token_key_file else ()
+        hook = load_hook(arguments.authorize) if arguments.authorize else None
         with explained("gvideo serve --metrics"):
             if metrics is not None and arguments.server == "granian":
                 # before anything that imports prometheus_client, which looks for it then
                 os.environ[SHARED_VARIABLE] = stack.enter_context(tempfile.TemporaryDirectory(prefix="gvideo-metrics-"))
-            app = make_app(arguments.folder, count=metrics is not None)
+            app = make_app(arguments.folder, count=metrics is not None, keys=keys, hook=hook)
             stack.enter_context(exporter(arguments.metrics))
         _serve(arguments, app)
 
 
+def _print_token(arguments: argparse.Namespace) -> None:
+    if not arguments.token_key_file or arguments.print_token < 1:
+        raise OptionError("--print-token: with --token-key-file FILE, and at least 1 second")
+    with explained("gvideo serve"):
+        from packager.server.access import read_keys, sign
+    key = read_keys(arguments.token_key_file)[0]
+    print(f"/{sign(key, '/', int(time.time()) + arguments.print_token)}/")
+
+
 def _serve(arguments: argparse.Namespace, app: Any) -> None:
-    from packager.server.app import COUNT_VARIABLE, QUIET_VARIABLE, ROOT_VARIABLE
+    from packager.server.app import COUNT_VARIABLE, HOOK_VARIABLE, KEYS_VARIABLE, QUIET_VARIABLE, ROOT_VARIABLE
 
     if not arguments.quiet:
         logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -71,6 +96,9 @@ def _serve(arguments: argparse.Namespace, app: Any) -> None:
             os.environ[ROOT_VARIABLE] = os.path.abspath(arguments.folder)
             os.environ[QUIET_VARIABLE] = "1" if arguments.quiet else ""
             os.environ[COUNT_VARIABLE] = "1" if arguments.metrics else ""
+            keys = arguments.token_key_file
+            os.environ[KEYS_VARIABLE] = os.path.abspath(keys) if keys else ""
+            os.environ[HOOK_VARIABLE] = arguments.authorize or ""
             Server(
                 "packager.server.app:from_environment", address=arguments.host, port=arguments.port,
                 interface=Interfaces.ASGI, factory=True, workers=arguments.workers, log_access=False,

@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import av
 import av.container
@@ -32,6 +32,7 @@ import av.video.stream
 
 from gvideo.errors import MediaError, OptionError
 from gvideo.media.animation import AnimatedWebp, is_animated_webp, kept_delay
+from gvideo.media.beside import Beside
 from gvideo.media.delayed import DelayedColour
 from gvideo.media.sequence import numbered_pictures
 from gvideo.media.timing import JointFinder
@@ -114,17 +115,23 @@ def open_input(path: Path, name: str, number: int | None = None) -> Input:
 
 
 def open_stream(file: Readable, name: str, number: int | None = None) -> LibavInput:
-    """Opens a file object that is read once, from start to end; the rest as open_input."""
+    """Opens a file object that is read once, from start to end, for all that it holds; the rest as open_input."""
     options = {**_OPTIONS, "probesize": "200000"}
     try:
         container = av.open(file, "r", metadata_errors="ignore", options=options)
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(f"{name}: cannot be read as video ({reason_of(error)})") from error
-    return LibavInput(container, name, number)
+    opened = LibavInput(container, name, number)
+    opened.beside = Beside(container)
+    opened.remarks += [*opened.beside.lost, *opened.other_pictures()]
+    return opened
 
 
 class LibavInput:
-    """A container that FFmpeg's libraries have opened, and the video stream chosen from it. Closes it on failure."""
+    """A container that FFmpeg's libraries have opened, and the video stream chosen from it. Closes it on failure.
+    beside: takes its sound and text, where somebody wants them."""
+
+    beside: Beside | None = None
 
     def __init__(self, container: av.container.InputContainer, name: str, number: int | None) -> None:
         self._container, self._name = container, name
@@ -157,11 +164,16 @@ class LibavInput:
         """See Input."""
         joinable = self._container.format.name in _JOINABLE
         joints = JointFinder(self.time_base, self.rate) if joinable else None
+        others, shift = ([] if self.beside is None else self.beside.opened), Fraction(0)
         colour = DelayedColour(self._stream.codec_context)
         try:
-            for packet in self._container.demux(self._stream):
+            packet: Any
+            for packet in self._container.demux(self._stream, *others):
+                if self.beside is not None and packet.stream_index != self._stream.index:
+                    self.beside.take(packet, shift)
+                    continue
                 if joints is not None and packet.dts is not None:
-                    self._place(packet, joints)
+                    shift = self._place(packet, joints) * self.time_base
                 try:
                     frames = packet.decode()
                 except av.error.InvalidDataError:
@@ -182,7 +194,8 @@ class LibavInput:
         """See Input."""
         self._container.close()
 
-    def _place(self, packet: av.packet.Packet[av.video.stream.VideoStream], joints: JointFinder) -> None:
+    def _place(self, packet: av.packet.Packet[av.video.stream.VideoStream], joints: JointFinder) -> int:
+        """Moves a packet to where the frames before it end. Returns by how much."""
         before = joints.end
         assert packet.dts is not None
         pts = packet.dts if packet.pts is None else packet.pts
@@ -195,6 +208,17 @@ class LibavInput:
         packet.dts += shift
         if packet.pts is not None:
             packet.pts += shift
+        return shift
+
+    def other_pictures(self) -> list[str]:
+        """A line on video streams that are not the chosen one, if there are any."""
+        covers = av.stream.Disposition.attached_pic
+        found = [
+            s for s in self._container.streams.video if s.index != self._stream.index and not s.disposition & covers
+        ]
+        if not found:
+            return []
+        return [f"stream {self._stream.index} is shown; left out: video stream(s) {', '.join(map(_described, found))}"]
 
     def _tagged_end(self) -> Fraction | None:
         """What FFmpeg's Matroska muxer says of each stream at the front of the file."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from gvideo.extras import explained
 from gvideo.media.chroma import chroma_shape
-from gvideo.media.codes import CodePlanes, Codes
+from gvideo.media.codes import CodeFrame, CodePlanes, Codes, planes_to_code_values
 from gvideo.types import Float32, VideoFormat
 
 
@@ -45,3 +45,16 @@ def resize_codes(planes: CodePlanes, video_format: VideoFormat) -> CodePlanes:
 
     y, cb, cr = planes
     return one(y, video_format.height, video_format.width), one(cb, *low), one(cr, *low)
+
+
+def in_format(frame: CodeFrame, own: VideoFormat, wanted: VideoFormat) -> CodeFrame:
+    """A frame of the format `own` in the size, sampling and depth of `wanted`; itself where they are the same."""
+    if (own.width, own.height, own.chroma_format, own.bit_depth) == (
+        wanted.width,
+        wanted.height,
+        wanted.chroma_format,
+        wanted.bit_depth,
+    ):
+        return frame
+    resized = resize_planes(frame.to_source_frame(own).planes, wanted.width, wanted.height)
+    return CodeFrame(*planes_to_code_values(resized, wanted), frame.pts, frame.duration, wanted.bit_depth)

@@ -27,13 +27,13 @@ from typing import Protocol
 import av
 
 from gvideo.errors import MediaError, OptionError
-from gvideo.media.codes import CodeFrame, planes_to_code_values
+from gvideo.media.codes import CodeFrame
 from gvideo.media.conform import Conformer
 from gvideo.media.inputs import ALPHA_DROPPED, Input, open_input
 from gvideo.media.orientation import flipped, orientation_of
 from gvideo.media.pipe import PipeCopy, is_pipe
 from gvideo.media.pixels import is_transparent
-from gvideo.media.resize import resize_planes
+from gvideo.media.resize import in_format
 from gvideo.media.timing import TimestampRepair, nominal_ticks, ticks_of
 from gvideo.types import SourceFrame, VideoFormat
 
@@ -289,8 +289,4 @@ class VideoSource:
         planes, remarks = self._conformer.planes(frame, Fraction(pts, native.timescale))
         self._remarks.update(dict.fromkeys(remarks))
         planes = flipped(planes, self._orientation, native)
-        code_frame = CodeFrame(*planes, pts, duration, native.bit_depth)
-        if (wanted.width, wanted.height, wanted.chroma_format) == (native.width, native.height, native.chroma_format):
-            return code_frame
-        resized = resize_planes(code_frame.to_source_frame(native).planes, wanted.width, wanted.height)
-        return CodeFrame(*planes_to_code_values(resized, wanted), pts, duration, wanted.bit_depth)
+        return in_format(CodeFrame(*planes, pts, duration, native.bit_depth), native, wanted)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -16,11 +16,14 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gvideo.errors import MediaError
+from packager.server.access import Authorized, Hook, load_hook, read_keys, without_signature
 from packager.server.files import PublishedFiles
 
 #: Folder to serve, whether to keep quiet and whether to count, for servers that start the application by name.
 ROOT_VARIABLE, QUIET_VARIABLE, COUNT_VARIABLE = "GVIDEO_SERVE_ROOT", "GVIDEO_SERVE_QUIET", "GVIDEO_SERVE_COUNT"
-_EXPOSED = "Content-Length, Content-Range, Accept-Ranges, ETag"
+#: File of keys for signed addresses, and the function that is asked, for the same.
+KEYS_VARIABLE, HOOK_VARIABLE = "GVIDEO_SERVE_TOKEN_KEYS", "GVIDEO_SERVE_AUTHORIZE"
+_EXPOSED = "Content-Length, Content-Range, Accept-Ranges, Date, ETag"
 _CORS = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", _EXPOSED.encode()),
@@ -36,16 +39,26 @@ _PREFLIGHT = [
 log = logging.getLogger("gvideo.access")
 
 
-def make_app(folder: str | os.PathLike[str], page: Path | None = None, count: bool = False) -> ASGIApp:
+def make_app(
+    folder: str | os.PathLike[str],
+    page: Path | None = None,
+    count: bool = False,
+    keys: Sequence[bytes] = (),
+    hook: Hook | None = None,
+) -> ASGIApp:
     """The application that serves a folder. page: the folder of the player's page (default: player/web beside this
-    package, if it is there). count: for Prometheus (metrics.py). Raises MediaError for a folder that is none."""
+    package, if it is there). count: for Prometheus (metrics.py). keys, hook: who may fetch (access.py). Raises
+    MediaError for a folder that is none."""
     root = Path(folder)
     if not root.is_dir():
         raise MediaError(f"{folder}: is no folder; gvideo package makes one")
     if page is None:
         page = Path(__file__).parents[2] / "player" / "web"
     files = PublishedFiles(root, page if page.is_dir() else None)
-    app = AccessLog(CrossOrigin(Starlette(routes=[Mount("/", app=files)])))
+    served: ASGIApp = Starlette(routes=[Mount("/", app=files)])
+    if keys or hook:
+        served = Authorized(served, keys, hook)
+    app = AccessLog(CrossOrigin(served))
     if not count:
         return app
     from packager.server.metrics import Measured
@@ -59,7 +72,13 @@ def from_environment() -> ASGIApp:
         logging.basicConfig(level=logging.INFO, format="%(message)s")
     else:
         log.setLevel(logging.WARNING)
-    return make_app(os.environ[ROOT_VARIABLE], count=bool(os.environ.get(COUNT_VARIABLE)))
+    keys, hook = os.environ.get(KEYS_VARIABLE), os.environ.get(HOOK_VARIABLE)
+    return make_app(
+        os.environ[ROOT_VARIABLE],
+        count=bool(os.environ.get(COUNT_VARIABLE)),
+        keys=read_keys(keys) if keys else (),
+        hook=load_hook(hook) if hook else None,
+    )
 
 
 class CrossOrigin:
@@ -132,8 +151,8 @@ class AccessLog:
             client = (scope.get("client") or ("-",))[0]
             log.info(
                 "%s %s %s %s %d %d %.1f %s",
-                client, scope["method"], _printable(scope["path"]), _header(headers, b"range"), answer.status,
-                answer.num_bytes, 1000 * answer.seconds, _header(headers, b"user-agent"),
+                client, scope["method"], _printable(without_signature(scope["path"])), _header(headers, b"range"),
+                answer.status, answer.num_bytes, 1000 * answer.seconds, _header(headers, b"user-agent"),
             )  # fmt: skip
 
 

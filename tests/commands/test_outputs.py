@@ -15,7 +15,7 @@ GIVEN = {
     "workers": ["8"], "grain": [], "frames": ["0:4"], "strict": [], "json": [], "spool": ["s"],
     "audio": ["a.wav"], "subtitles": ["a.vtt"],
     "ladder": ["64x36"], "fallback": ["avc"], "fallback_crf": ["30"], "single_file": [], "thumbnails": [],
-    "title": ["A"], "live": [], "window": ["3"], "then": ["b.mp4"], "idle": ["9"],
+    "title": ["A"], "live": [], "window": ["3"], "then": ["b.mp4"], "idle": ["9"], "no_keep_up": [],
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 import threading
@@ -15,9 +16,10 @@ import m3u8
 import numpy as np
 import pytest
 from corpus.odd_inputs import INPUTS
-from packaged import quick_segment
+from packaged import beeps, quick_segment
 from torch import cuda
 
+from gvideo import VideoDecoder
 from gvideo.bitstream.headers import SequenceHeader
 from gvideo.cli import main
 from gvideo.errors import MediaError, OptionError
@@ -26,7 +28,10 @@ from gvideo.media.growing import GrowingFile, LiveSource
 from packager.check import check_presentation
 from packager.gsv import GsvFile, gsv_track, sequence_unit_of
 from packager.live import LivePublisher
+from packager.live_sound import LiveSound
 from packager.sink import LocalSink
+from player.fetch import Fetcher
+from player.stream import read_presentation
 
 ROOT = Path(__file__).parents[2]
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -188,8 +193,10 @@ def test_a_live_source_is_read_like_a_file(tmp_path):
             assert (live.format.width, live.format.height) == size
             found = [(frame.pts, frame.duration, frame.y.tobytes()) for frame in live.code_frames()]
             assert found == [(frame.pts, frame.duration, frame.y.tobytes()) for frame in file.code_frames()]
-            assert live.notes == file.notes
-            assert len(live.notes) == (name == "restart.ts")
+            lost = [note for note in live.notes if "left out: video stream(s)" in note]
+            assert len(lost) == (name == "no_default.mkv")
+            assert [note for note in live.notes if note not in lost] == list(file.notes)
+            assert len(file.notes) == (name == "restart.ts")
 
 
 def test_a_pipe_becomes_a_live_folder(tmp_path, monkeypatch, capsys):
@@ -212,7 +219,7 @@ def test_a_pipe_becomes_a_live_folder(tmp_path, monkeypatch, capsys):
     thread = threading.Thread(target=feed_pipe)
     thread.start()
     arguments = ["encode", pipe, "-o", f"{tmp_path}/out/", "--live", "--segment", "0.4", "--window", "2"]
-    assert main([str(a) for a in [*arguments, "--then", tmp_path / "clip.bin", "--idle", "0.2"]]) == 0
+    assert main([str(a) for a in [*arguments, "--then", tmp_path / "clip.bin", "--idle", "0.2", "--no-keep-up"]]) == 0
     thread.join()
     assert growing[0] >= 1
     assert growing[1] is False
@@ -226,7 +233,8 @@ def test_a_pipe_becomes_a_live_folder(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--live", "--ladder", "32x32"], "--ladder: not for a live folder"),
+        (["--live", "--ladder", "32x32", "--size", "9x9"], "--size: the ladder says the sizes"),
+        (["--live", "--single-file"], "--single-file: not for a live folder"),
         (["--live", "--grain"], "--grain: not for a live folder"),
         (["--live", "--workers", "8"], "--workers: not for a live folder"),
         pytest.param(
@@ -244,3 +252,160 @@ def test_live_options_that_make_no_sense(options, words, tmp_path, capsys):
     assert main(["encode", str(ROOT / "samples" / "bunny_180p25.mp4"), "-o", f"{tmp_path}/o/", *options]) == 2
     assert words in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+# --- sound, rungs and text
+
+
+def film(path: Path, seconds: float, *, late: float = 0.0, texts: bool = False, languages: int = 1) -> Path:
+    """A clip of 32x24 as Matroska: pictures, beeps, cues. late: seconds by which sound is written behind the
+    pictures of the same time."""
+    with av.open(str(path), "w", format="matroska") as out:
+        video = out.add_stream("mpeg2video", rate=25)
+        video.width, video.height, video.pix_fmt = 32, 24, "yuv420p"
+        sounds = [out.add_stream("aac", rate=48000, layout="stereo") for _ in range(languages)]
+        for sound, language in zip(sounds, ("eng", "ger"), strict=False):
+            sound.metadata["language"] = language
+        packets = []
+        if texts:
+            path.with_suffix(".srt").write_text(
+                "1\n00:00:00,100 --> 00:00:00,700\none\n\n2\n00:00:00,900 --> 00:00:01,500\ntwo\n"
+            )
+            with av.open(str(path.with_suffix(".srt"))) as cues:
+                text = out.add_stream_from_template(cues.streams[0])
+                text.metadata["language"] = "eng"
+                for packet in cues.demux(cues.streams[0]):
+                    if packet.size:
+                        packet.stream = text
+                        packets.append((float(packet.pts * packet.time_base), packet))
+        for k in range(round(25 * seconds)):
+            picture = np.full((24, 32, 3), 40 + k, np.uint8)
+            packets += [(float(p.pts * p.time_base), p) for p in video.encode(av.VideoFrame.from_ndarray(picture))]
+        packets += [(float(p.pts * p.time_base), p) for p in video.encode(None)]
+        for sound in sounds:
+            for frame in [*beeps(seconds), None]:
+                packets += [(late + float(p.pts * p.time_base), p) for p in sound.encode(frame)]
+        for _, packet in sorted(packets, key=lambda p: p[0]):
+            out.mux(packet)
+    return path
+
+
+def live(monkeypatch, folder: Path, source: Path, *options: object) -> Path:
+    """The source as the command line publishes it, with fits that take no time."""
+    monkeypatch.setattr("gvideo.encoder.jobs.pool.encode_segment", quick_segment)
+    arguments = [
+        "encode",
+        source,
+        "-o",
+        f"{folder}/",
+        "--live",
+        "--segment",
+        "0.4",
+        "--idle",
+        "0.1",
+        "--no-keep-up",
+        *options,
+    ]
+    assert main([str(a) for a in arguments]) == 0
+    return folder
+
+
+def heard(folder: Path, name: str) -> np.ndarray:
+    """Loudness of every 10 ms of an audio playlist."""
+    playlist = m3u8.load(str(folder / name))
+    names = [playlist.segments[0].init_section.uri, *(s.uri for s in playlist.segments)]
+    data = b"".join((folder / name).read_bytes() for name in names)
+    with av.open(io.BytesIO(data)) as container:
+        samples = np.concatenate([f.to_ndarray()[0] for f in container.decode(audio=0)])
+    return np.abs(samples[: len(samples) // 480 * 480].reshape(-1, 480)).max(1)
+
+
+@pytest.mark.parametrize("late", [0.0, 0.9])
+def test_sound_goes_with_the_picture(late, tmp_path, monkeypatch):
+    """Beeps stand where the source has them, however its packets are interleaved, and segments go side by side."""
+    folder = live(monkeypatch, tmp_path / "out", film(tmp_path / "clip.mkv", 2.4, late=late))
+    assert check_presentation(str(folder))[0] == []
+    pictures, sound = (m3u8.load(str(folder / name)) for name in ("v0.m3u8", "a0.m3u8"))
+    assert len(pictures.segments) == len(sound.segments) == 6
+    assert sound.is_endlist
+    for a, b in zip(pictures.segments, sound.segments, strict=True):
+        assert a.duration == pytest.approx(b.duration, abs=0.022)
+        assert abs((a.program_date_time - b.program_date_time).total_seconds()) < 0.0125
+    loud = heard(folder, "a0.m3u8") > 0.2
+    assert len(loud) / 100 == pytest.approx(2.4, abs=0.025)
+    for second in (0, 1):
+        inside = loud[100 * second + 41 : 100 * second + 51]
+        outside = loud[100 * second + 56 : 100 * second + 96]
+        assert inside.all()
+        assert not outside.any()
+    text = (folder / "manifest.mpd").read_text()
+    assert 'contentType="audio"' in text
+    assert [len(VideoDecoder(folder / name)) for name in ("manifest.mpd", "master.m3u8")] == [60, 60]
+
+
+def test_a_ladder_with_layers_fallback_sound_and_text(tmp_path, monkeypatch, capsys):
+    source = film(tmp_path / "clip.mkv", 1.6, texts=True, languages=2)
+    options = ["--ladder", "32x24:30,16x12:200k", "--layers", "3", "--fallback", "avc"]
+    folder = live(monkeypatch, tmp_path / "out", source, *options)
+    assert check_presentation(str(folder))[0] == []
+    assert "left out" not in capsys.readouterr().err
+    master = m3u8.load(str(folder / "master.m3u8"))
+    names = ["v0_3", "v0_2", "v0_1", "v1_3", "v1_2", "v1_1", "f0"]
+    assert [p.uri for p in master.playlists] == [f"{name}.m3u8" for name in names]
+    cuts = {tuple(s.duration for s in m3u8.load(str(folder / p.uri)).segments) for p in master.playlists}
+    assert cuts == {(0.4,) * 4}
+    assert [(m.type, m.language, m.uri) for m in master.media] == [
+        ("AUDIO", "en", "a0.m3u8"), ("AUDIO", "de", "a1.m3u8"), ("SUBTITLES", "en", "s0.m3u8"),
+    ]  # fmt: skip
+    cues = [(folder / s.uri).read_text() for s in m3u8.load(str(folder / "s0.m3u8")).segments]
+    assert [("one" in c, "two" in c) for c in cues] == [(True, False), (True, False), (False, True), (False, True)]
+    assert "00:00:00.900 --> 00:00:01.500\ntwo" in cues[2]
+    text = (folder / "manifest.mpd").read_text()
+    assert text.count("<AdaptationSet ") == 5
+    assert 'mimeType="text/vtt"' in text
+    for manifest in ("master.m3u8", "manifest.mpd"):
+        levels = [len(t.levels) for t in read_presentation(str(folder / manifest), Fetcher())[0].tracks
+                  if t.kind == "video"]  # fmt: skip
+        assert levels == [3, 3]
+
+
+def test_inputs_have_the_sound_of_the_first(tmp_path, monkeypatch, capsys):
+    """An input without sound is silent; one with more than the first says what is left out."""
+    sounding, two = film(tmp_path / "one.mkv", 0.8), film(tmp_path / "two.mkv", 0.8, languages=2)
+    mute = tmp_path / "mute.mkv"
+    mute.write_bytes(clip_bytes(tmp_path, 0.8, "matroska"))
+    folder = live(monkeypatch, tmp_path / "out", sounding, "--then", mute, "--then", two)
+    said = capsys.readouterr().err
+    assert f"{mute}: has 0 sound track(s), the first input 1; silence in the place of the others" in said
+    assert f"{two}: 1 of its 2 sound track(s) are left out; the first input has 1" in said
+    sound = m3u8.load(str(folder / "a0.m3u8"))
+    joints = [s.discontinuity for s in sound.segments]
+    assert sum(joints) == 2
+    assert joints == [s.discontinuity for s in m3u8.load(str(folder / "v0.m3u8")).segments]
+    assert check_presentation(str(folder))[0] == []
+
+
+def test_what_cannot_be_carried_is_said(tmp_path, monkeypatch, capsys):
+    with av.open(str(tmp_path / "clip.mkv"), "w", format="matroska") as out:
+        for _ in range(2):
+            stream = out.add_stream("mpeg2video", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        for stream in out.streams.video:
+            for _ in range(5):
+                out.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8))))
+            out.mux(stream.encode(None))
+    live(monkeypatch, tmp_path / "out", tmp_path / "clip.mkv")
+    assert "stream 0 is shown; left out: video stream(s) 1 (32x32)" in capsys.readouterr().err
+
+
+def test_silence_stands_for_what_does_not_come():
+    sound = LiveSound(48000, 2, "eng", "")
+    frames = beeps(1.0)
+    for frame in [f for f in frames if not 9600 <= f.pts < 19200]:  # a gap of 0.2 s
+        sound.take(frame, Fraction(frame.pts, 48000))
+    sound.take(frames[0], Fraction(0))  # an overlap, and a clock that starts anew
+    assert sound.reached == 1
+    pieces = [sound.cut(Fraction(n, 2)) for n in (1, 2, 3, 3)]
+    assert [p.start for p in pieces] == [0, 23 * 1024, 47 * 1024, 70 * 1024]
+    assert [len(p.chunks[0].samples) for p in pieces] == [23, 24, 23, 1]
+    assert sound.reached > Fraction(3, 2)

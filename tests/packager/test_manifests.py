@@ -99,7 +99,8 @@ def live_presentation(*, window: Fraction | None, ended: bool = False) -> Presen
         replace(rung, segments=first[gone:], first_number=1 + gone),
         replace(rung, segments=(last,), first_number=3, init="f0-cc/init.mp4", template="f0-cc/seg_$Number$.m4s"),
     )
-    return Presentation(parts, live=Live(started, (Fraction(0), begun), 2, window, 1 + gone, 0, ended))
+    each = tuple(Presentation((part,)) for part in parts)
+    return Presentation(parts[-1:], live=Live(started, each, (Fraction(0), begun), 2, window, 1 + gone, 0, ended))
 
 
 def expected(name: str, text: str) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -19,6 +23,7 @@ from packager.gsv import GsvFile
 from packager.live import LivePublisher
 from packager.sink import LocalSink
 from player import follow, playback
+from player.dash_clock import clock_of
 from player.fetch import Fetcher
 from player.stream_reel import StreamReel, open_reel
 
@@ -148,3 +153,81 @@ def test_a_manifest_that_goes_away(stream, tmp_path, fast):
         with pytest.raises(MediaError, match=r"v0\.m3u8: cannot be fetched \(status 404\)"):
             until(lambda: not reel.is_waiting(1))
         reel.close()
+
+
+# --- the clock of a live manifest
+
+
+class Clock(BaseHTTPRequestHandler):
+    """A server whose clock is an hour ahead."""
+
+    asked: ClassVar[list[str]] = []
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(time.time() + 3600)
+
+    def _answer(self, body: bytes) -> None:
+        self.asked.append(f"{self.command} {self.path}")
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def do_GET(self) -> None:
+        self._answer((datetime.now(UTC) + timedelta(hours=1)).isoformat().encode())
+
+    do_HEAD = do_GET  # noqa: N815  # a name of http.server
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def clock_server() -> Iterator[str]:
+    Clock.asked.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Clock) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/live/manifest.mpd"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("timings", "hours", "asked"),
+    [
+        ([("http-head:2014", "manifest.mpd")], 1, ["HEAD /live/manifest.mpd"]),
+        ([("ntp:2014", "a b"), ("http-iso:2014", "/now")], 1, ["GET /now"]),
+        ([("http-xsdate:2014", "http://127.0.0.1:9/ /now")], 1, ["GET /now"]),
+        ([("direct:2014", "2026-01-01T00:00:00Z")], None, []),
+        ([("direct:2014", "noon")], 0, []),
+        ([], 0, []),
+    ],
+)
+def test_the_manifests_clock_counts(timings, hours, asked, clock_server):
+    root = ElementTree.Element("MPD")
+    for scheme, value in timings:
+        ElementTree.SubElement(root, "UTCTiming", schemeIdUri=f"urn:mpeg:dash:utc:{scheme}", value=value)
+    now = clock_of(root, clock_server, Fetcher(attempts=1, backoff_seconds=0.01), lambda: datetime.now(UTC))
+    found = [now(), now()]
+    if hours is None:
+        assert found[0] == datetime(2026, 1, 1, tzinfo=UTC)
+    else:
+        assert (found[1] - datetime.now(UTC)).total_seconds() == pytest.approx(3600 * hours, abs=20)
+    assert Clock.asked == asked  # once
+
+
+def test_our_live_manifest_names_the_clock_of_its_server(stream, tmp_path):
+    live, source = published(stream, tmp_path / "p")
+    live.begin(source.track())
+    live.add(next(iter(source.pieces())))
+    with serving(tmp_path / "p") as served:
+        root = ElementTree.fromstring((tmp_path / "p" / "manifest.mpd").read_text())
+        for element in root.iter():
+            element.tag = element.tag.rpartition("}")[2]
+        (timing,) = root.findall("UTCTiming")
+        assert (timing.get("schemeIdUri"), timing.get("value")) == ("urn:mpeg:dash:utc:http-head:2014", "manifest.mpd")
+        off = datetime(2000, 1, 1, tzinfo=UTC)
+        now = clock_of(root, f"{served.url}/manifest.mpd", Fetcher(), lambda: off)
+        assert abs((now() - datetime.now(UTC)).total_seconds()) < 30
+    live.end()
+    assert "UTCTiming" not in (tmp_path / "p" / "manifest.mpd").read_text()

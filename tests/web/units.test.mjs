@@ -10,6 +10,7 @@ import { MediaFeeder } from "../../player/web/playback/feeder.js";
 import { SegmentStore } from "../../player/web/playback/store.js";
 import { MediaPlaylist } from "../../player/web/source/hls.js";
 import { parsePlaylist } from "../../player/web/source/playlist.js";
+import { aheadOf, kindOfClock } from "../../player/web/source/utc.js";
 
 const URL_OF = "http://host/a/list.m3u8";
 
@@ -156,4 +157,23 @@ test("the store asks the rule that was chosen", () => {
   assert.equal(store.target, 2);
   store.wanted = 1;
   assert.equal(store.target, 1);
+});
+
+test("the clock of a manifest: the first one that answers", async () => {
+  assert.equal(kindOfClock("urn:mpeg:dash:utc:http-head:2014"), "http-head");
+  assert.equal(kindOfClock("urn:mpeg:dash:utc:ntp:2014"), "");
+  assert.equal(kindOfClock(null), "");
+  const now = () => Date.parse("2026-01-02T03:04:05Z");
+  const http = {
+    date: async (/** @type {string} */ url) => (url === "http://a/" ? "" : "Fri, 02 Jan 2026 03:05:05 GMT"),
+    text: async () => Promise.reject(new Error("gone")),
+  };
+  const clocks = [
+    { kind: "http-iso", value: "http://c/" },
+    { kind: "http-head", value: "http://a/" },
+    { kind: "http-head", value: "http://b/" },
+  ];
+  assert.equal(await aheadOf(clocks, /** @type {any} */ (http), now), 60000);
+  assert.equal(await aheadOf(clocks.slice(0, 2), /** @type {any} */ (http), now), 0);
+  assert.equal(await aheadOf([{ kind: "direct", value: "2026-01-02T03:04:04Z" }], /** @type {any} */ (http), now), -1000);
 });

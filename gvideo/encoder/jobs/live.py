@@ -1,35 +1,108 @@
 """Encoding while the input is still written: segments in order, one after the other, each as soon as it is fitted.
 
-With a rate to meet, each segment's distortion follows from those before it (one_pass.py). No codebooks or start states
-are shared between segments, as they would have to be known before the first.
+    frames, once ──cut──► segment ──► rung 1 ──► rung 2 ... each in its size and quality, all with the same cuts
+
+With a rate to meet, each segment's distortion follows from those before it (one_pass.py); an encoder that is too slow
+lowers its effort (keep_up.py). No codebooks or start states are shared between segments, as they would have to be known
+before the first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from gvideo.bitstream.headers import SequenceHeader
 from gvideo.encoder.jobs.encode import sequence_header, usual_duration
 from gvideo.encoder.jobs.executor import SegmentExecutor
+from gvideo.encoder.jobs.keep_up import Effort, KeepUp, thinned
 from gvideo.encoder.rate.model import RateTarget
 from gvideo.encoder.rate.one_pass import OnePass
 from gvideo.encoder.scenes.segmenter import segmenter_of
 from gvideo.encoder.segment import SegmentJob
 from gvideo.encoder.settings import EncodeSettings
-from gvideo.media import VideoSource
+from gvideo.media import CodeFrame, VideoSource
+from gvideo.media.resize import in_format
 from gvideo.model.steps import StepRules
+from gvideo.types import VideoFormat
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRung:
+    """A size and quality that every segment is fitted in. rate: bits to meet instead of the settings' quality."""
+
+    format: VideoFormat
+    settings: EncodeSettings
+    rate: RateTarget | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LiveSegment:
-    """A segment: the header of its stream, ticks of its start and duration, frames, and the units of its layers."""
+    """A segment of a rung: the header of its stream, ticks of its start and duration, frames, the units of its
+    layers."""
 
     header: SequenceHeader
     start: int
     duration: int
     num_frames: int
     layers: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCut:
+    """A segment in all rungs. frames: of the source, which is in its own format."""
+
+    frames: tuple[CodeFrame, ...]
+    rungs: tuple[LiveSegment, ...]
+
+    @property
+    def start(self) -> int:
+        """Ticks of the source."""
+        return self.frames[0].pts
+
+    @property
+    def duration(self) -> int:
+        """Ticks."""
+        return self.frames[-1].pts + self.frames[-1].duration - self.start
+
+
+class Waiting(Protocol):
+    """A source that may have nothing to read for a while. waited: seconds of that so far."""
+
+    @property
+    def waited(self) -> float: ...
+
+
+class _Rung:
+    """The segments of one rung, one after the other."""
+
+    def __init__(self, rung: LiveRung, executor: SegmentExecutor, device: str, label: str) -> None:
+        self._rung, self._executor, self._device, self._label = rung, executor, device, label
+        self._header: SequenceHeader | None = None
+        self._control: OnePass | None = None
+
+    def fit(self, number: int, source: list[CodeFrame], own: VideoFormat, effort: Effort) -> LiveSegment:
+        """The next segment, of frames in the source's own format."""
+        fmt, rate = self._rung.format, self._rung.rate
+        settings = replace(self._rung.settings, preset=effort.preset)
+        if self._header is None:
+            self._header = sequence_header(fmt, usual_duration(source), source[0].pts)
+            pixel_rate = fmt.width * fmt.height * fmt.timescale / self._header.frame_duration
+            self._control = None if rate is None else OnePass(rate, pixel_rate, settings.distortion)
+        frames = tuple(in_format(f, own, fmt) for f in thinned(source, effort.one_of))
+        seconds = sum(f.duration for f in frames) / fmt.timescale
+        distortion: int | None = settings.distortion if self._control is None else self._control.distortion(seconds)
+        assert distortion is not None
+        distortion = max(0, distortion - effort.coarser)
+        while distortion is not None:
+            job = SegmentJob(frames, fmt, settings, self._header.frame_duration, StepRules(distortion), self._device)
+            (fitted,) = self._executor.run([(number, job)], lambda *_: None, self._label)
+            result = fitted.result
+            num_bits = 8 * sum(len(u) for u in result.units())
+            distortion = None if self._control is None else self._control.take(num_bits, seconds, distortion)
+        return LiveSegment(self._header, frames[0].pts, result.duration, result.num_frames, result.units())
 
 
 def encode_live(
@@ -39,23 +112,40 @@ def encode_live(
     rate: RateTarget | None = None,
     device: str = "cpu",
 ) -> Iterator[LiveSegment]:
-    """The segments of a source that is read once. executor: is given one at a time, since the next is not there yet.
-    device: "cpu" or "cuda", where they are fitted. Raises OptionError if a segment cannot fit the rate's buffer."""
+    """The segments of a source that is read once, in its size. executor: is given one at a time, since the next is not
+    there yet. device: "cpu" or "cuda", where they are fitted. Raises OptionError if a segment cannot fit the rate's
+    buffer."""
+    for cut in encode_live_ladder(video, [LiveRung(video.format, settings, rate)], executor, device):
+        yield cut.rungs[0]
+
+
+def encode_live_ladder(
+    video: VideoSource,
+    rungs: Sequence[LiveRung],
+    executor: SegmentExecutor,
+    device: str = "cpu",
+    *,
+    keep_up: KeepUp | None = None,
+    waiting: Waiting | None = None,
+    say: Callable[[str], None] = lambda line: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[LiveCut]:
+    """As encode_live, in several rungs that are cut alike. keep_up: lowers the effort where it must, None: it is never
+    lowered. waiting: tells when the source has nothing to read. say: is told a line when the effort changes. clock:
+    seconds."""
     fmt = video.format
-    segmenter = segmenter_of(settings.segment_seconds, fmt.timescale)
-    header: SequenceHeader | None = None
-    control: OnePass | None = None
+    segmenter = segmenter_of(max(r.settings.segment_seconds for r in rungs), fmt.timescale)
+    fitters = [_Rung(r, executor, device, f"{video.name} live") for r in rungs]
+    plain = [Effort(r.settings.preset) for r in rungs]
+    came, waited, seconds = clock(), 0.0, 0.0
     for number, frames in enumerate(segmenter.segments(video.code_frames())):
-        if header is None:
-            header = sequence_header(fmt, usual_duration(frames), frames[0].pts)
-            pixel_rate = fmt.width * fmt.height * fmt.timescale / header.frame_duration
-            control = None if rate is None else OnePass(rate, pixel_rate, settings.distortion)
-        seconds = sum(f.duration for f in frames) / fmt.timescale
-        distortion: int | None = settings.distortion if control is None else control.distortion(seconds)
-        while distortion is not None:
-            job = SegmentJob(tuple(frames), fmt, settings, header.frame_duration, StepRules(distortion), device)
-            (fitted,) = executor.run([(number, job)], lambda *_: None, f"{video.name} live")
-            result = fitted.result
-            num_bits = 8 * sum(len(u) for u in result.units())
-            distortion = None if control is None else control.take(num_bits, seconds, distortion)
-        yield LiveSegment(header, frames[0].pts, result.duration, result.num_frames, result.units())
+        now, waits = clock(), waiting.waited if waiting else 0.0
+        if number and keep_up is not None:
+            line = keep_up.took(now - came - (waits - waited), seconds, waits - waited)
+            if line is not None:
+                say(line)
+        came, waited = now, waits
+        seconds = (frames[-1].pts + frames[-1].duration - frames[0].pts) / fmt.timescale
+        chosen = plain if keep_up is None else [keep_up.effort] * len(rungs)
+        fitted = (f.fit(number, frames, fmt, effort) for f, effort in zip(fitters, chosen, strict=True))
+        yield LiveCut(tuple(frames), tuple(fitted))

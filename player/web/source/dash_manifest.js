@@ -4,6 +4,7 @@ import { ContainerError, UnsupportedError } from "../codec/errors.js";
 import { parseSegmentIndex } from "./boxes.js";
 import { shortName } from "./http.js";
 import { parseManifest } from "./mpd.js";
+import { aheadOf } from "./utc.js";
 
 /** @import { Http } from "./http.js" */
 /** @import { Manifest, MpdIndex, MpdPeriod, MpdSegment, Representation } from "../types/internal.d.ts" */
@@ -16,6 +17,9 @@ export class DashManifest {
   #manifest = null;
   #text = "";
   #readAt = -Infinity;
+  /** By how much the manifest's clock is ahead of this machine's, null until it was asked.
+   * @type {number | null} */
+  #aheadMs = null;
   /** @type {Promise<Manifest> | null} */
   #reading = null;
   /** @type {Map<string, number>} */
@@ -46,7 +50,13 @@ export class DashManifest {
     if (!this.#manifest || this.#manifest.updateSeconds !== null) {
       this.#text = await this.http.text(this.#manifest?.location ?? this.url, { signal });
     }
-    this.#manifest = this.named(() => parseManifest(this.#text, this.url, Date.now()));
+    const parsed = () => this.named(() => parseManifest(this.#text, this.url, Date.now() + (this.#aheadMs ?? 0)));
+    let manifest = parsed();
+    if (this.#aheadMs === null && !manifest.ended && manifest.clocks.length > 0) {
+      this.#aheadMs = await aheadOf(manifest.clocks, this.http, Date.now, signal);
+      manifest = parsed();
+    }
+    this.#manifest = manifest;
     this.#readAt = performance.now();
     return this.#manifest;
   }

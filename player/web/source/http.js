@@ -42,6 +42,16 @@ export class Http {
     return (await this.#attempt(url, {}, signal, (response) => response.text(), "no-cache")).body;
   }
 
+  /** The time that a server gives with its answer, "" if it gives none that a page may see.
+   * @param {string} url
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<string>} */
+  async date(url, signal) {
+    const { credentials } = this;
+    const response = await fetch(url, { method: "HEAD", cache: "no-store", credentials, signal });
+    return response.headers.get("Date") ?? "";
+  }
+
   /** @template {ArrayBuffer | string} T
    * @param {string} url
    * @param {Record<string, string>} headers

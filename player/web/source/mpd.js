@@ -17,8 +17,9 @@ import {
   rangeOf,
   timescaleOf,
 } from "./mpd_tree.js";
+import { kindOfClock } from "./utc.js";
 
-/** @import { InitMap, Manifest, MpdClock, MpdIndex, MpdPeriod } from "../types/internal.d.ts" */
+/** @import { InitMap, Manifest, MpdClock, MpdClockPlace, MpdIndex, MpdPeriod } from "../types/internal.d.ts" */
 /** @import { MpdSegment, MpdSpan, Representation } from "../types/internal.d.ts" */
 
 const IDENTIFIER = /\$(RepresentationID|Number|Time|Bandwidth|)(?:%0(\d{1,2})d)?\$/g;
@@ -39,8 +40,21 @@ export function parseManifest(text, url, now) {
     delaySeconds: durationOf(root, "suggestedPresentationDelay"),
     longest: durationOf(root, "maxSegmentDuration"),
     location: location ? addressOf(location, url) : url,
+    clocks: childrenOf(root, "UTCTiming").flatMap((element) => clocksOf(element, url)),
     periods: childrenOf(root, "Period").map((period, k) => periodOf(root, period, spans[k], clock, url)),
   };
+}
+
+/** The clocks of a UTCTiming that are understood.
+ * @param {Element} element
+ * @param {string} url
+ * @returns {MpdClockPlace[]} */
+function clocksOf(element, url) {
+  const kind = kindOfClock(element.getAttribute("schemeIdUri"));
+  const value = element.getAttribute("value")?.trim() ?? "";
+  if (!kind || !value) return [];
+  if (kind === "direct") return [{ kind, value }];
+  return value.split(/\s+/).map((where) => ({ kind, value: addressOf(where, url) }));
 }
 
 /** Whether nothing will follow any more.

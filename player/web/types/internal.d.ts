@@ -227,7 +227,14 @@ export interface Manifest {
   delaySeconds: number | null;
   longest: number | null;
   location: string;
+  clocks: MpdClockPlace[];
   periods: MpdPeriod[];
+}
+
+/** A clock that a manifest names: the URL of one, or of kind "direct" the time itself. */
+export interface MpdClockPlace {
+  kind: string;
+  value: string;
 }
 
 /** A box of a file: its content is data[start:end], offset its first byte. */
