@@ -52,7 +52,8 @@ class Fields:
 
 class Technique:
     """The encoder's way, in small. name: on the command line; kind: what it is; about: a line for tables; control: the
-    technique that it is measured against, which shares everything but the technique itself; video_only: needs motion;
+    technique that it is measured against, which shares everything but the technique itself; video_only: needs motion; still_only: too slow
+    for clips, and says the same there;
     surplus: Gaussians while growing over those asked for."""
 
     name: ClassVar[str] = DEFAULT
@@ -60,6 +61,7 @@ class Technique:
     about: ClassVar[str] = "growth by residual, rotation and log-scale, Adam, accumulated summation"
     control: ClassVar[str] = DEFAULT
     video_only: ClassVar[bool] = False
+    still_only: ClassVar[bool] = False
     surplus: ClassVar[float] = 1.0
 
     def __init__(self) -> None:

@@ -159,7 +159,7 @@ class Fit:
             total = total + extra
         found = torch.autograd.grad(total, [values[n] for n in names], allow_unused=True)
         gradients = {n: g for n, g in zip(names, found, strict=True) if g is not None}
-        return float(error) / pixels, gradients
+        return float(error.detach()) / pixels, gradients
 
     def _fused(self, fields: Fields, frames: Float32, level: int) -> Tensor:
         thin = self.technique.thin(self)
