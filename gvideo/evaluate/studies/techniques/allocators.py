@@ -260,7 +260,7 @@ def merge(fit: Fit, count: int) -> None:
             if len(pairs) == count:
                 break
     one, two = (torch.tensor(side) for side in zip(*pairs, strict=True))
-    fit.values |= {n: v for n, v in _merged(fit, fields, one, two).items()}
+    fit.values |= _merged(fit, fields, one, two)
     gone = torch.ones(len(fit), dtype=torch.bool)
     gone[two] = False
     fit.replace_rows(gone.nonzero()[:, 0])

@@ -52,9 +52,9 @@ class Fields:
 
 class Technique:
     """The encoder's way, in small. name: on the command line; kind: what it is; about: a line for tables; control: the
-    technique that it is measured against, which shares everything but the technique itself; video_only: needs motion; still_only: too slow
-    for clips, and says the same there;
-    surplus: Gaussians while growing over those asked for."""
+    technique that it is measured against, which shares everything but the technique itself; video_only: needs motion;
+    still_only: too slow for clips, and would say the same there; surplus: Gaussians while growing over those asked for.
+    """
 
     name: ClassVar[str] = DEFAULT
     kind: ClassVar[str] = "control"
@@ -74,11 +74,10 @@ class Technique:
         """Places i64 [count] as indices into energy f32 [T,H,W]: one in each of equal shares of the energy."""
         total = np.cumsum(energy.reshape(-1).astype(np.float64))
         wanted = (np.arange(count) + rng.random(count)) / count * total[-1]
-        return np.minimum(np.searchsorted(total, wanted), energy.size - 1).astype(np.int64)
+        places: Int64 = np.minimum(np.searchsorted(total, wanted), energy.size - 1).astype(np.int64)
+        return places
 
-    def shape(
-        self, residual: Float32, frame: Int64, point: Float32, sigma: float
-    ) -> tuple[Float32, Float32]:
+    def shape(self, residual: Float32, frame: Int64, point: Float32, sigma: float) -> tuple[Float32, Float32]:
         """(log-scales f32 [n,2], angles f32 [n]) at points f32 [n,2] (x, y) of frames i64 [n], along the structure
         tensor of the residual's luma. sigma: px, what the spacing of the places suggests."""
         angle, coherence = structure(residual[:, 0], sigma)

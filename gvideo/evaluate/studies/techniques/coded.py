@@ -1,6 +1,6 @@
 """What Gaussians cost and what is left of them: the project's own quantiser and entropy coder at several qualities.
 
-    Fields -> Parameters -> quantise (as training does it) -> pack -> bits counted by the coder       at every D
+Fields -> Parameters -> quantise (as training does it) -> pack -> bits counted by the coder       at every D
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gvideo.encoder.settings import EncodeSettings
 from gvideo.entropy.contexts import ATTRIBUTES
 from gvideo.entropy.segment import count_bits
 from gvideo.entropy.sequence import SequenceState
-from gvideo.evaluate.studies.techniques.base import PER_GAUSSIAN, Fields, Technique, Values
+from gvideo.evaluate.studies.techniques.base import PER_GAUSSIAN, Fields, Values
 from gvideo.evaluate.studies.techniques.fit import Fit, luma_psnr, picture_of
 from gvideo.evaluate.studies.techniques.scenes import Scene
 from gvideo.model.steps import StepRules
@@ -90,5 +90,3 @@ def code(scene: Scene, fields: Fields, values: Values, crf: float) -> tuple[Code
 def with_fields(coded: Coded, **changes: torch.Tensor) -> Coded:
     """The same with other fields."""
     return replace(coded, fields=replace(coded.fields, **changes))
-
-

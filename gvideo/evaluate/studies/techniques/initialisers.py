@@ -72,10 +72,10 @@ class DelaunayShapes(Technique):
             return log_scale, angle  # too few places: the structure tensor has to do
         values, vectors = np.linalg.eigh(found)
         # half the typical edge each way is a Gaussian's share of the plane
-        log_scale = 0.5 * np.log(np.maximum(values[:, ::-1] / 4, 0.25))
+        edges = 0.5 * np.log(np.maximum(values[:, ::-1] / 4, 0.25))
         angle = (np.arctan2(vectors[:, 1, 1], vectors[:, 0, 1]) % math.pi).astype(np.float32)
         wide = math.log(max(4 * sigma, 2.0))
-        return np.clip(log_scale, SMALLEST_LOG_START, wide).astype(np.float32), angle
+        return np.clip(edges, SMALLEST_LOG_START, wide).astype(np.float32), angle
 
 
 def edge_moments(points: Float64) -> Float64 | None:

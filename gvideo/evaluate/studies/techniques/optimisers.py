@@ -1,4 +1,4 @@
-"""Other ways from gradients to the next values. A step is an evaluation of the loss: one that needs more moves less often."""
+"""Other ways from gradients to the next values; a step is an evaluation of the loss, and who needs more moves less."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class LbfgsStart(Technique):
             losses.append(loss)
             return loss if math.isfinite(loss) else 1e9
 
-        optimiser.step(closure)
+        optimiser.step(closure)  # type: ignore[no-untyped-call]
         fit.values = {n: (start[n] + free[n].detach() * scale[n]).nan_to_num() for n in start}
         return losses[0]
 
@@ -73,13 +73,13 @@ class LbfgsStart(Technique):
 class NaturalGradient(Technique):
     """Gradients divided by the Fisher information of a lone Gaussian, which has a closed form, with momentum.
 
-    For amplitude a, A = |a|^2 pi su sv: mean along u A / (2 su^2), log su 3A/4, angle A (su^2 - sv^2)^2 / (4 su^2 sv^2),
-    amplitude pi su sv; the off-diagonal terms and neighbours are left out, and a damping stands for them.
+    With A = |amplitude|^2 pi su sv: mean along u A / (2 su^2), log su 3A/4, angle A (su/sv - sv/su)^2 / 4, amplitude
+    pi su sv; the off-diagonal terms and neighbours are left out, and a damping stands for them.
     """
 
     name, kind = "natural-gradient", "optimiser"
     about = "gradients over the closed-form Fisher diagonal of each Gaussian, momentum 0.9"
-    FASTEST, DAMPING, MOMENTUM = 0.15, 0.05, 0.9
+    FASTEST, DAMPING, MOMENTUM = 1.0, 0.02, 0.9
 
     def step(self, fit: Fit, rates: dict[str, Tensor | float]) -> float:
         loss, gradients = fit.loss()

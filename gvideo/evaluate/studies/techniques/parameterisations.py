@@ -1,9 +1,9 @@
-"""The same covariance as other numbers: what is trained of a shape, three numbers each, and how it reads as scales and angle.
+"""The same covariance as three other numbers: what is trained of a shape, and how it reads as scales and an angle.
 
-    default          log sigma_u, log sigma_v, angle
-    euler            sigma_u, sigma_v, angle
-    cholesky         L of the covariance L L^T, diagonal as it is        inverse          L of the inverse, likewise
-    log-covariance   the matrix logarithm: free of the angle's whirl where sigma_u = sigma_v
+default          log sigma_u, log sigma_v, angle
+euler            sigma_u, sigma_v, angle
+cholesky         L of the covariance L L^T, diagonal as it is        inverse          L of the inverse, likewise
+log-covariance   the matrix logarithm: free of the angle's whirl where sigma_u = sigma_v
 """
 
 from __future__ import annotations
