@@ -96,8 +96,8 @@ def write_techniques(
         f"<p>{len(runs)} fits of {settings.num} Gaussians, {settings.steps} steps, longer side {settings.side} px, "
         f"{settings.seeds} seeds, clips of {settings.num_frames} frames. Equal time: dB of luma above the control "
         "after the same seconds of a processor, along the control's line through four lengths. Bytes: BD-rate at equal "
-        "steps, bits by the codec's quantiser and entropy coder at four qualities, without training against the quantiser. "
-        "A verdict needs two standard errors over pictures and seeds.</p>",
+        "steps, bits by the codec's quantiser and entropy coder at four qualities, without training against the "
+        "quantiser. A verdict needs two standard errors over pictures and seeds.</p>",
         "<h3>All techniques, fewest bytes first</h3>", html_table(table),
         "<h3>Time and bytes: the three that save most, and the default</h3>", *charts,
         f"<h3>What went wrong</h3><ul>{''.join(f'<li>{escape(p)}</li>' for p in problems) or '<li>nothing</li>'}</ul>",
