@@ -1,7 +1,8 @@
-"""experiments on the fit: how many Gaussians a picture wants, parameter sweeps
+"""experiments on the fit: how many Gaussians a picture wants, parameter sweeps, techniques of the field
 
     gvideo study density [--quick] [--images FILE…] [--report DIR]        how many Gaussians a picture wants
     gvideo study sweep SPEC.yaml [--report DIR]                            any grid of parameters
+    gvideo study techniques [NAMES] [--clips FILE…] [--report DIR]         each technique against the default
 
 Exit code 2 when nothing could be measured.
 """
@@ -33,7 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "spec", type=Path, metavar="SPEC.yaml", help="what to run (see gvideo/evaluate/studies/sweep.py)"
     )
     sweep.set_defaults(study=_sweep)
-    for one in (density, sweep):
+    techniques = kinds.add_parser("techniques", help="each technique against the default, at equal time and bytes")
+    techniques.add_argument("names", nargs="*", metavar="NAME", help="which (default all; a wrong one lists them)")
+    techniques.add_argument("--clips", nargs="+", metavar="FILE", help="pictures and clips (default made ones)")
+    techniques.add_argument("--seeds", type=int, default=2, metavar="N", help="how many (default %(default)s)")
+    techniques.add_argument("--steps", type=int, default=400, metavar="N", help="of every fit (default %(default)s)")
+    techniques.set_defaults(study=_techniques)
+    for one in (density, sweep, techniques):
         one.add_argument("--report", type=Path, default=Path("study"), metavar="DIR", help="its folder (default study)")
         one.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes")
         one.add_argument("--cache", type=Path, metavar="DIR", help="where results are kept for the next run")
@@ -94,4 +101,28 @@ def _sweep(args: argparse.Namespace) -> None:
     if page is None:
         raise GVideoError("nothing could be measured")
     print(summary(spec, runs))
+    print(page)
+
+
+def _techniques(args: argparse.Namespace) -> None:
+    from gvideo.commands.eval import ProgressLine
+    from gvideo.evaluate.cache import default_root
+    from gvideo.evaluate.studies.techniques.report import summary, write_techniques
+    from gvideo.evaluate.studies.techniques.study import TechniqueSettings, run_techniques
+
+    clips = tuple(args.clips or TechniqueSettings().clips)
+    settings = TechniqueSettings(tuple(args.names), clips, args.steps, args.seeds)
+    line = ProgressLine()
+    try:
+        runs, problems = run_techniques(settings, args.cache or default_root(), args.workers, line.show)
+        page = write_techniques(runs, settings, problems, args.report) if runs else None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("; the same command goes on where it stopped") from None
+    finally:
+        line.end()
+    for problem in problems:
+        console.say("note", f"gvideo study: {problem}")
+    if page is None:
+        raise GVideoError("nothing could be measured")
+    print(summary(runs))
     print(page)
