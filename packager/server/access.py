@@ -82,9 +82,9 @@ def sign(key: bytes, folder: str, expires: int) -> str:
 
 
 def opened(path: str, keys: Sequence[bytes], now: float) -> str | None:
-    """The path without its token; None if it has none that holds."""
+    """The path without its token; None if it has none that holds, or leads out of its folder."""
     found = _TOKEN.match(path)
-    if found is None or int(found["expires"]) <= now:
+    if found is None or int(found["expires"]) <= now or ".." in found["rest"].split("/"):
         return None
     token = path[len(found["folder"]) : found.start("rest") - 1]
     for key in keys:

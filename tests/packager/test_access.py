@@ -53,6 +53,7 @@ def test_a_token_opens_what_lies_below_its_folder_until_it_expires():
     ]  # fmt: skip
     for path in refused[1:]:
         assert opened(path, (KEY,), 1999) is None, path
+    assert opened(f"/show/{token}/../other/a.m4s", (KEY,), 1999) is None  # as %2e%2e arrives
     assert opened(f"/show/{token}/a.m4s", (KEY,), 2000) is None
     assert opened(f"/show/{token}/a.m4s", (OTHER,), 1999) is None
     assert without_signature(f"/show/{token}/a.m4s") == "/show/t.2000.-/a.m4s"
