@@ -74,16 +74,13 @@ def _evaluate(args: argparse.Namespace) -> Evaluation:
         segment_seconds=args.segment, preset=args.preset, threads=args.threads, seed=args.seed, tune=args.tune,
     )  # fmt: skip
     root = args.cache or default_root()
-    line = ProgressLine()
-    try:
+    with ProgressLine() as line:
         evaluation = evaluate(args.clips, settings, root, line.show)
         if args.report and evaluation.points:
             from gvideo.evaluate.report import write_report
 
             line.show("report", 1.0)
             write_report(evaluation, args.report, root)
-    finally:
-        line.end()
     return evaluation
 
 
@@ -142,6 +139,9 @@ class ProgressLine:
         else:
             console.say("progress", text, share=round(share, 4))
 
-    def end(self) -> None:
+    def __enter__(self) -> ProgressLine:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         if self.live and self.shown > 0:
             print(file=sys.stderr)

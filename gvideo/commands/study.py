@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from gvideo.commands.console import console
@@ -68,16 +69,10 @@ def _density(args: argparse.Namespace) -> None:
             )  # fmt: skip
     except ValueError as error:
         raise OptionError(f"--sizes {args.sizes}: whole numbers with commas between them wanted") from error
-    line = ProgressLine()
-    try:
+    with ProgressLine() as line:
         runs, problems = density.run_density(settings, args.cache or default_root(), args.workers, line.show)
         page = write_density(runs, settings, problems, args.report) if any(r.record for r in runs) else None
-    finally:
-        line.end()
-    for problem in problems:
-        console.say("note", f"gvideo study: {problem}")
-    if page is None:
-        raise GVideoError("nothing could be measured")
+    _tell_problems(problems, page)
     for number, answer in enumerate(answers(runs), 1):
         print(f"{number:2d}. {answer}")
     print(page)
@@ -89,17 +84,11 @@ def _sweep(args: argparse.Namespace) -> None:
     from gvideo.evaluate.studies.sweep import read_spec, run_sweep
     from gvideo.evaluate.studies.sweep_report import summary, write_sweep
 
-    line = ProgressLine()
-    try:
+    with ProgressLine() as line:
         spec = read_spec(args.spec)
         runs, problems = run_sweep(spec, args.cache or default_root(), args.workers, line.show)
         page = write_sweep(spec, runs, problems, args.report) if runs else None
-    finally:
-        line.end()
-    for problem in problems:
-        console.say("note", f"gvideo study: {problem}")
-    if page is None:
-        raise GVideoError("nothing could be measured")
+    _tell_problems(problems, page)
     print(summary(spec, runs))
     print(page)
 
@@ -112,17 +101,20 @@ def _techniques(args: argparse.Namespace) -> None:
 
     clips = tuple(args.clips or TechniqueSettings().clips)
     settings = TechniqueSettings(tuple(args.names), clips, args.steps, args.seeds)
-    line = ProgressLine()
     try:
-        runs, problems = run_techniques(settings, args.cache or default_root(), args.workers, line.show)
-        page = write_techniques(runs, settings, problems, args.report) if runs else None
+        with ProgressLine() as line:
+            runs, problems = run_techniques(settings, args.cache or default_root(), args.workers, line.show)
+            page = write_techniques(runs, settings, problems, args.report) if runs else None
     except KeyboardInterrupt:
         raise KeyboardInterrupt("; the same command goes on where it stopped") from None
-    finally:
-        line.end()
+    _tell_problems(problems, page)
+    print(summary(runs))
+    print(page)
+
+
+def _tell_problems(problems: Sequence[str], page: Path | None) -> None:
+    """Says what went wrong, a line each. Raises GVideoError if nothing came out, and so there is no page."""
     for problem in problems:
         console.say("note", f"gvideo study: {problem}")
     if page is None:
         raise GVideoError("nothing could be measured")
-    print(summary(runs))
-    print(page)
