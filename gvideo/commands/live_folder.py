@@ -37,8 +37,9 @@ class LiveFolder:
     def __init__(self, publisher: LivePublisher, layers: int, fallback_crf: float | None = None) -> None:
         self._publisher, self._layers, self._crf = publisher, layers, fallback_crf
         self._zero: int | None = None
-        self._sounds: list[LiveSound] | None = None
-        self._texts: list[LiveText] | None = None
+        self._is_first = True
+        self._sounds: list[LiveSound] = []
+        self._texts: list[LiveText] = []
         self.num_frames = 0
 
     def begin(self, video: LiveSource) -> list[str]:
@@ -49,23 +50,23 @@ class LiveFolder:
         heard = [s for s in found if s.kind == "audio"]
         written = [s for s in found if s.kind == "subtitles"]
         notes = []
-        if self._sounds is not None and self._texts is not None:
-            notes = _differences(len(self._sounds), len(heard), "sound track(s)", "silence")
-            notes += _differences(len(self._texts), len(written), "subtitle track(s)", "none")
-        count = len(heard) if self._sounds is None else len(self._sounds)
-        languages = len(written) if self._texts is None else len(self._texts)
-        before = self._sounds or []
+        if self._is_first:
+            count, languages = len(heard), len(written)
+        else:
+            count, languages = len(self._sounds), len(self._texts)
+            notes = _differences(count, len(heard), "sound track(s)", "silence")
+            notes += _differences(languages, len(written), "subtitle track(s)", "none")
+        self._is_first = False
         self._heard, self._written = [s.index for s in heard[:count]], [s.index for s in written[:languages]]
+        silent, empty = self._sounds[len(heard) :], self._texts[len(written) :]
         self._sounds = [LiveSound.of(s, n) for n, s in enumerate(heard[:count])]
-        self._sounds += [LiveSound(*_SILENCE, s.language, s.name) for s in before[len(heard) :]]
-        texts = [LiveText(s.language, s.title) for s in written[:languages]]
-        self._texts = texts + [LiveText(t.language, t.name) for t in (self._texts or [])[len(written) :]]
+        self._sounds += [LiveSound(*_SILENCE, s.language, s.name) for s in silent]
+        self._texts = [LiveText(s.language, s.title) for s in written[:languages]]
+        self._texts += [LiveText(t.language, t.name) for t in empty]
         return notes
 
     def add(self, cut: LiveCut) -> None:
         """The next segment of the latest input."""
-        assert self._sounds is not None
-        assert self._texts is not None
         fmt = self._video.format
         is_first, zero = self._zero is None, cut.start if self._zero is None else self._zero
         fallback = [] if self._crf is None else [self._fallback(cut.frames, cut.start - zero)]
@@ -85,8 +86,6 @@ class LiveFolder:
 
     def _begin_parts(self, cut: LiveCut, fallback: Sequence[Track]) -> None:
         """Tells the publisher what the input has, now that its first segment is there."""
-        assert self._sounds is not None
-        assert self._texts is not None
         rate = self._rate(cut)
         video = [
             gsv_track(r.header, sequence_unit_of(r.header), self._layers, rate, lambda: iter(())) for r in cut.rungs
@@ -103,7 +102,6 @@ class LiveFolder:
     def _hear(self, zero: Fraction, end: Fraction) -> None:
         """Takes sound and text up to a moment and a little beyond, in seconds from zero, itself seconds of the source.
         Where sound has not come that far, the source is read on."""
-        assert self._sounds is not None
         self._take(zero)
         ahead = Fraction(0)
         step = 1 / (self._video.average_rate or Fraction(25))
@@ -113,8 +111,6 @@ class LiveFolder:
             self._take(zero)
 
     def _take(self, zero: Fraction) -> None:
-        assert self._sounds is not None
-        assert self._texts is not None
         for sound, index in zip(self._sounds, self._heard, strict=False):
             for heard in self._video.beside.heard(index):
                 sound.take(heard.frame, None if heard.start is None else heard.start - zero)
