@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import torch
 
-from gvideo.evaluate.studies.techniques.base import PER_GAUSSIAN, Fields, Technique, Values, technique
+from gvideo.evaluate.studies.techniques.base import PER_GAUSSIAN, Fields, Technique, Values, pixel_of, technique
 from gvideo.evaluate.studies.techniques.fit import Fit, luma_psnr, splats_of
 from gvideo.raster import Viewport
 from gvideo.types import Float32, Float64, Int64
@@ -32,11 +32,10 @@ def over_pixels(tiles: Float64, shape: tuple[int, ...]) -> Float32:
     return tiles.repeat(TILE, 1).repeat(TILE, 2)[:, : shape[1], : shape[2]].astype(np.float32)
 
 
-def tile_of(fields: Fields, tiles: tuple[int, ...], width: int, height: int) -> tuple[Int64, Int64]:
-    """(row, column) i64 [N] of the tile that holds each Gaussian's place."""
-    place = fields.mean.detach().round().long().numpy()
-    x, y = np.clip(place[:, 0], 0, width - 1), np.clip(place[:, 1], 0, height - 1)
-    return np.minimum(y // TILE, tiles[-2] - 1), np.minimum(x // TILE, tiles[-1] - 1)
+def tile_of(fields: Fields, tiles: tuple[int, ...], width: int, height: int) -> tuple[Int64, Int64, Int64]:
+    """(frame, row, column) i64 [N] of the tile, of an array [T,rows,columns], that holds each Gaussian's place."""
+    frame, y, x = pixel_of(fields, tiles[0], width, height)
+    return frame, np.minimum(y // TILE, tiles[1] - 1), np.minimum(x // TILE, tiles[2] - 1)
 
 
 @technique
@@ -63,9 +62,7 @@ class TileBudget(Technique):
         count = math.ceil(fit.settings.num / 4)
         have = np.zeros(tiles.shape)
         if len(fit):
-            row, column = tile_of(fit.fields(), tiles.shape, *fit.scene.size)
-            frame = fit.values["centre"].round().long().clamp(0, len(tiles) - 1).numpy()
-            np.add.at(have, (frame, row, column), 1)
+            np.add.at(have, tile_of(fit.fields(), tiles.shape, *fit.scene.size), 1)
         dealt = np.zeros(tiles.shape)
         for _ in range(count):
             dealt[np.unravel_index(np.argmax(tiles / (have + dealt + 1)), tiles.shape)] += 1
@@ -92,7 +89,7 @@ class Bandit(Technique):
         if self.trials is None or self.before is None:
             self.trials, self.before = np.zeros(arms.shape), arms
             self.saved = np.zeros(arms.shape)
-        row, column = tile_of(fit.fields(), arms.shape, *fit.scene.size)
+        _, row, column = tile_of(fit.fields(), arms.shape, *fit.scene.size)
         centre = fit.values["centre"].numpy()
         span = np.clip(centre * len(spans) / len(energy), 0, len(spans) - 1).astype(int)
         trials = np.zeros(arms.shape)
@@ -132,7 +129,7 @@ class EarlyExit(Technique):
         energy = np.square(fit.frames - fit.picture())[:, 0]
         tiles = tile_means(energy)
         finished = tiles.mean(0) < self.SHARE * tiles.mean()
-        row, column = tile_of(fit.fields(), tiles.shape, *fit.scene.size)
+        _, row, column = tile_of(fit.fields(), tiles.shape, *fit.scene.size)
         leave = torch.from_numpy(finished[row, column])
         if not bool(leave.any()) or bool(leave.all()):
             return

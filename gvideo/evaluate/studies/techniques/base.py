@@ -209,6 +209,13 @@ def find(names: tuple[str, ...]) -> list[type[Technique]]:
     return [cls for cls in dict.fromkeys(chosen) if names or cls.kind != "control"]
 
 
+def pixel_of(fields: Fields, num_frames: int, width: int, height: int) -> tuple[Int64, Int64, Int64]:
+    """(frame, y, x) i64 [N] nearest to each Gaussian's centre and place, within the scene."""
+    place, centre = fields.mean.detach().round().long().numpy(), fields.centre.detach().round().long().numpy()
+    x, y = np.clip(place[:, 0], 0, width - 1), np.clip(place[:, 1], 0, height - 1)
+    return np.clip(centre, 0, num_frames - 1), y, x
+
+
 def structure(luma: Float32, sigma: float) -> tuple[Float32, Float32]:
     """(angle across the local structure, coherence 0..1), each f32 [T,H,W], of luma f32 [T,H,W] over sigma px."""
     angles, coherences = np.empty_like(luma), np.empty_like(luma)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gvideo.evaluate.studies.techniques.base import Fields, Technique, structure, technique
+from gvideo.evaluate.studies.techniques.base import Fields, Technique, pixel_of, structure, technique
 from gvideo.evaluate.studies.techniques.fit import Fit
 
 
@@ -21,11 +21,8 @@ class EdgeAware(Technique):
     def penalty(self, fit: Fit, fields: Fields) -> Tensor | None:
         if not hasattr(self, "tensor"):
             self.tensor = structure(fit.scene.frames[:, 0], 2.0)
-        width, height = fit.scene.size
-        place = fields.mean.detach().round().long().numpy()
-        frame = fields.centre.detach().round().long().clamp(0, fit.scene.num_frames - 1).numpy()
-        x, y = np.clip(place[:, 0], 0, width - 1), np.clip(place[:, 1], 0, height - 1)
-        across, coherence = (torch.from_numpy(a[frame, y, x]) for a in self.tensor)
+        place = pixel_of(fields, fit.scene.num_frames, *fit.scene.size)
+        across, coherence = (torch.from_numpy(a[place]) for a in self.tensor)
         # 1 where the longer axis lies along the gradient, across the edge; 0 where it follows the edge
         ratio = fields.log_scale[:, 0] - fields.log_scale[:, 1]
         wrong = 0.5 * (1 + (ratio.tanh() * (2 * (fields.angle - across)).cos()))

@@ -22,7 +22,7 @@ from gvideo.types import Float32
 MOVING = "moving"
 #: Control points of the motion of a clip.
 NUM_CONTROL = 4
-#: Cell size of the position domain, log2 px, as the encoder's.
+#: Cell size of the position domain, log2 px; the encoder has 2, and the figures of docs/studies.md were made with this.
 CELL_BITS = 3
 
 
