@@ -46,12 +46,10 @@ def store_errors(name: str) -> Iterator[None]:
     """Turns what a store refuses into a MediaError. name: of the object, for the message."""
     try:
         yield
-    except ImportError:
+    except (ImportError, MediaError):
         raise
     except FileNotFoundError as error:
         raise MediaError(f"{name}: no such object, or no such bucket") from error
-    except MediaError:
-        raise
     except Exception as error:  # obstore has an error class a cause
         kind = type(error)
         if kind.__module__.partition(".")[0] not in ("obstore", "builtins"):
