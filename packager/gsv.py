@@ -9,8 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
-from gvideo.bitstream import headers, units
-from gvideo.bitstream.fields import Reader
+from gvideo.bitstream import headers
+from gvideo.bitstream.container import UnitReader
 from gvideo.bitstream.headers import SegmentHeader, SequenceHeader
 from gvideo.errors import BitstreamError, InvalidError, MediaError, TruncatedError, UnsupportedError
 from gvideo.media.timing import frame_rate_of
@@ -66,47 +66,19 @@ class GsvFile:
             raise type(error)(f"{self.path}: {error}") from error
 
     def _scan(self, file: BinaryIO) -> None:
-        size = os.fstat(file.fileno()).st_size
-        if file.read(len(units.SIGNATURE)) != units.SIGNATURE:
-            raise InvalidError("signature: not a gvideo stream; `gvideo encode` makes one")
-        offset = len(units.SIGNATURE)
-        found: list[tuple[SegmentHeader, list[tuple[int, int]]]] = []
-        self.sequence_unit = b""
-        while offset < size:
+        def read(offset: int, count: int) -> bytes:
             file.seek(offset)
-            kind, length, skip = units.parse_unit_header(file.read(units.MAX_OVERHEAD))
-            end = offset + skip + length + units.CRC_BYTES
-            if end > size:
-                raise TruncatedError(f"{units.name_of(kind)} unit at byte {offset}: {end - size} byte(s) missing")
-            if not self.sequence_unit and kind in (units.INDEX, units.SEGMENT, units.LAYER):
-                raise InvalidError(f"sequence: the stream begins with a {units.name_of(kind)} unit")
-            if kind in (units.SEQUENCE, units.SEGMENT, units.LAYER):
-                file.seek(offset)
-                data = file.read(end - offset)
-                payload = data[skip : skip + length]
-                units.check_payload(kind, payload, data[skip + length :])
-                if kind == units.SEQUENCE:
-                    self._sequence(data, payload)
-                elif kind == units.SEGMENT:
-                    found.append((headers.visit_segment(Reader(payload)), [(offset, len(data))]))
-                elif found:
-                    found[-1][1].append((offset, len(data)))
-            offset = end
-        if not found:
-            raise TruncatedError("segment: the stream has none")
-        self._time(found)
+            return file.read(count)
 
-    def _sequence(self, unit: bytes, payload: bytes) -> None:
-        if self.sequence_unit:
-            if unit != self.sequence_unit:
-                raise InvalidError("sequence: a second, different header; these are two streams, cut them apart")
-            return
-        reader = Reader(payload)
-        self.header = headers.visit_sequence(reader)
-        reader.expect_end("sequence")
-        self.sequence_unit = unit
+        reader = UnitReader(read, os.fstat(file.fileno()).st_size)
+        found = reader.scan(use_index=False)
+        for segment in found.segments:
+            for unit in segment.units:
+                reader.payload(unit)  # raises where a checksum is wrong: nothing damaged is published
+        self.header, self.sequence_unit = found.header, found.sequence_unit
         if self.header.timescale > _MAX_DURATION:
             raise UnsupportedError(f"sequence.timescale: {self.header.timescale} does not fit the 32 bits of MP4")
+        self._time([(s.header, [(u.offset, u.num_bytes) for u in s.units]) for s in found.segments])
 
     def _time(self, found: list[tuple[SegmentHeader, list[tuple[int, int]]]]) -> None:
         starts: list[int] = []
@@ -220,22 +192,3 @@ def codecs_of(header: SequenceHeader) -> str:
     """The codecs parameter: gsv1, profile, level and bit depth in two digits each."""
     level = level_of(header.width, header.height)
     return f"gsv1.{headers.PROFILE_MAIN:02}.{level:02}.{header.bit_depth:02}"
-
-
-def sequence_unit_of(header: SequenceHeader) -> bytes:
-    """The sequence unit of a header."""
-    return units.format_unit(units.SEQUENCE, headers.format_sequence(header))
-
-
-def parse_sequence_unit(unit: bytes) -> SequenceHeader:
-    """The header in a sequence unit as gsvC holds it. Raises BitstreamError."""
-    kind, length, skip = units.parse_unit_header(unit[: units.MAX_OVERHEAD])
-    if kind != units.SEQUENCE:
-        raise InvalidError(f"gsvC: holds a {units.name_of(kind)} unit, a sequence unit is wanted")
-    if len(unit) != skip + length + units.CRC_BYTES:
-        raise InvalidError(f"gsvC: {len(unit)} bytes, its unit has {skip + length + units.CRC_BYTES}")
-    units.check_payload(kind, unit[skip : skip + length], unit[skip + length :])
-    reader = Reader(unit[skip : skip + length])
-    header = headers.visit_sequence(reader)
-    reader.expect_end("sequence")
-    return header

@@ -11,7 +11,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from packager.gsv import gsv_track, piece_of, sequence_unit_of
+from gvideo.bitstream.container import format_sequence_unit
+from packager.gsv import gsv_track, piece_of
 from packager.live_sound import LiveSound, LiveText
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class LiveFolder:
         """Tells the publisher what the input has, now that its first segment is there."""
         rate = self._rate(cut)
         video = [
-            gsv_track(r.header, sequence_unit_of(r.header), self._layers, rate, lambda: iter(())) for r in cut.rungs
+            gsv_track(r.header, format_sequence_unit(r.header), self._layers, rate, lambda: iter(())) for r in cut.rungs
         ]
         self._publisher.begin(
             *video, fallback=fallback, audio=[s.track for s in self._sounds],

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from gvideo.bitstream import headers, units
+from gvideo.bitstream.container import parse_sequence_unit, parse_unit
 from gvideo.bitstream.fields import Reader
 from gvideo.bitstream.headers import SegmentHeader, SequenceHeader
 from gvideo.decoder.coded import CodedStream, entry_of, format_of, place_segments
@@ -80,7 +81,7 @@ class SegmentStream(CodedStream):
         found = []
         with self._named(f"segment {number}: "):
             for layer, unit in enumerate(self.source.units(number, num_layers)):
-                kind, payload = read_unit(unit)
+                kind, payload = parse_unit(unit)
                 wanted = units.LAYER if layer else units.SEGMENT
                 if kind != wanted:
                     raise InvalidError(
@@ -104,12 +105,7 @@ class SegmentStream(CodedStream):
         for number in range(len(self.source)):
             unit = self.source.sequence_unit(number)
             if unit != last_unit or not found:
-                kind, payload = read_unit(unit)
-                if kind != units.SEQUENCE:
-                    raise InvalidError(f"gsvC: holds a {units.name_of(kind)} unit, a sequence unit wanted")
-                reader = Reader(payload)
-                header = headers.visit_sequence(reader)
-                reader.expect_end("sequence")
+                header = parse_sequence_unit(unit)
                 if found and format_of(header) != format_of(found[0]):
                     raise UnsupportedError(
                         f"sequence: size, times or colour change at segment {number}; decode the parts one by one"
@@ -126,16 +122,3 @@ class SegmentStream(CodedStream):
         if kind != units.SEGMENT:
             raise InvalidError(f"segment {number}: begins with a {units.name_of(kind)} unit")
         return headers.visit_segment(Reader(head[skip:]))
-
-
-def read_unit(data: bytes) -> tuple[int, bytes]:
-    """(type, payload) of one whole unit, its checksum verified."""
-    kind, length, skip = units.parse_unit_header(data[: units.MAX_OVERHEAD])
-    end = skip + length + units.CRC_BYTES
-    if len(data) < end:
-        raise TruncatedError(f"{units.name_of(kind)} unit: {end - len(data)} byte(s) missing")
-    if len(data) > end:
-        raise InvalidError(f"{units.name_of(kind)} unit: {len(data) - end} byte(s) too many")
-    payload = data[skip : skip + length]
-    units.check_payload(kind, payload, data[skip + length :])
-    return kind, payload

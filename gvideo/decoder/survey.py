@@ -15,9 +15,10 @@ from itertools import pairwise
 import numpy as np
 
 from gvideo.bitstream import headers, units
+from gvideo.bitstream.container import Unit
 from gvideo.bitstream.fields import Reader
 from gvideo.decoder.coded import SegmentPlace
-from gvideo.decoder.stream import Stream, Unit
+from gvideo.decoder.stream import Stream
 from gvideo.types import Float64
 
 #: (byte offset, name, value)

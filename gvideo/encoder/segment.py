@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from gvideo.bitstream import headers, units
+from gvideo.bitstream import container, headers
 from gvideo.bitstream.headers import SegmentHeader
 from gvideo.decoder.render import SegmentRenderer, frame_times
 from gvideo.encoder import tune
@@ -88,8 +88,7 @@ class SegmentResult:
 
     def units(self) -> tuple[bytes, ...]:
         """The units of the stream, one a layer."""
-        kinds = [units.SEGMENT] + [units.LAYER] * (len(self.payloads) - 1)
-        return tuple(units.format_unit(kind, payload) for kind, payload in zip(kinds, self.payloads, strict=True))
+        return container.format_segment(self.payloads)
 
 
 def num_trajectories(width: int, height: int) -> int:

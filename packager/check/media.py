@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from gvideo.bitstream import headers, units
+from gvideo.bitstream.container import parse_sequence_unit, parse_unit
 from gvideo.bitstream.fields import Reader
 from gvideo.bitstream.headers import SequenceHeader
 from gvideo.errors import BitstreamError, InvalidError
-from packager.gsv import codecs_of, parse_sequence_unit
+from packager.gsv import codecs_of
 from packager.isobmff import fragments, movie
 from packager.isobmff.box import Box, Container, find_all, find_one, parse_boxes, walk
 from packager.isobmff.entries import (
@@ -226,9 +227,8 @@ def _check_units(data: bytes, track_id: int, duration: int, sequence: SequenceHe
     while at < len(data):
         try:
             kind, length, skip = units.parse_unit_header(data[at : at + units.MAX_OVERHEAD])
-            payload = data[at + skip : at + skip + length]
             end = at + skip + length + units.CRC_BYTES
-            units.check_payload(kind, payload, data[at + skip + length : end])
+            payload = parse_unit(data[at:end])[1]
             if kind != wanted:
                 yield f"track {track_id}: holds a {units.name_of(kind)} unit"
             if kind == units.SEGMENT:

@@ -9,8 +9,9 @@ import av
 import pytest
 from streams import make_stream
 
+from gvideo.bitstream.container import parse_sequence_unit
 from gvideo.errors import BitstreamError, InvalidError, TruncatedError
-from packager.gsv import GsvFile, parse_sequence_unit
+from packager.gsv import GsvFile
 from packager.isobmff import fragments, movie
 from packager.isobmff.box import Container, Unknown, find_all, find_one, format_box, format_boxes, parse_boxes, walk
 from packager.isobmff.entries import (

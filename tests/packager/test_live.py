@@ -20,13 +20,14 @@ from packaged import beeps, quick_segment
 from torch import cuda
 
 from gvideo import VideoDecoder
+from gvideo.bitstream.container import format_sequence_unit
 from gvideo.bitstream.headers import SequenceHeader
 from gvideo.cli import main
 from gvideo.errors import MediaError, OptionError
 from gvideo.media import VideoSource
 from gvideo.media.growing import GrowingFile, LiveSource
 from packager.check import check_presentation
-from packager.gsv import GsvFile, gsv_track, sequence_unit_of
+from packager.gsv import GsvFile, gsv_track
 from packager.live import LivePublisher
 from packager.live_sound import LiveSound
 from packager.sink import LocalSink
@@ -107,7 +108,7 @@ def test_the_numbers_of_the_manifest_are_those_of_the_files(inputs, tmp_path):
     live = publisher_with(inputs, tmp_path, Fraction(1))
     stream = GsvFile(inputs["small"])
     header = SequenceHeader(64, 48, 12800, 512)
-    live.begin(gsv_track(header, sequence_unit_of(header), 1, Fraction(25), lambda: iter(())))
+    live.begin(gsv_track(header, format_sequence_unit(header), 1, Fraction(25), lambda: iter(())))
     pieces = list(stream.pieces())
     from dataclasses import replace
 

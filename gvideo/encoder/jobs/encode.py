@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gvideo.bitstream import headers, units
+from gvideo.bitstream import container, headers
 from gvideo.bitstream.headers import IndexEntry, SequenceHeader
 from gvideo.encoder.grain import grain_of
 from gvideo.encoder.jobs.executor import SegmentExecutor
@@ -36,8 +36,6 @@ from gvideo.media.pipe import PipeCopy
 from gvideo.model.steps import StepRules
 from gvideo.types import VideoFormat
 
-#: An index is written for streams of at least so many segments; shorter ones are found by walking over them.
-MIN_INDEXED_SEGMENTS = 4
 #: Codebooks and corrected start states are trained for streams of at least so many segments; with two there was nothing
 #: to win on any clip, and training takes seconds.
 MIN_SHARING_SEGMENTS = 3
@@ -312,19 +310,16 @@ class _Run:
 
     def _overhead_bits(self, num_segments: int) -> float:
         """Bits of a stream of so many segments beside them; an index entry takes six bytes or so."""
-        header = headers.format_sequence(sequence_header(self.video.format, self.frame_duration, self.start))
-        index = 8 + 6 * num_segments if num_segments >= MIN_INDEXED_SEGMENTS else 0
+        header = sequence_header(self.video.format, self.frame_duration, self.start)
+        index = 8 + 6 * num_segments if num_segments >= container.MIN_INDEXED_SEGMENTS else 0
         grain = headers.GRAIN_BYTES if self.settings.grain else 0
-        return 8.0 * (len(units.SIGNATURE) + len(units.format_unit(units.SEQUENCE, header)) + grain + index)
+        return 8.0 * (len(container.format_front(header, ())) + grain + index)
 
     def _front(self, header: SequenceHeader, keys: list[str]) -> bytes:
         """What stands in front of the segments."""
         results = (self._stored(key) for key in keys)
         entries = [IndexEntry(_size(r), r.num_frames, r.duration, 0) for r in results]
-        front = units.SIGNATURE + units.format_unit(units.SEQUENCE, headers.format_sequence(header))
-        if len(entries) >= MIN_INDEXED_SEGMENTS:
-            front += units.format_unit(units.INDEX, headers.format_index(headers.Index(tuple(entries))))
-        return front
+        return container.format_front(header, entries)
 
     def _file_size(self, header: SequenceHeader, keys: list[str]) -> int:
         return len(self._front(header, keys)) + sum(_size(self._stored(key)) for key in keys)
