@@ -16,8 +16,8 @@ import traceback
 from collections.abc import Sequence
 
 from gvideo import __version__
-from gvideo.commands.console import console
-from gvideo.commands.parser import Parser
+from gvideo.commands.arguments.parser import Parser
+from gvideo.commands.terminal.console import console
 from gvideo.errors import GVideoError
 from gvideo.extras import explained, require
 

@@ -19,7 +19,7 @@ import av.error
 
 from gvideo.errors import InvalidError, MediaError
 from gvideo.media.codes import CodePlanes
-from gvideo.media.pixels import write_planes
+from gvideo.media.reading.pixels import write_planes
 from gvideo.types import VideoFormat
 from packager.isobmff.box import Box
 from packager.isobmff.entries import AvcConfiguration, Colour, PixelAspect, VisualSampleEntry

@@ -16,7 +16,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from gvideo.media.beside import StreamBeside, Written
+from gvideo.media.reading.beside import StreamBeside, Written
 from packager.audio import CodedAudio, Filled, Packet, open_encoder, track_of
 from packager.languages import language_name, short_tag
 from packager.subtitles import Cue, cue_of

@@ -18,7 +18,7 @@ import av
 import av.error
 
 from gvideo.errors import MediaError
-from gvideo.media.beside import TEXT_CODECS
+from gvideo.media.reading.beside import TEXT_CODECS
 from packager.languages import language_name, short_tag
 
 _TIME = r"(?:(\d{1,6}):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"

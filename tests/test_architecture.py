@@ -47,6 +47,14 @@ def test_modules_stay_small() -> None:
         assert len(path.read_text().splitlines()) <= 450, path
 
 
+def test_folders_stay_small() -> None:
+    folders = [p.parent for name in ("gvideo", "packager", "player") for p in (ROOT / name).rglob("__init__.py")]
+    assert len(folders) > 20
+    for folder in folders:
+        modules = [p for p in folder.glob("*.py") if p.name != "__init__.py"]
+        assert len(modules) <= 20, folder
+
+
 def test_scripts_of_the_page_stay_small_and_ask_no_other_server() -> None:
     scripts = [p for p in (ROOT / "player" / "web").rglob("*") if p.suffix in (".js", ".html", ".css")]
     assert len(scripts) > 20

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from gvideo.cli import make_parser
-from gvideo.commands.batch_list import jobs_of
+from gvideo.commands.encoding.batch_list import jobs_of
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"

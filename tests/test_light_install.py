@@ -119,7 +119,7 @@ def test_a_window_and_tensors_say_what_they_need():
 import gvideo
 from gvideo.errors import MissingExtraError
 found = []
-for act in (lambda: gvideo.VideoDecoder(sys.argv[1], output="torch"), lambda: __import__("player.window")):
+for act in (lambda: gvideo.VideoDecoder(sys.argv[1], output="torch"), lambda: __import__("player.desktop.window")):
     try:
         act()
     except MissingExtraError as error:

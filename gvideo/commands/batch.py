@@ -20,10 +20,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from gvideo.commands.batch_list import FORMS, Job, jobs_of
-from gvideo.commands.console import console
-from gvideo.commands.progress import ProgressLine, format_bitrate, format_bytes, format_time
-from gvideo.commands.stored import output_is_file
+from gvideo.commands.encoding.batch_list import FORMS, Job, jobs_of
+from gvideo.commands.encoding.stored import output_is_file
+from gvideo.commands.terminal.console import console
+from gvideo.commands.terminal.progress import ProgressLine, format_bitrate, format_bytes, format_time
 from gvideo.errors import GVideoError, MediaError, OptionError
 from gvideo.finite import finite
 from gvideo.stores import is_store_url, object_state

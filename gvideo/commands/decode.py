@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gvideo.commands.console import console
-from gvideo.commands.options import check_destination, parse_frames, parse_rate, parse_size
-from gvideo.commands.progress import ProgressLine
+from gvideo.commands.arguments.options import check_destination, parse_frames, parse_rate, parse_size
+from gvideo.commands.terminal.console import console
+from gvideo.commands.terminal.progress import ProgressLine
 from gvideo.errors import OptionError
 from gvideo.types import Float32, VideoFormat
 

@@ -8,11 +8,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from gvideo.commands.config import TARGETS, targets_text
-from gvideo.commands.console import console
-from gvideo.commands.executors import add_executor_options, executor_of
-from gvideo.commands.live import add_live_options, encode_live_folder
-from gvideo.commands.options import (
+from gvideo.commands.arguments.config import TARGETS, targets_text
+from gvideo.commands.arguments.options import (
     add_source_options,
     check_destination,
     frame_bounds,
@@ -20,10 +17,13 @@ from gvideo.commands.options import (
     parse_size,
     tell_notes,
 )
-from gvideo.commands.outputs import Output, output_of, refuse_unused
+from gvideo.commands.arguments.outputs import Output, output_of, refuse_unused
+from gvideo.commands.encoding.executors import add_executor_options, executor_of
+from gvideo.commands.encoding.live import add_live_options, encode_live_folder
+from gvideo.commands.encoding.stored import kept_spool, stored
 from gvideo.commands.package import add_extras
-from gvideo.commands.progress import ProgressLine, format_bitrate, format_bytes, format_time
-from gvideo.commands.stored import kept_spool, stored
+from gvideo.commands.terminal.console import console
+from gvideo.commands.terminal.progress import ProgressLine, format_bitrate, format_bytes, format_time
 from gvideo.finite import finite
 from gvideo.stores import is_store_url
 
@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> None:
         encode_live_folder(arguments)
         return
     if output is not Output.STREAM:
-        from gvideo.commands.ladder import encode_and_package
+        from gvideo.commands.encoding.ladder import encode_and_package
 
         encode_and_package(arguments)
         return

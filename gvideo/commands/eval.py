@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gvideo.commands.console import console
-from gvideo.commands.options import add_source_options, frame_bounds, parse_size
+from gvideo.commands.arguments.options import add_source_options, frame_bounds, parse_size
+from gvideo.commands.terminal.console import console
 from gvideo.errors import GVideoError, OptionError
 
 if TYPE_CHECKING:

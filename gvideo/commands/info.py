@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gvideo.bitstream.headers import STRENGTH_STEPS, Grain
-from gvideo.commands.console import console
-from gvideo.commands.options import check_destination
-from gvideo.commands.prefixes import prefix_bytes, prefix_psnr
-from gvideo.commands.progress import format_bitrate, format_bytes
+from gvideo.commands.arguments.options import check_destination
+from gvideo.commands.encoding.prefixes import prefix_bytes, prefix_psnr
+from gvideo.commands.terminal.console import console
+from gvideo.commands.terminal.progress import format_bitrate, format_bytes
 from gvideo.errors import MediaError, OptionError
 
 if TYPE_CHECKING:

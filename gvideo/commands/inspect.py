@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gvideo.commands.console import console
-from gvideo.commands.options import check_destination
-from gvideo.commands.progress import format_bytes
+from gvideo.commands.arguments.options import check_destination
+from gvideo.commands.terminal.console import console
+from gvideo.commands.terminal.progress import format_bytes
 from gvideo.errors import OptionError
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gvideo.commands.console import console
-from gvideo.commands.outputs import output_of, refuse_unused
-from gvideo.commands.progress import format_bitrate, format_bytes
+from gvideo.commands.arguments.outputs import output_of, refuse_unused
+from gvideo.commands.terminal.console import console
+from gvideo.commands.terminal.progress import format_bitrate, format_bytes
 from gvideo.errors import GVideoError, OptionError
 
 if TYPE_CHECKING:
@@ -79,19 +79,19 @@ def publish(streams: list[Path], output: str, arguments: argparse.Namespace) -> 
     sink = open_sink(output)
     fallback = []
     if arguments.fallback:
-        from gvideo.commands.pictures import fallback_track
+        from gvideo.commands.encoding.pictures import fallback_track
 
         fallback.append(fallback_track(rungs[0], extras.source, arguments.fallback_crf, arguments.stream))
     pictures = None
     if arguments.thumbnails:
-        from gvideo.commands.pictures import pictures_of
+        from gvideo.commands.encoding.pictures import pictures_of
 
         pictures = pictures_of(rungs[0])
     console.say("done", describe(output, package_streams(rungs, sink, extras, fallback=fallback, pictures=pictures)))
 
 
 def _write_movie(rungs: list[GsvFile], output: str, extras: Extras, arguments: argparse.Namespace) -> None:
-    from gvideo.commands.options import check_destination
+    from gvideo.commands.arguments.options import check_destination
     from packager.movie_file import write_movie
     from packager.package import read_sounds
     from packager.sink import LocalSink

@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gvideo.commands.console import console
-from gvideo.commands.options import parse_size
+from gvideo.commands.arguments.options import parse_size
+from gvideo.commands.terminal.console import console
 from gvideo.errors import MediaError, OptionError
 
 if TYPE_CHECKING:
-    from player.reel import Reel
+    from player.presentation.reel import Reel
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,8 +78,8 @@ def _has_display() -> bool:
 
 
 def _open(arguments: argparse.Namespace) -> Reel:
-    from player.abr import RULES, Highest, Rule
-    from player.stream_reel import open_reel
+    from player.adaptation.abr import RULES, Highest, Rule
+    from player.presentation.stream_reel import open_reel
 
     known: dict[str, type[Rule]] = {**RULES, "best": Highest}
     if arguments.rule not in known:
@@ -91,7 +91,7 @@ def _open(arguments: argparse.Namespace) -> Reel:
 
 
 def _window(arguments: argparse.Namespace, size: tuple[int, int] | None) -> None:
-    from player.watch import watch
+    from player.desktop.watch import watch
 
     reel = _open(arguments)
     session = watch(reel, size=size, audio=arguments.audio, subtitles=arguments.subtitles, stays=not arguments.leave)
@@ -105,8 +105,8 @@ def _window(arguments: argparse.Namespace, size: tuple[int, int] | None) -> None
 
 
 def _play(arguments: argparse.Namespace, size: tuple[int, int] | None, *, in_terminal: bool) -> None:
-    from player import playback
-    from player.stream_reel import StreamReel
+    from player.presentation import playback
+    from player.presentation.stream_reel import StreamReel
 
     reel = _open(arguments)
     try:
@@ -168,11 +168,11 @@ def _make_folder(path: Path) -> None:
 
 
 def _simulate(arguments: argparse.Namespace) -> None:
-    from player.abr import RULES
-    from player.fetch import Fetcher
-    from player.ladder import read_ladder
-    from player.simulate import Simulation
-    from player.traces import read_trace
+    from player.adaptation.abr import RULES
+    from player.adaptation.ladder import read_ladder
+    from player.adaptation.simulate import Simulation
+    from player.adaptation.traces import read_trace
+    from player.source.fetch import Fetcher
 
     if arguments.rule not in RULES:
         raise OptionError(f"--rule {arguments.rule}: one of {', '.join(RULES)} wanted")

@@ -10,8 +10,8 @@ import tempfile
 import time
 from typing import Any
 
-from gvideo.commands.console import console
-from gvideo.commands.figures import exporter, parse_address
+from gvideo.commands.terminal.console import console
+from gvideo.commands.terminal.figures import exporter, parse_address
 from gvideo.errors import OptionError
 from gvideo.extras import explained
 

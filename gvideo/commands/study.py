@@ -14,7 +14,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from gvideo.commands.console import console
+from gvideo.commands.terminal.console import console
 from gvideo.errors import GVideoError, OptionError
 
 

@@ -32,6 +32,6 @@ def is_published(source: object) -> bool:
 def open_stream(source: Source) -> CodedStream:
     """The stream of any source. Raises BitstreamError and MediaError, which name it."""
     if is_published(source):
-        stream: CodedStream = importlib.import_module("player.stream").open_stream(os.fspath(source))  # type: ignore[arg-type]
+        stream: CodedStream = importlib.import_module("player.source.stream").open_stream(os.fspath(source))  # type: ignore[arg-type]
         return stream
     return Stream(source)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from gvideo.errors import MediaError
 from gvideo.media import CodeFrame, VideoSource, chroma_shape, open_sink, planes_to_code_values
-from gvideo.media.pipe import PipeCopy, rereadable
+from gvideo.media.reading.pipe import PipeCopy, rereadable
 from gvideo.media.timing import frame_rate_of
 from gvideo.types import UInt8, VideoFormat
 

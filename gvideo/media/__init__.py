@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from gvideo.media.chroma import chroma_shape
     from gvideo.media.codes import CodeFrame, code_values_to_planes, luma_error, planes_to_code_values, psnr_db
     from gvideo.media.colour import planes_to_rgb
-    from gvideo.media.sink import FrameSink, open_sink
-    from gvideo.media.source import VideoSource
+    from gvideo.media.reading.source import VideoSource
+    from gvideo.media.writing.sink import FrameSink, open_sink
 
 __all__ = [
     "CodeFrame",
@@ -36,12 +36,12 @@ __getattr__, __dir__ = attach(
     __name__,
     {
         "CodeFrame": "gvideo.media.codes",
-        "FrameSink": "gvideo.media.sink",
-        "VideoSource": "gvideo.media.source",
+        "FrameSink": "gvideo.media.writing.sink",
+        "VideoSource": "gvideo.media.reading.source",
         "chroma_shape": "gvideo.media.chroma",
         "code_values_to_planes": "gvideo.media.codes",
         "luma_error": "gvideo.media.codes",
-        "open_sink": "gvideo.media.sink",
+        "open_sink": "gvideo.media.writing.sink",
         "planes_to_code_values": "gvideo.media.codes",
         "planes_to_rgb": "gvideo.media.colour",
         "psnr_db": "gvideo.media.codes",

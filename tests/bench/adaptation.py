@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "player"))
 from serving import write_rows
 from test_adaptation import TRACES, Lowest, play, random_trace
 
-from player.abr import RULES, Highest
+from player.adaptation.abr import RULES, Highest
 
 COLUMNS = "trace\trule\tstartup_seconds\tstall_seconds\tstalls\tquality_log2\tswitches"
 

@@ -27,7 +27,7 @@ sys.path[:0] = [str(ROOT)]
 import numpy as np  # noqa: E402
 
 from gvideo import ProcessExecutor, RayExecutor, SegmentExecutor, __version__  # noqa: E402
-from gvideo.commands.options import parse_size  # noqa: E402
+from gvideo.commands.arguments.options import parse_size  # noqa: E402
 from gvideo.encoder.segment import Report, SegmentJob, SegmentResult  # noqa: E402
 from gvideo.encoder.settings import EncodeSettings  # noqa: E402
 from gvideo.evaluate import tables  # noqa: E402

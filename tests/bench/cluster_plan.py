@@ -26,7 +26,7 @@ sys.path[:0] = [str(ROOT)]
 import av  # noqa: E402
 import numpy as np  # noqa: E402
 
-from gvideo.commands.options import parse_size  # noqa: E402
+from gvideo.commands.arguments.options import parse_size  # noqa: E402
 from gvideo.encoder.scenes.segmenter import segmenter_of  # noqa: E402
 from gvideo.encoder.segment import SegmentJob  # noqa: E402
 from gvideo.encoder.settings import EncodeSettings  # noqa: E402

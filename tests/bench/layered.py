@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import gvideo
-from gvideo.commands.options import parse_size
+from gvideo.commands.arguments.options import parse_size
 from gvideo.evaluate.bd import bd_rate
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "bunny_180p25.mp4"

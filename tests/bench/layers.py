@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from player.abr import RULES
-from player.plan import Ladder
-from player.simulate import Outcome, Simulation
-from player.traces import TRACES
+from player.adaptation.abr import RULES
+from player.adaptation.plan import Ladder
+from player.adaptation.simulate import Outcome, Simulation
+from player.adaptation.traces import TRACES
 
 RATES = np.array([300e3, 600e3, 1200e3, 2400e3])
 COUNT = 150

@@ -118,7 +118,7 @@ def write(path: Path, clip: str, size: tuple[int, int], count: int, name: str, c
     import av
 
     from gvideo.media import VideoSource
-    from gvideo.media.pixels import write_planes
+    from gvideo.media.reading.pixels import write_planes
 
     encoder, _, _, options = FILES[name]
     with VideoSource(clip, size=size, last=count - 1, chroma_format="420") as source, av.open(str(path), "w") as out:

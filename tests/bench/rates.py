@@ -19,7 +19,7 @@ from pathlib import Path
 
 import gvideo
 import gvideo.encoder.jobs.pool
-from gvideo.commands.options import parse_size
+from gvideo.commands.arguments.options import parse_size
 from gvideo.decoder.stream import Stream
 from gvideo.encoder.jobs.live import encode_live
 from gvideo.encoder.jobs.pool import ProcessExecutor

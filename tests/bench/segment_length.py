@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 import gvideo
-from gvideo.commands.options import parse_size
+from gvideo.commands.arguments.options import parse_size
 from gvideo.evaluate import bd, tables
 
 REFERENCE_SECONDS = 2.0

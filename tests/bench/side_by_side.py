@@ -18,7 +18,7 @@ import imageio_ffmpeg
 import numpy as np
 
 import gvideo
-from gvideo.commands.options import parse_size
+from gvideo.commands.arguments.options import parse_size
 from gvideo.media import VideoSource, open_sink, planes_to_rgb
 
 

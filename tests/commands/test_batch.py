@@ -15,7 +15,7 @@ import pytest
 
 from gvideo import VideoDecoder
 from gvideo.cli import main
-from gvideo.commands.batch_list import Job, jobs_of
+from gvideo.commands.encoding.batch_list import Job, jobs_of
 from gvideo.errors import MediaError, OptionError
 
 OPTIONS = ("--preset=veryfast", "--crf=50")

@@ -14,9 +14,9 @@ from packaged import quick_segment
 from gvideo import encode
 from gvideo.cli import main
 from gvideo.commands.batch import _records
-from gvideo.commands.encode_figures import MeasuredExecutor
-from gvideo.commands.executors import add_executor_options, executor_of
-from gvideo.commands.figures import exporter
+from gvideo.commands.encoding.encode_figures import MeasuredExecutor
+from gvideo.commands.encoding.executors import add_executor_options, executor_of
+from gvideo.commands.terminal.figures import exporter
 from gvideo.encoder.jobs.executor import FittedSegment
 from gvideo.encoder.jobs.pool import ProcessExecutor
 from gvideo.errors import OptionError

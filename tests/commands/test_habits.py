@@ -15,8 +15,8 @@ from streams import make_stream
 from gvideo import cli
 from gvideo.cli import COMMANDS, main, make_parser
 from gvideo.commands import doctor
+from gvideo.commands.arguments.config import TARGETS
 from gvideo.commands.completion import SHELLS
-from gvideo.commands.config import TARGETS
 from gvideo.errors import GVideoError
 
 

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from gvideo.commands.options import frame_bounds, parse_frames, parse_rate, parse_size
-from gvideo.commands.progress import format_bitrate, format_bytes, format_time, progress_text
+from gvideo.commands.arguments.options import frame_bounds, parse_frames, parse_rate, parse_size
+from gvideo.commands.terminal.progress import format_bitrate, format_bytes, format_time, progress_text
 from gvideo.errors import GVideoError
 
 

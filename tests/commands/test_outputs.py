@@ -7,7 +7,7 @@ import argparse
 import pytest
 
 from gvideo.commands import encode, package
-from gvideo.commands.outputs import OUTPUTS, Output, output_of, refuse_unused
+from gvideo.commands.arguments.outputs import OUTPUTS, Output, output_of, refuse_unused
 from gvideo.errors import OptionError
 
 #: An option -> words that give it, of those that some output refuses.

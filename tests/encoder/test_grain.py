@@ -11,7 +11,7 @@ import pytest
 from gvideo import VideoDecoder, encode
 from gvideo.bitstream import headers
 from gvideo.bitstream.headers import STRENGTH_STEPS
-from gvideo.commands.prefixes import prefix_psnr
+from gvideo.commands.encoding.prefixes import prefix_psnr
 from gvideo.encoder.grain import GrainStatistics, grain_of, no_statistics, pair_statistics
 from gvideo.encoder.motion.flow import Flow
 from gvideo.media import VideoSource, open_sink

@@ -11,7 +11,7 @@ import pytest
 
 from gvideo.media import planes_to_code_values
 from gvideo.media.colour import ycbcr_from_rgb_matrix
-from gvideo.media.conform import Conformer, conformed
+from gvideo.media.reading.conform import Conformer, conformed
 from gvideo.types import ColourDescription, VideoFormat
 
 NATIVE = VideoFormat(16, 12, ColourDescription(6, 6, 6))
@@ -70,7 +70,7 @@ def test_each_new_form_is_said_once() -> None:
 
 def test_what_was_not_stated_is_not_filled_in_from_a_later_header() -> None:
     """Libavcodec completes frames that it held back with the range of the header that came after them."""
-    from gvideo.media.delayed import DelayedColour
+    from gvideo.media.reading.delayed import DelayedColour
 
     class Context:
         color_range, colorspace, color_primaries, color_trc = 0, 2, 2, 2

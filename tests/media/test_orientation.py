@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gvideo.media import chroma_shape, code_values_to_planes, planes_to_code_values
-from gvideo.media.orientation import Orientation, flipped, orientation_of_matrix
+from gvideo.media.reading.orientation import Orientation, flipped, orientation_of_matrix
 from gvideo.types import VideoFormat
 
 ONE = 1 << 16

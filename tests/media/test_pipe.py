@@ -19,7 +19,7 @@ from gvideo.cli import main
 from gvideo.errors import MediaError
 from gvideo.evaluate.frames import prepare
 from gvideo.media import VideoSource
-from gvideo.media.pipe import PipeCopy, is_pipe, rereadable
+from gvideo.media.reading.pipe import PipeCopy, is_pipe, rereadable
 
 MakeClip = Callable[..., tuple[Path, list[list[np.ndarray]]]]
 

@@ -16,7 +16,7 @@ import pytest
 
 from gvideo.errors import MediaError, OptionError
 from gvideo.media import VideoSource, chroma_shape, planes_to_rgb
-from gvideo.media.pixels import layout_of
+from gvideo.media.reading.pixels import layout_of
 from gvideo.media.resize import resize_plane
 from gvideo.types import ColourDescription
 

@@ -25,14 +25,14 @@ from gvideo.bitstream.headers import SequenceHeader
 from gvideo.cli import main
 from gvideo.errors import MediaError, OptionError
 from gvideo.media import VideoSource
-from gvideo.media.growing import GrowingFile, LiveSource
+from gvideo.media.reading.growing import GrowingFile, LiveSource
 from packager.check import check_presentation
 from packager.gsv import GsvFile, gsv_track
 from packager.live import LivePublisher
 from packager.live_sound import LiveSound
 from packager.sink import LocalSink
-from player.fetch import Fetcher
-from player.stream import read_presentation
+from player.source.fetch import Fetcher
+from player.source.stream import read_presentation
 
 ROOT = Path(__file__).parents[2]
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

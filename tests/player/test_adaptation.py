@@ -8,10 +8,10 @@ import math
 import numpy as np
 import pytest
 
-from player.abr import RULES, BolaBasic, Highest, Rule, State
-from player.plan import Ladder
-from player.simulate import Outcome, Simulation
-from player.traces import Trace
+from player.adaptation.abr import RULES, BolaBasic, Highest, Rule, State
+from player.adaptation.plan import Ladder
+from player.adaptation.simulate import Outcome, Simulation
+from player.adaptation.traces import Trace
 
 RATES = np.array([300e3, 600e3, 1200e3, 2400e3])
 SECONDS = 300.0

@@ -14,11 +14,11 @@ from packaged import package_plain, write_stream
 from gvideo import VideoDecoder
 from gvideo.cli import main
 from gvideo.errors import GVideoError, MediaError
-from player.abr import RULES, Highest, Rule, State
-from player.buffer import SegmentBuffer
-from player.fetch import Fetcher
-from player.plan import Ladder, Planner
-from player.stream_reel import StreamReel, open_reel
+from player.adaptation.abr import RULES, Highest, Rule, State
+from player.adaptation.buffer import SegmentBuffer
+from player.adaptation.plan import Ladder, Planner
+from player.presentation.stream_reel import StreamReel, open_reel
+from player.source.fetch import Fetcher
 
 
 class Lowest(Rule):

@@ -11,8 +11,8 @@ from faults import serving
 from gvideo import VideoDecoder
 from gvideo.cli import main
 from gvideo.errors import MediaError
-from player.fetch import CACHE_VARIABLE, DiskCache, Fetcher
-from player.stream import open_stream
+from player.source.fetch import CACHE_VARIABLE, DiskCache, Fetcher
+from player.source.stream import open_stream
 
 
 def impatient(**options: float) -> Fetcher:

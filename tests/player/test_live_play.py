@@ -22,10 +22,11 @@ from gvideo.errors import MediaError
 from packager.gsv import GsvFile
 from packager.live import LivePublisher
 from packager.sink import LocalSink
-from player import follow, playback
-from player.dash_clock import clock_of
-from player.fetch import Fetcher
-from player.stream_reel import StreamReel, open_reel
+from player.presentation import playback
+from player.presentation.stream_reel import StreamReel, open_reel
+from player.source import follow
+from player.source.dash_clock import clock_of
+from player.source.fetch import Fetcher
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from gvideo.errors import MediaError, UnsupportedError
-from player.dash import read_dash
-from player.dash_times import seconds_of
-from player.fetch import Fetcher
-from player.follow import reload_track
-from player.hls import read_hls
-from player.record import newer
-from player.stream import read_presentation
+from player.source.dash import read_dash
+from player.source.dash_times import seconds_of
+from player.source.fetch import Fetcher
+from player.source.follow import reload_track
+from player.source.hls import read_hls
+from player.source.record import newer
+from player.source.stream import read_presentation
 
 MEDIA = """#EXTM3U
 #EXT-X-VERSION:7

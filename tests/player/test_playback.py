@@ -12,9 +12,9 @@ from faults import serving
 from gvideo import VideoDecoder
 from gvideo.cli import main
 from gvideo.errors import MediaError
-from player import playback
-from player.fetch import Fetcher
-from player.stream_reel import open_reel
+from player.presentation import playback
+from player.presentation.stream_reel import open_reel
+from player.source.fetch import Fetcher
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])

@@ -13,14 +13,14 @@ from gvideo import VideoDecoder
 from gvideo.bitstream.headers import SequenceHeader
 from gvideo.errors import MediaError
 from gvideo.types import VideoFormat
-from player.clock import Clock
-from player.keys import HELP, Action, Do, action_of
-from player.overlay import clock_text, help_lines, statistics_lines, status_line
-from player.painter import Order, Painter, Picture
-from player.reel import FileReel
-from player.session import SPEEDS, Session
-from player.stream_reel import open_reel
-from player.view import View, coded_region, first_size, overlap, shown_size
+from player.desktop.overlay import clock_text, help_lines, statistics_lines, status_line
+from player.presentation.clock import Clock
+from player.presentation.keys import HELP, Action, Do, action_of
+from player.presentation.painter import Order, Painter, Picture
+from player.presentation.reel import FileReel
+from player.presentation.session import SPEEDS, Session
+from player.presentation.stream_reel import open_reel
+from player.presentation.view import View, coded_region, first_size, overlap, shown_size
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 

@@ -7,12 +7,12 @@ import pytest
 from faults import serving
 
 from gvideo.cli import main
-from player.abr import RULES, State
-from player.fetch import Fetcher
-from player.ladder import read_ladder
-from player.plan import LATENCY_SECONDS, Ladder
-from player.simulate import Simulation
-from player.traces import TRACES, Trace
+from player.adaptation.abr import RULES, State
+from player.adaptation.ladder import read_ladder
+from player.adaptation.plan import LATENCY_SECONDS, Ladder
+from player.adaptation.simulate import Simulation
+from player.adaptation.traces import TRACES, Trace
+from player.source.fetch import Fetcher
 
 RATES = np.array([300e3, 600e3, 1200e3, 2400e3])
 

@@ -12,13 +12,13 @@ from packaged import package_plain, write_clip, write_stream
 
 from gvideo.cli import main
 from gvideo.errors import MediaError, OptionError
-from player.captions import Caption, Captions, read_captions
-from player.fetch import Fetcher
-from player.record import Level, Resource, Segment, Track
-from player.sound import BLOCK, Sound
-from player.sound_reader import RATE, SoundReader
-from player.stream_reel import StreamReel, open_reel
-from player.watch import renditions
+from player.desktop.watch import renditions
+from player.presentation.captions import Caption, Captions, read_captions
+from player.presentation.sound import BLOCK, Sound
+from player.presentation.sound_reader import RATE, SoundReader
+from player.presentation.stream_reel import StreamReel, open_reel
+from player.source.fetch import Fetcher
+from player.source.record import Level, Resource, Segment, Track
 
 VTT = "WEBVTT\n\n00:01.500 --> 00:02.500 line:0\nover <i>the</i> cut\n\n00:04.000 --> 00:05.000\nlater &amp; last\n"
 

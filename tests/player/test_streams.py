@@ -20,8 +20,8 @@ from gvideo import VideoDecoder
 from gvideo.bitstream.headers import SequenceHeader
 from gvideo.cli import main
 from gvideo.errors import GVideoError, MediaError, UnsupportedError
-from player.fetch import Fetcher
-from player.stream import open_stream
+from player.source.fetch import Fetcher
+from player.source.stream import open_stream
 
 
 def same(one: VideoDecoder, other: VideoDecoder) -> None:

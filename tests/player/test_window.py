@@ -24,8 +24,8 @@ ROOT = Path(__file__).parents[2]
 #: A script that watches a stream and does what the test says after every turn of the window.
 SCRIPT = """
 import sys, pygame
-from player.stream_reel import open_reel
-from player.watch import watch
+from player.presentation.stream_reel import open_reel
+from player.desktop.watch import watch
 
 def press(text, name=""):
     key = pygame.key.key_code(name or text)
@@ -189,7 +189,7 @@ def test_sound_and_subtitles(film, tmp_path):
 CLOSING = """
 import faulthandler, threading, time
 faulthandler.dump_traceback_later(60, exit=True)
-from player.window import SoundDevice
+from player.desktop.window import SoundDevice
 
 class Asked:
     count = 0

@@ -31,10 +31,10 @@ from gvideo.errors import BitstreamError, GVideoError
 from packager.check import check_presentation
 from packager.check.media import read_init as check_init
 from packager.check.media import read_segment as check_segment
-from player import boxes
-from player.captions import read_captions
-from player.fetch import Fetcher
-from player.stream import open_stream, read_presentation
+from player.presentation.captions import read_captions
+from player.source import boxes
+from player.source.fetch import Fetcher
+from player.source.stream import open_stream, read_presentation
 
 BINARY_WORDS = [*mutations.BOXES, units.SIGNATURE, b"\xff" * 9, b"\0" * 16, b"\x80" * 11, b"\0\0\0\x01", b"\0\0\0\0"]
 _WORDS = """\

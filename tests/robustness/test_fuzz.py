@@ -20,11 +20,11 @@ from packager.check.media import read_init as check_init
 from packager.isobmff.box import format_box, parse_boxes
 from packager.isobmff.entries import VisualSampleEntry
 from packager.isobmff.movie import SampleDescriptions
-from player.captions import Caption, read_captions
-from player.dash import read_dash
-from player.fetch import Fetcher
-from player.hls import read_hls
-from player.record import resolve
+from player.presentation.captions import Caption, read_captions
+from player.source.dash import read_dash
+from player.source.fetch import Fetcher
+from player.source.hls import read_hls
+from player.source.record import resolve
 
 ROOT = Path(__file__).parents[2]
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
@@ -269,7 +269,7 @@ def test_addresses_of_the_page_that_are_none():
 
 
 def test_times_are_within_what_clocks_hold(tmp_path):
-    from player.record import Presentation, Resource, Segment
+    from player.source.record import Presentation, Resource, Segment
 
     assert Presentation("a", (), update_seconds=Fraction(5)).update_seconds == 5
     with pytest.raises(InvalidError, match=f"a: times of 0 to {1 << 40} s wanted"):

@@ -1,4 +1,4 @@
-"""The page's rules of adaptation are those of player/abr.py: the same constants, the same choices."""
+"""The page's rules of adaptation are those of player/adaptation/abr.py: the same constants, the same choices."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from player import abr
-from player.abr import BolaBasic, RobustMpc, State
+from player.adaptation import abr
+from player.adaptation.abr import BolaBasic, RobustMpc, State
 
 RULES = Path(__file__).parents[2] / "player" / "web" / "playback" / "abr.js"
 

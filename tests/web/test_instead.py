@@ -33,7 +33,7 @@ window.view = view;
 
 def publish(folder: Path, *, fallback: bool = True) -> None:
     """Two seconds with an AVC rung."""
-    from gvideo.commands.pictures import fallback_track
+    from gvideo.commands.encoding.pictures import fallback_track
 
     made = make_stream(num_segments=2, num_frames=25, count=60, index=True, width=96, height=64)
     (folder / "clip.gsv").write_bytes(made.data)

@@ -41,7 +41,7 @@ def publish(folder: Path, *, sound: bool = True, fallback: bool = False, **optio
     extras = package.Extras(None, ((audio, "en"),) if sound else (), ((captions, "en"),), False, "Test")
     tracks = []
     if fallback:
-        from gvideo.commands.pictures import fallback_track
+        from gvideo.commands.encoding.pictures import fallback_track
 
         tracks.append(fallback_track(rungs[0], None, 30.0))
     package.package_streams(rungs, sink.open_sink(str(folder)), extras, fallback=tracks)

@@ -32,7 +32,7 @@ from gvideo.encoder.settings import DEFAULT_CRF, FASTEST, EncodeSettings
 from gvideo.encoder.sharing.recode import even_choice, recode, reduce_segments
 from gvideo.errors import MediaError, OptionError
 from gvideo.media import CodeFrame, VideoSource, psnr_db
-from gvideo.media.pipe import PipeCopy
+from gvideo.media.reading.pipe import PipeCopy
 from gvideo.model.steps import StepRules
 from gvideo.types import VideoFormat
 

@@ -1,0 +1,1 @@
+"""What `gvideo encode` and `gvideo batch` share: folders, live, ladders, stores, executors."""

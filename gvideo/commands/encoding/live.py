@@ -1,0 +1,121 @@
+"""`gvideo encode INPUT -o DIR/ --live`: publish while the input still grows."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from gvideo.commands.arguments.options import parse_bits, tell_notes
+from gvideo.commands.encoding.executors import executor_of
+from gvideo.commands.encoding.ladder import Rung, rungs_of
+from gvideo.commands.terminal.console import console
+from gvideo.errors import OptionError
+
+if TYPE_CHECKING:
+    from gvideo.encoder.jobs.live import LiveRung
+    from gvideo.types import VideoFormat
+
+
+def add_live_options(parser: argparse.ArgumentParser) -> None:
+    """Options of a live encode."""
+    group = parser.add_argument_group("live")
+    group.add_argument(
+        "--live", action="store_true", help="IN still grows: a file being written, a pipe, - for standard input"
+    )
+    group.add_argument("--window", type=float, metavar="S", help="keep only the last S seconds on offer (default: all)")
+    group.add_argument("--then", action="append", default=[], metavar="IN", help="a further input behind the first")
+    group.add_argument(
+        "--idle", type=float, default=3.0, metavar="S", help="a file that has not grown for S seconds ends (default 3)"
+    )
+    group.add_argument(
+        "--no-keep-up", action="store_true", help="never fit with less effort, however far the encoder falls behind"
+    )
+
+
+def encode_live_folder(arguments: argparse.Namespace) -> None:
+    """Encodes one input after the other; the manifests follow every segment."""
+    if arguments.window is not None and not arguments.window > 0:
+        raise OptionError(f"--window {arguments.window:g}: above 0 seconds wanted")
+    if not arguments.idle > 0:
+        raise OptionError(f"--idle {arguments.idle:g}: above 0 seconds wanted")
+    ladder = rungs_of(arguments)
+    _check(arguments, ladder)
+
+    from gvideo.commands.encoding.live_folder import LiveFolder
+    from gvideo.encoder.jobs.keep_up import KeepUp
+    from gvideo.encoder.jobs.live import encode_live_ladder
+    from gvideo.media.reading.growing import LiveSource
+    from packager.live import LivePublisher
+    from packager.sink import open_sink
+
+    window = None if arguments.window is None else Fraction(arguments.window)
+    keep_up = None if arguments.no_keep_up else KeepUp(arguments.preset, arguments.segment)
+    crf = arguments.fallback_crf if arguments.fallback else None
+    folder: LiveFolder | None = None
+    size = ladder[0].size if len(ladder) == 1 else None
+    with executor_of(arguments, os.cpu_count()) as executor, contextlib.ExitStack() as stack:
+        device = executor.choose_device(arguments.device)
+        sink = open_sink(arguments.output.rstrip("/"))
+        for name in [arguments.source, *arguments.then]:
+            video = LiveSource(name, size=size, idle=arguments.idle, stream=arguments.stream)
+            with video:
+                if folder is None:
+                    publisher = LivePublisher(sink, datetime.now(UTC), Fraction(arguments.segment), window)
+                    stack.callback(publisher.end)
+                    folder = LiveFolder(publisher, arguments.layers, crf)
+                told = _Told(name)
+                rungs = [_live_rung(arguments, rung, video.format) for rung in ladder]
+                cuts = encode_live_ladder(
+                    video, rungs, executor, device, keep_up=keep_up, waiting=video, say=told.tell_line
+                )
+                told.tell(folder.begin(video))
+                for cut in cuts:
+                    folder.add(cut)
+                    told.tell(video.notes)
+    console.say("done", f"{arguments.output}: {folder.num_frames if folder else 0} frames, ended")
+
+
+def _check(arguments: argparse.Namespace, ladder: list[Rung]) -> None:
+    """Raises OptionError for values that no rung can have, before anything is opened or made."""
+    from gvideo.types import ColourDescription, VideoFormat
+
+    for rung in ladder:
+        _live_rung(arguments, rung, VideoFormat(16, 16, ColourDescription(1, 1, 1, False)))
+
+
+def _live_rung(arguments: argparse.Namespace, rung: Rung, own: VideoFormat) -> LiveRung:
+    """A rung of a source of that format."""
+    from gvideo.encoder.jobs.live import LiveRung
+    from gvideo.encoder.rate.model import RateTarget
+    from gvideo.encoder.settings import DEFAULT_CRF, EncodeSettings
+
+    crf = DEFAULT_CRF if rung.crf is None else rung.crf
+    settings = EncodeSettings(
+        crf, arguments.preset, arguments.segment, arguments.seed, arguments.layers, tune=arguments.tune
+    )
+    maxrate, bufsize = (parse_bits(name, getattr(arguments, name)) for name in ("maxrate", "bufsize"))
+    target = RateTarget.of(rung.bitrate, maxrate, bufsize, arguments.segment, rung.crf)
+    return LiveRung(own.resized(*rung.size) if rung.size else own, settings, target)
+
+
+class _Told:
+    """What is said of an input, each line once, as soon as it is known."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._said: set[str] = set()
+
+    def tell(self, notes: Iterable[str]) -> None:
+        """Says the lines that were not said before."""
+        fresh = [note for note in notes if note not in self._said]
+        self._said.update(fresh)
+        tell_notes(self._name, fresh)
+
+    def tell_line(self, line: str) -> None:
+        """Says a line, whether it was said before or not."""
+        tell_notes(self._name, [line])

@@ -1,0 +1,1 @@
+"""Video out: the destination's name says what is written."""

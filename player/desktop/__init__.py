@@ -1,0 +1,1 @@
+"""The window of `gvideo play`: events in, pictures and sound out, by SDL."""
