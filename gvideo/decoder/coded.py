@@ -55,7 +55,7 @@ class SegmentPlace:
 
 @dataclass(frozen=True, slots=True)
 class DecodedSegment:
-    """A segment as symbols, with bits per attribute (entropy/contexts.ATTRIBUTES), bytes per layer, and its grain."""
+    """A segment as symbols, with bits per attribute (entropy/attributes.ATTRIBUTES), bytes per layer, and its grain."""
 
     header: SegmentHeader
     symbols: SegmentSymbols

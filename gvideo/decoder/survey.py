@@ -58,7 +58,7 @@ class Survey:
 
     def bit_rows(self, num_bytes: int) -> list[tuple[str, float]]:
         """(what, bits), summing up to 8 num_bytes, the size of the file."""
-        from gvideo.entropy.contexts import ATTRIBUTES
+        from gvideo.entropy.attributes import ATTRIBUTES
 
         cost = np.sum([s.cost for s in self.segments], axis=0)
         rows = [(name, float(bits)) for name, bits in zip(ATTRIBUTES, cost, strict=True)]

@@ -81,12 +81,6 @@ VECTOR_INDEX = OFFSETS["vector_index"]
 VECTOR_REFINED = OFFSETS["vector_refined"]
 VECTOR_RESIDUAL = OFFSETS["vector_residual"]
 
-#: What bits are spent on, in the order of `Coder.cost`.
-ATTRIBUTES = (
-    "cell", "precision", "scale", "ratio", "angle", "life", "centre", "trajectory", "residual",
-    "luma", "chroma", "position", "codebook",
-)  # fmt: skip
-
 
 def flat_states() -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
     """(probability, seen) of contexts that know nothing."""

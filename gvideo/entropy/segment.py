@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from gvideo.bitstream import headers
 from gvideo.bitstream.fields import Reader, Writer
 from gvideo.bitstream.headers import LayerHeader, SegmentHeader
-from gvideo.entropy import coder, contexts, priors, walk
+from gvideo.entropy import coder, priors, walk
+from gvideo.entropy.attributes import ATTRIBUTES
 from gvideo.entropy.sequence import SequenceState
 from gvideo.errors import InvalidError
 from gvideo.model import symbols as sym
@@ -56,12 +57,12 @@ def visit(
     states = sequence.states() if states is None else states
     choices = np.zeros((len(symbols.table), 3), np.int64) if choices is None else choices
     rules, books = sequence.rules.as_array(), sequence.codebooks.as_array()
-    cost = np.zeros(len(contexts.ATTRIBUTES))
+    cost = np.zeros(len(ATTRIBUTES))
     coders, start = [], 0
     for layer, end in enumerate(symbols.layer_ends):
         buffer = buffers[layer] if buffers is not None else None
         size = len(buffer) if buffer is not None else 0
-        c = coder.make_coder(mode, *states, len(contexts.ATTRIBUTES), buffer, 0, size)
+        c = coder.make_coder(mode, *states, len(ATTRIBUTES), buffer, 0, size)
         if layer == 0 and walk.walk_trajectories(c, symbols.control, symbols.parents) != walk.OK:
             raise InvalidError("segment.trajectories: a control point out of range")
         parameters[walk.LAYER] = layer

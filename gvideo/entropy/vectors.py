@@ -5,6 +5,7 @@ index 0: scalar coding follows     index > 0: the entry predicts the group; exac
 
 from __future__ import annotations
 
+from gvideo.entropy import attributes
 from gvideo.entropy import contexts as ctx
 from gvideo.entropy.binarise import code_signed, code_tree
 from gvideo.entropy.coder import ATTRIBUTE, code_bit
@@ -52,7 +53,7 @@ def _code_component(c, group, component, value):  # type: ignore[no-untyped-def]
 @exact_kernel
 def code_shape(c, table, i, rules, books, choices):  # type: ignore[no-untyped-def]
     """Scale, ratio and angle by index. Returns OK, a problem, or SCALAR."""
-    c.registers[ATTRIBUTE] = 2
+    c.registers[ATTRIBUTE] = attributes.SCALE
     index = _code_index(c, table, i, books, choices, cb.SHAPE)
     if index <= 0:
         return SCALAR if index == 0 else BAD_INDEX
@@ -65,11 +66,11 @@ def code_shape(c, table, i, rules, books, choices):  # type: ignore[no-untyped-d
     differs = table[i, SCALE] != scale or table[i, RATIO] != ratio or table[i, ANGLE] != angle
     if _code_refined(c, table, i, books, cb.SHAPE, 1 if differs else 0):
         scale += _code_component(c, cb.SHAPE, 0, table[i, SCALE] - scale)
-        c.registers[ATTRIBUTE] = 3
+        c.registers[ATTRIBUTE] = attributes.RATIO
         ratio += _code_component(c, cb.SHAPE, 1, table[i, RATIO] - ratio)
         if scale < 0 or scale >= (16 << min(precision, steps.MAX_SCALE_BITS)) or ratio < 0 or ratio > scale:
             return BAD_SCALE
-        c.registers[ATTRIBUTE] = 4
+        c.registers[ATTRIBUTE] = attributes.ANGLE
         bits = steps.angle_bits(rules, precision, ratio * step)
         angle = cb.predict_circle(books[cb.SHAPE, index, 2], bits)
         if bits > 0:
@@ -82,7 +83,7 @@ def code_shape(c, table, i, rules, books, choices):  # type: ignore[no-untyped-d
 @exact_kernel
 def code_life(c, table, i, rules, num_frames, books, choices):  # type: ignore[no-untyped-def]
     """Duration and centre by index. Returns OK, a problem, or SCALAR."""
-    c.registers[ATTRIBUTE] = 5
+    c.registers[ATTRIBUTE] = attributes.LIFE
     index = _code_index(c, table, i, books, choices, cb.LIFE)
     if index <= 0:
         return SCALAR if index == 0 else BAD_INDEX
@@ -95,7 +96,7 @@ def code_life(c, table, i, rules, num_frames, books, choices):  # type: ignore[n
         duration += _code_component(c, cb.LIFE, 0, table[i, DURATION] - duration)
         if duration < 0 or duration > PERMANENT:
             return BAD_LIFE
-        c.registers[ATTRIBUTE] = 6
+        c.registers[ATTRIBUTE] = attributes.CENTRE
         centre = 0
         if duration != PERMANENT:
             bits = steps.centre_bits(rules, precision, duration, num_frames)
@@ -109,7 +110,7 @@ def code_life(c, table, i, rules, num_frames, books, choices):  # type: ignore[n
 @exact_kernel
 def code_colour(c, table, i, books, choices):  # type: ignore[no-untyped-def]
     """Luma, blue and red by index. Returns OK, a problem, or SCALAR."""
-    c.registers[ATTRIBUTE] = 9
+    c.registers[ATTRIBUTE] = attributes.LUMA
     index = _code_index(c, table, i, books, choices, cb.COLOUR)
     if index <= 0:
         return SCALAR if index == 0 else BAD_INDEX
@@ -123,7 +124,7 @@ def code_colour(c, table, i, books, choices):  # type: ignore[no-untyped-def]
         column = (LUMA, BLUE, BLUE + 1)[k]
         value = cb.predict_amplitude(books[cb.COLOUR, index, k], precision)
         if refined:
-            c.registers[ATTRIBUTE] = 9 if k == 0 else 10
+            c.registers[ATTRIBUTE] = attributes.LUMA if k == 0 else attributes.CHROMA
             value += _code_component(c, cb.COLOUR, k, table[i, column] - value)
             if abs(value) > MAX_MAGNITUDE:
                 return BAD_MAGNITUDE

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gvideo.entropy import attributes
 from gvideo.entropy import contexts as ctx
 from gvideo.entropy.binarise import code_signed, code_tree, code_unary
 from gvideo.entropy.coder import ATTRIBUTE, code_bit, code_raw
@@ -134,18 +135,18 @@ def _code_shape(c, table, i, rules, near):  # type: ignore[no-untyped-def]
     precision = table[i, PRECISION]
     p = min(precision, 4)
     bits = min(precision, steps.MAX_SCALE_BITS)
-    c.registers[ATTRIBUTE] = 2
+    c.registers[ATTRIBUTE] = attributes.SCALE
     octave = code_tree(c, ctx.SCALE_OCTAVE + 15 * precision, 4, table[i, SCALE] >> bits)
     fraction = code_tree(c, ctx.SCALE_FRACTION + 15 * p, bits, table[i, SCALE] & ((1 << bits) - 1))
     scale = (octave << bits) | fraction
     table[i, SCALE] = scale
-    c.registers[ATTRIBUTE] = 3
+    c.registers[ATTRIBUTE] = attributes.RATIO
     group = min(octave >> 1, 3) if octave < 8 else 3
     ratio = code_unary(c, ctx.RATIO + 32 * (4 * precision + group), 24, table[i, RATIO])
     table[i, RATIO] = ratio
     if ratio > scale:
         return BAD_SCALE
-    c.registers[ATTRIBUTE] = 4
+    c.registers[ATTRIBUTE] = attributes.ANGLE
     step = steps.scale_step(precision)
     bits = steps.angle_bits(rules, precision, ratio * step)
     angle = table[i, ANGLE]
@@ -168,7 +169,7 @@ def _code_life(c, table, i, rules, parameters, permanent_near, duration_near):  
     """Always alive or not; if not, log2 of the duration in half octaves and the centre."""
     precision = table[i, PRECISION]
     p = min(precision, 3)
-    c.registers[ATTRIBUTE] = 5
+    c.registers[ATTRIBUTE] = attributes.LIFE
     always = code_bit(c, ctx.PERMANENT + 4 * p + permanent_near, 1 if table[i, DURATION] == PERMANENT else 0)
     if always:
         table[i, DURATION] = PERMANENT
@@ -176,7 +177,7 @@ def _code_life(c, table, i, rules, parameters, permanent_near, duration_near):  
         return OK
     duration = code_tree(c, ctx.DURATION + 31 * (4 * p + duration_near), 5, table[i, DURATION])
     table[i, DURATION] = duration
-    c.registers[ATTRIBUTE] = 6
+    c.registers[ATTRIBUTE] = attributes.CENTRE
     bits = steps.centre_bits(rules, precision, duration, parameters[NUM_FRAMES])
     high = min(bits, 4)
     low = bits - high
@@ -189,7 +190,7 @@ def _code_life(c, table, i, rules, parameters, permanent_near, duration_near):  
 def _code_trajectory(c, table, i, parameters, found, count):  # type: ignore[no-untyped-def]
     """The trajectory: the one that most neighbours follow, or an index."""
     num = parameters[NUM_TRAJECTORIES]
-    c.registers[ATTRIBUTE] = 7
+    c.registers[ATTRIBUTE] = attributes.TRAJECTORY
     if num == 1:
         table[i, TRAJECTORY] = 0
         return OK
@@ -232,7 +233,7 @@ def _reach(table, i, k, rules, parameters):  # type: ignore[no-untyped-def]
 @exact_kernel
 def _code_residual(c, table, residual, i, rules, parameters):  # type: ignore[no-untyped-def]
     """Residual motion: whether there is any, then the control points in order of time."""
-    c.registers[ATTRIBUTE] = 8
+    c.registers[ATTRIBUTE] = attributes.RESIDUAL
     n = residual.shape[1]
     moves = 0
     for k in range(n):
@@ -265,7 +266,7 @@ def _code_residual(c, table, residual, i, rules, parameters):  # type: ignore[no
 def _code_amplitudes(c, table, i, luma_near):  # type: ignore[no-untyped-def]
     """Luma, then the two chroma amplitudes, in quantiser steps."""
     precision = table[i, PRECISION]
-    c.registers[ATTRIBUTE] = 9
+    c.registers[ATTRIBUTE] = attributes.LUMA
     fine = max(precision - 3, 0)
     value = table[i, LUMA]
     magnitude = code_unary(c, ctx.LUMA + 22 * precision, 14, abs(value) >> fine)
@@ -275,7 +276,7 @@ def _code_amplitudes(c, table, i, luma_near):  # type: ignore[no-untyped-def]
     if magnitude != 0:
         magnitude = -magnitude if code_bit(c, ctx.LUMA_SIGN + luma_near, 1 if value < 0 else 0) else magnitude
     table[i, LUMA] = magnitude
-    c.registers[ATTRIBUTE] = 10
+    c.registers[ATTRIBUTE] = attributes.CHROMA
     for channel in range(2):
         column = BLUE + channel
         value = table[i, column]
@@ -301,7 +302,7 @@ def _code_amplitudes(c, table, i, luma_near):  # type: ignore[no-untyped-def]
 @exact_kernel
 def _code_position(c, table, i, rules, parameters):  # type: ignore[no-untyped-def]
     """The bits of the position below the cell, as many as the step leaves."""
-    c.registers[ATTRIBUTE] = 11
+    c.registers[ATTRIBUTE] = attributes.POSITION
     step = steps.scale_step(table[i, PRECISION])
     scale_v = (table[i, SCALE] - table[i, RATIO]) * step
     ratio = table[i, RATIO] * step
@@ -327,12 +328,12 @@ def walk_layer(c, table, residual, choices, start, stop, rules, parameters, book
     shift = parameters[CELL_BITS] + 4 + BLOCK_BITS
     width = ((parameters[CELLS_X] - 1) >> BLOCK_BITS) + 1
     for i in range(start, stop):
-        c.registers[ATTRIBUTE] = 0
+        c.registers[ATTRIBUTE] = attributes.CELL
         code, exponent = _code_cell(c, table, i, i == start, block_map, parameters, code, exponent)
         if code < 0:
             return BAD_CELL
         count = _find_neighbours(table, i, block_map, parameters, found)
-        c.registers[ATTRIBUTE] = 1
+        c.registers[ATTRIBUTE] = attributes.PRECISION
         near = table[found[0], PRECISION] if count > 0 else 8
         base = ctx.PRECISION + 7 * (9 if parameters[LAYER] > 0 else near)
         table[i, PRECISION] = code_tree(c, base, 3, table[i, PRECISION])
@@ -386,7 +387,7 @@ def walk_layer(c, table, residual, choices, start, stop, rules, parameters, book
 def walk_trajectories(c, control, parents):  # type: ignore[no-untyped-def]
     """Visits the trajectories' control points, int64 [M-1, K, 6] (x: 1, mx, my; y: 1, mx, my), as steps along time less
     the steps of the parent; the trajectory that does not move is never sent. parents: see SegmentSymbols."""
-    c.registers[ATTRIBUTE] = 12
+    c.registers[ATTRIBUTE] = attributes.CODEBOOK
     coded = np.zeros((control.shape[1], 6), np.int64)
     for m in range(control.shape[0]):
         parents[m] = code_raw(c, _bit_length(m), parents[m])

@@ -17,7 +17,7 @@ import gvideo
 from gvideo.decoder.video_decoder import VideoDecoder
 from gvideo.encoder.jobs.encode import encode as encode_file
 from gvideo.encoder.jobs.report import EncodeProgress
-from gvideo.entropy.contexts import ATTRIBUTES
+from gvideo.entropy.attributes import ATTRIBUTES
 from gvideo.evaluate.frames import Reference
 from gvideo.media import open_sink, planes_to_code_values
 from gvideo.types import VideoFormat

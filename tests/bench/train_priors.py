@@ -18,6 +18,7 @@ import numpy as np
 
 from gvideo.decoder.stream import Stream
 from gvideo.entropy import coder, contexts, priors, segment
+from gvideo.entropy.attributes import ATTRIBUTES
 from gvideo.entropy.sequence import SequenceState
 from gvideo.model.steps import StepRules
 from gvideo.model.symbols import SegmentSymbols
@@ -67,13 +68,13 @@ def main() -> None:
     everything = [s for group in clips.values() for s in group]
     gaussians = sum(len(s[0].table) for s in everything)
     flat = sum(count(s, contexts.flat_states()) for s in everything)
-    held_out = np.zeros(len(contexts.ATTRIBUTES))
+    held_out = np.zeros(len(ATTRIBUTES))
     for name, group in clips.items():
         probability, seen = train([s for other, g in clips.items() if other != name for s in g])
         for sample in group:
             held_out += count(sample, (probability.copy(), seen.copy()))
     print(f"{gaussians} Gaussians of {len(clips)} clips; bits per Gaussian from flat and from other clips' states:")
-    for name, a, b in zip(contexts.ATTRIBUTES, flat / gaussians, held_out / gaussians, strict=True):
+    for name, a, b in zip(ATTRIBUTES, flat / gaussians, held_out / gaussians, strict=True):
         print(f"  {name:12s} {a:6.2f} {b:6.2f}")
     print(f"  {'all':12s} {flat.sum() / gaussians:6.2f} {held_out.sum() / gaussians:6.2f}")
     if args.output:

@@ -11,7 +11,8 @@ from streams import random_choices, random_codebooks, random_symbols
 from gvideo.bitstream.fields import Reader
 from gvideo.bitstream.headers import SegmentHeader, visit_layer, visit_segment
 from gvideo.entropy import priors
-from gvideo.entropy.contexts import ATTRIBUTES, NUM_CONTEXTS, flat_states
+from gvideo.entropy.attributes import ATTRIBUTES
+from gvideo.entropy.contexts import NUM_CONTEXTS, flat_states
 from gvideo.entropy.segment import count_bits, decode_segment, encode_segment
 from gvideo.entropy.sequence import SequenceState
 from gvideo.errors import InvalidError

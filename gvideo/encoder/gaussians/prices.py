@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gvideo.entropy.contexts import ATTRIBUTES
+from gvideo.entropy.attributes import ATTRIBUTES
 from gvideo.entropy.segment import count_bits
 from gvideo.entropy.sequence import SequenceState
 from gvideo.model import symbols as sym

@@ -17,7 +17,8 @@ import numpy as np
 
 from gvideo.bitstream.headers import SequenceHeader
 from gvideo.encoder.sharing.start_states import Sample, best_corrections, context_bits, record
-from gvideo.entropy import coder, contexts, walk
+from gvideo.entropy import attributes, coder, walk
+from gvideo.entropy.attributes import ATTRIBUTES
 from gvideo.entropy.jit import exact_kernel
 from gvideo.entropy.priors import Corrections, format_corrections
 from gvideo.entropy.segment import block_map
@@ -35,8 +36,12 @@ ITERATIONS = 8
 _NEVER = 1e9
 #: Magnitudes of a residual that have a price of their own.
 _LENGTHS = 32
-#: What each group's scalars count as (contexts.ATTRIBUTES).
-_ATTRIBUTES_OF = ((2, 3, 4), (9, 10), (5, 6))
+#: What each group's scalars count as.
+_ATTRIBUTES_OF = (
+    (attributes.SCALE, attributes.RATIO, attributes.ANGLE),
+    (attributes.LUMA, attributes.CHROMA),
+    (attributes.LIFE, attributes.CENTRE),
+)
 #: Bits of an entry in the header.
 _ENTRY_BITS = 24
 
@@ -92,8 +97,8 @@ def scalar_bits(sample: Sample) -> Float64:
     """Bits f64 [N,3] that each Gaussian's groups take if coded by scalars."""
     symbols, sequence = sample.symbols, sample.sequence
     parameters = sym.parameters_of(symbols, sample.width, sample.height, sample.num_frames)
-    c = coder.make_coder(coder.COUNT, *sequence.states(), len(contexts.ATTRIBUTES))
-    bits = np.zeros((len(symbols.table), len(contexts.ATTRIBUTES)))
+    c = coder.make_coder(coder.COUNT, *sequence.states(), len(ATTRIBUTES))
+    bits = np.zeros((len(symbols.table), len(ATTRIBUTES)))
     books = Codebooks.none().as_array()
     ends, rules = np.array(symbols.layer_ends, np.int64), sequence.rules.as_array()
     neighbours = block_map(parameters)

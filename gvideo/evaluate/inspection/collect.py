@@ -16,7 +16,8 @@ from gvideo import raster
 from gvideo.decoder.antialias import antialiased
 from gvideo.decoder.coded import CodedStream, DecodedSegment
 from gvideo.decoder.render import SegmentRenderer
-from gvideo.entropy import coder, contexts, walk
+from gvideo.entropy import coder, walk
+from gvideo.entropy.attributes import ATTRIBUTES
 from gvideo.entropy.segment import block_map
 from gvideo.entropy.sequence import SequenceState
 from gvideo.model import motion
@@ -91,15 +92,15 @@ def bits_of_gaussians(decoded: DecodedSegment, stream: CodedStream, number: int)
     rules, books = sequence.rules.as_array(), sequence.codebooks.as_array()
     table, residual = symbols.table.copy(), symbols.residual.copy()
     choices: NDArray[np.int64] = np.zeros((count, 3), np.int64)
-    c = coder.make_coder(coder.COUNT, *states, len(contexts.ATTRIBUTES), None, 0, 0)
-    spent = np.zeros((count, len(contexts.ATTRIBUTES)))
+    c = coder.make_coder(coder.COUNT, *states, len(ATTRIBUTES), None, 0, 0)
+    spent = np.zeros((count, len(ATTRIBUTES)))
     before = c.cost.copy()
     for row in range(count):
         parameters[walk.LAYER] = np.searchsorted(symbols.layer_ends, row, side="right")
         walk.walk_layer(c, table, residual, choices, row, row + 1, rules, parameters, books, neighbours)
         spent[row] = c.cost - before
         before = c.cost.copy()
-    shared = np.array([name in _SHARED for name in contexts.ATTRIBUTES])
+    shared = np.array([name in _SHARED for name in ATTRIBUTES])
     totals = np.where(shared, 0.0, spent.sum(0))
     countable = totals > 0
     factors = np.divide(decoded.cost, totals, out=np.zeros_like(totals), where=countable)

@@ -19,7 +19,7 @@ import numpy as np
 from gvideo.decoder.coded import CodedStream
 from gvideo.decoder.render import SegmentRenderer
 from gvideo.decoder.survey import Survey
-from gvideo.entropy.contexts import ATTRIBUTES
+from gvideo.entropy.attributes import ATTRIBUTES
 from gvideo.evaluate.report.plot import nice_ticks
 from gvideo.types import Float64, Int64
 

@@ -14,7 +14,7 @@ from gvideo.encoder.gaussians.pack import pack
 from gvideo.encoder.gaussians.parameters import Parameters
 from gvideo.encoder.gaussians.quantised import Quantised
 from gvideo.encoder.settings import EncodeSettings
-from gvideo.entropy.contexts import ATTRIBUTES
+from gvideo.entropy.attributes import ATTRIBUTES
 from gvideo.entropy.segment import count_bits
 from gvideo.entropy.sequence import SequenceState
 from gvideo.evaluate.studies.techniques.base import PER_GAUSSIAN, Fields, Values
