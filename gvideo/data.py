@@ -17,7 +17,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from gvideo.decoder.arguments import integer
-from gvideo.decoder.drawing import Crop, Shape
+from gvideo.decoder.rendering.drawing import Crop, Shape
 from gvideo.decoder.video_decoder import VideoDecoder
 from gvideo.errors import OptionError, OutsideError
 

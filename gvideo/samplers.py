@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gvideo.decoder import chance
-from gvideo.decoder.drawing import Crop, Shape
 from gvideo.decoder.frames import FrameBatch
+from gvideo.decoder.rendering.drawing import Crop, Shape
 from gvideo.decoder.video_decoder import VideoDecoder
 from gvideo.errors import OptionError
 

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from gvideo.decoder import arguments, pictures
+from gvideo.decoder import arguments
 from gvideo.decoder.coded import CodedStream
-from gvideo.decoder.drawing import Crop, Drawing, Shape
 from gvideo.decoder.frames import OUTPUTS, Frame, FrameBatch, Pixels
 from gvideo.decoder.metadata import Metadata, metadata_of
 from gvideo.decoder.notebook import card, thumbnail_shape
 from gvideo.decoder.published import open_stream
+from gvideo.decoder.rendering import pictures
+from gvideo.decoder.rendering.drawing import Crop, Drawing, Shape
 from gvideo.decoder.source import Source
 from gvideo.decoder.times import FrameTimes
 from gvideo.errors import OptionError, OutsideError

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gvideo.bitstream.headers import MAX_KERNEL, NUM_STRENGTHS, STRENGTH_STEPS, Grain
-from gvideo.decoder.render import SegmentRenderer
+from gvideo.decoder.rendering.segment import SegmentRenderer
 from gvideo.encoder.motion.flow import Flow
 from gvideo.media import CodeFrame
 from gvideo.types import Float32, Float64, Int64, VideoFormat

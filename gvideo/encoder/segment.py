@@ -12,7 +12,7 @@ import torch
 
 from gvideo.bitstream import container, headers
 from gvideo.bitstream.headers import SegmentHeader
-from gvideo.decoder.render import SegmentRenderer, frame_times
+from gvideo.decoder.rendering.segment import SegmentRenderer, frame_times
 from gvideo.encoder import tune
 from gvideo.encoder.backends.base import Target
 from gvideo.encoder.fitting.layers import fit_layers

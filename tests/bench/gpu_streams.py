@@ -15,7 +15,7 @@ from gpu_run import Run, peak_bytes
 from kernels import make_splats
 
 import gvideo
-from gvideo.decoder.render import SegmentRenderer
+from gvideo.decoder.rendering.segment import SegmentRenderer
 from gvideo.encoder import settings
 from gvideo.encoder.backends.base import Target
 from gvideo.encoder.backends.cuda_growth import _TRACK_POINTS

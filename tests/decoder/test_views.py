@@ -8,7 +8,7 @@ from streams import make_stream
 
 from gvideo import VideoDecoder, transforms
 from gvideo.bitstream.headers import SequenceHeader
-from gvideo.decoder.antialias import antialiased
+from gvideo.decoder.rendering.antialias import antialiased
 from gvideo.errors import OptionError
 from gvideo.media.resize import resize_planes
 from gvideo.raster import Viewport, get_backend
@@ -158,7 +158,7 @@ def test_many_segments_stay_parsed(monkeypatch):
     for number in (0, 23, 5, 11, 0, 23, 2, 8, 14, 20, 0, 5):
         video.get_frame_at(number)
     assert len(parsed) == len(set(parsed))
-    monkeypatch.setattr("gvideo.decoder.pictures._CACHED_BYTES", 0)
+    monkeypatch.setattr("gvideo.decoder.rendering.pictures._CACHED_BYTES", 0)
     for number in (0, 23, 5, 11, 17, 2, 0):
         video.get_frame_at(number)
     assert len(parsed) > len(set(parsed))

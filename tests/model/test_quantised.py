@@ -11,7 +11,7 @@ from fits import random_parameters
 from streams import make_stream, random_symbols
 
 from gvideo.bitstream import headers
-from gvideo.decoder.render import frame_times
+from gvideo.decoder.rendering.segment import frame_times
 from gvideo.encoder.backends.cpu_quantise import quantise
 from gvideo.encoder.gaussians import pack
 from gvideo.encoder.gaussians.parameters import Parameters

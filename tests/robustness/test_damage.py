@@ -226,7 +226,7 @@ from memory import peak_megabytes
 from streams import join_units, units, headers
 from gvideo.bitstream.fields import Writer
 from gvideo.bitstream.headers import *
-import gvideo.entropy.segment, gvideo.decoder.render
+import gvideo.entropy.segment, gvideo.decoder.rendering.segment
 from gvideo import VideoDecoder, errors
 limit = 1500 << 20
 resource.setrlimit(resource.RLIMIT_AS, (limit + (2 << 30), limit + (2 << 30)))

@@ -12,7 +12,7 @@ from streams import Made, make_stream
 
 import gvideo
 from gvideo.bitstream.headers import SequenceHeader
-from gvideo.decoder.render import SegmentRenderer
+from gvideo.decoder.rendering.segment import SegmentRenderer
 from gvideo.media.colour import planes_to_rgb
 from gvideo.raster import Viewport
 

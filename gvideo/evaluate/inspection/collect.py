@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gvideo import raster
-from gvideo.decoder.antialias import antialiased
 from gvideo.decoder.coded import CodedStream, DecodedSegment
-from gvideo.decoder.render import SegmentRenderer
+from gvideo.decoder.rendering.antialias import antialiased
+from gvideo.decoder.rendering.segment import SegmentRenderer
 from gvideo.entropy import coder, walk
 from gvideo.entropy.attributes import ATTRIBUTES
 from gvideo.entropy.segment import block_map

@@ -17,7 +17,7 @@ from html import escape
 import numpy as np
 
 from gvideo.decoder.coded import CodedStream
-from gvideo.decoder.render import SegmentRenderer
+from gvideo.decoder.rendering.segment import SegmentRenderer
 from gvideo.decoder.survey import Survey
 from gvideo.entropy.attributes import ATTRIBUTES
 from gvideo.evaluate.report.plot import nice_ticks

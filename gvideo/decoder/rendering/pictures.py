@@ -18,7 +18,7 @@ from gvideo.decoder.times import FrameTimes
 from gvideo.types import ColourDescription, Float32, Float64, Int64
 
 if TYPE_CHECKING:
-    from gvideo.decoder.render import SegmentRenderer
+    from gvideo.decoder.rendering.segment import SegmentRenderer
     from gvideo.raster import Viewport
 
 #: Dequantised segments that are kept: so many, and more while they fit these bytes.
@@ -70,7 +70,7 @@ class Pictures:
         return (members[start : start + count] for start in range(0, len(members), count))
 
     def _renderer(self, segment: int) -> SegmentRenderer:
-        from gvideo.decoder.render import SegmentRenderer
+        from gvideo.decoder.rendering.segment import SegmentRenderer
 
         with self._lock:
             if segment in self._renderers:

@@ -1,0 +1,85 @@
+"""A segment's symbols to planes: at the times of its frames or between them, at its own size or any other.
+
+    components, summed ─► stages, in order ─► planes
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gvideo import raster
+from gvideo.decoder.rendering.components import Component, GaussianComponent
+from gvideo.decoder.rendering.stages import BaseColourStage, GrainStage, Stage
+from gvideo.model.grain import SegmentGrain
+from gvideo.model.steps import StepRules
+from gvideo.model.symbols import SegmentSymbols
+from gvideo.types import Float32, Float64, Int64, Splats
+
+
+def frame_times(ticks: Int64) -> Float64:
+    """Model times f64 [T] of a segment's frames: 0 for the first, T-1 for the last, in proportion to their ticks.
+
+    ticks i64 [T+1]: starts of the frames and the end of the last.
+    """
+    num = len(ticks) - 1
+    if num < 2:
+        return np.zeros(num)
+    times: Float64 = (ticks[:-1] - ticks[0]) * ((num - 1) / (ticks[-2] - ticks[0]))
+    return times
+
+
+class SegmentRenderer:
+    """A dequantised segment. width, height: the size it was coded at. backend: of raster.get_backend(). grain: to draw
+    over the luma."""
+
+    def __init__(
+        self,
+        symbols: SegmentSymbols,
+        rules: StepRules,
+        width: int,
+        height: int,
+        ticks: Int64,
+        backend: str = "auto",
+        grain: SegmentGrain | None = None,
+    ) -> None:
+        self.width, self.height, self.ticks = width, height, ticks
+        self.num_frames = len(ticks) - 1
+        self.times = frame_times(ticks)
+        self.num_control = symbols.num_path_control
+        self._gaussians = GaussianComponent(symbols, rules, width, height, self.times, backend)
+        self._components: tuple[Component, ...] = (self._gaussians,)
+        self._stages: tuple[Stage, ...] = (BaseColourStage(symbols.base),)
+        if grain is not None:
+            self._stages += (GrainStage(grain, self.times),)
+
+    @property
+    def splats(self) -> Splats:
+        """The Gaussians ready to render."""
+        return self._gaussians.splats
+
+    def planes(
+        self, times: Float64, size: tuple[int, int] | None = None, viewport: raster.Viewport | None = None
+    ) -> Float32:
+        """Planes f32 [F,3,H,W] (Y', Cb, Cr without range) at model times f64 [F]; size: (width, height)."""
+        if viewport is None:
+            width, height = size or (self.width, self.height)
+            viewport = raster.Viewport(width, height, width / self.width, height / self.height)
+        first, *others = self._components
+        planes = first.planes(times, viewport)
+        for component in others:
+            planes += component.planes(times, viewport)
+        for stage in self._stages:
+            stage.apply(planes, times, viewport)
+        return planes
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory that its components take, about."""
+        return sum(component.num_bytes for component in self._components)
+
+    def times_at(self, ticks: Float64) -> Float64:
+        """Model times f64 [F] of moments in ticks, for frames between frames."""
+        if self.num_frames < 2:
+            return np.zeros(len(ticks))
+        span = float(self.ticks[-2] - self.ticks[0])
+        return np.clip((ticks - float(self.ticks[0])) / span, 0.0, 1.0) * (self.num_frames - 1)
