@@ -16,9 +16,9 @@ from gvideo.lazy import attach
 
 if TYPE_CHECKING:
     from gvideo import data, errors, media, raster, samplers
+    from gvideo.decoder import transforms
     from gvideo.decoder.frames import Frame, FrameBatch
     from gvideo.decoder.metadata import Metadata
-    from gvideo.decoder.rendering import transforms
     from gvideo.decoder.video_decoder import VideoDecoder
     from gvideo.encoder.jobs.encode import encode
     from gvideo.encoder.jobs.executor import SegmentExecutor

@@ -67,7 +67,7 @@ def hidden(code: str, *arguments: str, cwd: Path = ROOT) -> object:
 
 
 def test_public_names_are_there_or_say_what_they_need():
-    packages = ("gvideo", "gvideo.decoder", "gvideo.decoder.rendering.transforms", "gvideo.errors", "gvideo.media",
+    packages = ("gvideo", "gvideo.decoder", "gvideo.decoder.transforms", "gvideo.errors", "gvideo.media",
                 "gvideo.raster", "gvideo.data", "gvideo.samplers", "packager", "packager.check", "player")  # fmt: skip
     found = hidden(NAMES, *packages)
     encoding = ["ProcessExecutor", "RayExecutor", "SegmentExecutor", "encode"]

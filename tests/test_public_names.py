@@ -23,7 +23,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 PACKAGES = (
-    "gvideo", "gvideo.decoder", "gvideo.decoder.rendering.transforms", "gvideo.errors", "gvideo.media", "gvideo.raster",
+    "gvideo", "gvideo.decoder", "gvideo.decoder.transforms", "gvideo.errors", "gvideo.media", "gvideo.raster",
     "gvideo.data", "gvideo.samplers",
     "packager", "packager.check", "player",
 )  # fmt: skip

@@ -27,9 +27,9 @@ from typing import TYPE_CHECKING
 from gvideo.lazy import attach
 
 if TYPE_CHECKING:
+    from gvideo.decoder import transforms
     from gvideo.decoder.frames import Frame, FrameBatch
     from gvideo.decoder.metadata import Metadata
-    from gvideo.decoder.rendering import transforms
     from gvideo.decoder.video_decoder import VideoDecoder
 
 __all__ = ["Frame", "FrameBatch", "Metadata", "VideoDecoder", "transforms"]

@@ -20,7 +20,7 @@ from streams import make_stream
 
 from gvideo import VideoDecoder
 from gvideo.bitstream.headers import SequenceHeader
-from gvideo.decoder.rendering import transforms
+from gvideo.decoder import transforms
 
 RECORDED = json.loads(probes.RECORD.read_text())
 EVEN_HEADER = SequenceHeader(48, 32, 12800, 512, matrix=6, primaries=6, transfer=6)

@@ -18,7 +18,7 @@ from gvideo import VideoDecoder, raster
 from gvideo.bitstream.headers import SequenceHeader
 from gvideo.decoder.frames import Frame, FrameBatch
 from gvideo.decoder.rendering import pictures
-from gvideo.decoder.rendering.transforms import CenterCrop, RandomCrop, Resize
+from gvideo.decoder.transforms import CenterCrop, RandomCrop, Resize
 from gvideo.errors import MediaError, OptionError
 
 MADE = make_stream(num_segments=6, num_frames=6, count=15, num_layers=2)

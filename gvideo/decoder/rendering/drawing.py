@@ -17,7 +17,7 @@ from gvideo.decoder.coded import CodedStream
 from gvideo.decoder.frames import Pixels, converter
 from gvideo.decoder.rendering import pictures
 from gvideo.decoder.rendering.pictures import Pictures
-from gvideo.decoder.rendering.transforms import Framing, check_sides, framing
+from gvideo.decoder.transforms import Framing, check_sides, framing
 from gvideo.errors import OptionError
 from gvideo.types import Float32, Float64, Int64
 
