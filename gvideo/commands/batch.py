@@ -55,7 +55,7 @@ Main = Callable[[Sequence[str]], int]
 
 
 @dataclass(slots=True)
-class Outcome:
+class JobOutcome:
     """What became of a job. key: of the job when the batch began, so that a source that changes meanwhile counts as
     another. state: done, earlier (done by an earlier run), failed, or left."""
 
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
     shard, count = _shard(arguments.shard)
     jobs = jobs_of(arguments.jobs, arguments.output, arguments.to, options)[shard::count]
     with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:  # stores are asked about their objects
-        outcomes = [Outcome(job, key) for job, key in zip(jobs, pool.map(Job.key, jobs), strict=True)]
+        outcomes = [JobOutcome(job, key) for job, key in zip(jobs, pool.map(Job.key, jobs), strict=True)]
     record, others = _records(arguments.jobs, arguments.output, shard, count)
     earlier = {key: value for path in (*others, record) for key, value in _read_record(path).items()}
     for outcome in outcomes:
@@ -147,12 +147,12 @@ def _read_record(path: Path) -> dict[str, tuple[float, dict[str, Any]]]:
     return found
 
 
-def _run_all(outcomes: Sequence[Outcome], total: int, at_once: int, record: Path, main: Main) -> None:
+def _run_all(outcomes: Sequence[JobOutcome], total: int, at_once: int, record: Path, main: Main) -> None:
     processes: set[Any] = set()
     shares: dict[int, str] = {}
     begun, ended = time.monotonic(), total - len(outcomes)
     pool = ThreadPoolExecutor(min(at_once, max(len(outcomes), 1)))
-    waiting: dict[Future[None], Outcome] = {}
+    waiting: dict[Future[None], JobOutcome] = {}
     stopped = threading.Event()
     try:
         for outcome in outcomes:
@@ -197,7 +197,7 @@ def _end(processes: set[Any]) -> None:
 
 
 def _run_one(
-    outcome: Outcome, main: Main, processes: set[Any], shares: dict[int, str], stopped: threading.Event
+    outcome: JobOutcome, main: Main, processes: set[Any], shares: dict[int, str], stopped: threading.Event
 ) -> None:
     """Runs a job in a process of its own: whatever happens to it, even for lack of memory, the others go on."""
     if stopped.is_set():
@@ -304,7 +304,7 @@ def _encode(main: Main, words: list[str], send: Connection) -> None:
     sys.exit(code)
 
 
-def _append(path: Path, outcome: Outcome) -> None:
+def _append(path: Path, outcome: JobOutcome) -> None:
     """Notes that a job is done, on the disk before the next one is."""
     entry = {"key": outcome.key, "wall_seconds": round(outcome.seconds, 2), "fields": finite(outcome.fields)}
     entry["job"] = asdict(outcome.job)
@@ -322,7 +322,7 @@ def _append(path: Path, outcome: Outcome) -> None:
         raise MediaError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
-def _sentence(outcome: Outcome) -> str:
+def _sentence(outcome: JobOutcome) -> str:
     source, output = outcome.job.source, outcome.job.output
     if outcome.state == "done":
         return f"{source}: {outcome.message or output}"
@@ -331,7 +331,7 @@ def _sentence(outcome: Outcome) -> str:
     return f"{source}: failed: {outcome.message}"
 
 
-def _tell(outcomes: Sequence[Outcome], as_json: bool) -> None:
+def _tell(outcomes: Sequence[JobOutcome], as_json: bool) -> None:
     """The table, on standard output."""
     if as_json:
         rows = [

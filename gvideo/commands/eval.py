@@ -74,7 +74,7 @@ def _evaluate(args: argparse.Namespace) -> Evaluation:
         segment_seconds=args.segment, preset=args.preset, threads=args.threads, seed=args.seed, tune=args.tune,
     )  # fmt: skip
     root = args.cache or default_root()
-    with ProgressLine() as line:
+    with ClipProgressLine() as line:
         evaluation = evaluate(args.clips, settings, root, line.show)
         if args.report and evaluation.points:
             from gvideo.evaluate.report import write_report
@@ -117,7 +117,7 @@ def _aligned(table: list[tuple[str, ...]]) -> list[str]:
     return ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in table]
 
 
-class ProgressLine:
+class ClipProgressLine:
     """Progress on one line of a terminal; every half minute a line of its own where there is none."""
 
     def __init__(self) -> None:
@@ -139,7 +139,7 @@ class ProgressLine:
         else:
             console.say("progress", text, share=round(share, 4))
 
-    def __enter__(self) -> ProgressLine:
+    def __enter__(self) -> ClipProgressLine:
         return self
 
     def __exit__(self, *error: object) -> None:

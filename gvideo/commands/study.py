@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _density(args: argparse.Namespace) -> None:
-    from gvideo.commands.eval import ProgressLine
+    from gvideo.commands.eval import ClipProgressLine
     from gvideo.evaluate.cache import default_root
     from gvideo.evaluate.studies import density
     from gvideo.evaluate.studies.density_report import answers, write_density
@@ -69,7 +69,7 @@ def _density(args: argparse.Namespace) -> None:
             )  # fmt: skip
     except ValueError as error:
         raise OptionError(f"--sizes {args.sizes}: whole numbers with commas between them wanted") from error
-    with ProgressLine() as line:
+    with ClipProgressLine() as line:
         runs, problems = density.run_density(settings, args.cache or default_root(), args.workers, line.show)
         page = write_density(runs, settings, problems, args.report) if any(r.record for r in runs) else None
     _tell_problems(problems, page)
@@ -79,12 +79,12 @@ def _density(args: argparse.Namespace) -> None:
 
 
 def _sweep(args: argparse.Namespace) -> None:
-    from gvideo.commands.eval import ProgressLine
+    from gvideo.commands.eval import ClipProgressLine
     from gvideo.evaluate.cache import default_root
     from gvideo.evaluate.studies.sweep import read_spec, run_sweep
     from gvideo.evaluate.studies.sweep_report import summary, write_sweep
 
-    with ProgressLine() as line:
+    with ClipProgressLine() as line:
         spec = read_spec(args.spec)
         runs, problems = run_sweep(spec, args.cache or default_root(), args.workers, line.show)
         page = write_sweep(spec, runs, problems, args.report) if runs else None
@@ -94,7 +94,7 @@ def _sweep(args: argparse.Namespace) -> None:
 
 
 def _techniques(args: argparse.Namespace) -> None:
-    from gvideo.commands.eval import ProgressLine
+    from gvideo.commands.eval import ClipProgressLine
     from gvideo.evaluate.cache import default_root
     from gvideo.evaluate.studies.techniques.report import summary, write_techniques
     from gvideo.evaluate.studies.techniques.study import TechniqueSettings, run_techniques
@@ -102,7 +102,7 @@ def _techniques(args: argparse.Namespace) -> None:
     clips = tuple(args.clips or TechniqueSettings().clips)
     settings = TechniqueSettings(tuple(args.names), clips, args.steps, args.seeds)
     try:
-        with ProgressLine() as line:
+        with ClipProgressLine() as line:
             runs, problems = run_techniques(settings, args.cache or default_root(), args.workers, line.show)
             page = write_techniques(runs, settings, problems, args.report) if runs else None
     except KeyboardInterrupt:

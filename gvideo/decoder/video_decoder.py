@@ -99,7 +99,7 @@ class VideoDecoder:
         self.grain = grain
         self._times = FrameTimes(self.stream)
         self._drawing = Drawing(
-            self.stream, pictures.Pictures(self.stream, self._times, layers, device, grain), size=size,
+            self.stream, pictures.PictureCache(self.stream, self._times, layers, device, grain), size=size,
             transforms=transforms, dimension_order=dimension_order, output=output, output_dtype=output_dtype,
         )  # fmt: skip
 

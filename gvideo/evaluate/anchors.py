@@ -21,7 +21,7 @@ import ffmpeg
 
 from gvideo.errors import OptionError
 from gvideo.evaluate import ffmpeg as program
-from gvideo.evaluate.frames import Reference, to_eight_bits
+from gvideo.evaluate.frames import ReferenceFrames, to_eight_bits
 
 PSNR, DEFAULT = "psnr", "default"
 
@@ -145,7 +145,7 @@ def beyond(name: str, qualities: Sequence[float], *, better: bool) -> float | No
     return None if wanted == edge else wanted
 
 
-def encode(reference: Reference, settings: AnchorSettings, stream: Path) -> float:
+def encode(reference: ReferenceFrames, settings: AnchorSettings, stream: Path) -> float:
     """Writes an elementary stream; returns seconds of wall clock. Raises FFmpegError."""
     source = ffmpeg.input(str(reference.path))
     started = time.perf_counter()

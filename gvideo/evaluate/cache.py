@@ -31,7 +31,7 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256("\0".join(repr(p) for p in parts).encode()).hexdigest()[:32]
 
 
-class Entry:
+class CacheEntry:
     """One result's folder."""
 
     def __init__(self, root: Path, key: str) -> None:

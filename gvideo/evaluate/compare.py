@@ -1,6 +1,6 @@
 """The plan of an evaluation and its results: every clip through every codec, then the curves against each other.
 
-    EvalSettings + clips -> [Reference] -> points (Bench, cached) -> BdRow per clip, anchor and metric -> Evaluation
+    EvalSettings + clips -> [ReferenceFrames] -> points (Bench, cached) -> BdRow per clip, anchor, metric -> Evaluation
 
 What cannot be done is named in `problems`, and the rest goes on.
 """
@@ -19,7 +19,7 @@ from gvideo.evaluate import anchors, bd, own
 from gvideo.evaluate import ffmpeg as program
 from gvideo.evaluate.anchors import DEFAULT, PSNR, AnchorSettings
 from gvideo.evaluate.cache import key_of
-from gvideo.evaluate.frames import Reference, prepare
+from gvideo.evaluate.frames import ReferenceFrames, prepare
 from gvideo.evaluate.metrics import METRICS
 from gvideo.evaluate.own import OwnSettings
 from gvideo.evaluate.points import Bench, Point, Settings
@@ -69,7 +69,7 @@ class Evaluation:
     """Everything a report needs. problems: what was left out and why. environment: versions, threads, machine."""
 
     settings: EvalSettings
-    references: tuple[Reference, ...]
+    references: tuple[ReferenceFrames, ...]
     points: tuple[Point, ...]
     rows: tuple[BdRow, ...]
     problems: tuple[str, ...]
@@ -84,12 +84,12 @@ class Evaluation:
         return list(dict.fromkeys(p.curve for p in self.points))
 
 
-def interval_frames(reference: Reference, segment_seconds: float) -> int:
+def interval_frames(reference: ReferenceFrames, segment_seconds: float) -> int:
     """Longest keyframe interval in frames: the frames that one segment of gvideo may have."""
     return max(1, math.floor(segment_seconds * float(reference.rate) + 1e-6))
 
 
-def plan(reference: Reference, settings: EvalSettings, available: Sequence[str]) -> list[Settings]:
+def plan(reference: ReferenceFrames, settings: EvalSettings, available: Sequence[str]) -> list[Settings]:
     """All streams to make of one clip, without repeats (qualities are limited, so two crfs can give one stream)."""
     jobs: list[Settings] = [
         OwnSettings(crf, settings.preset, settings.segment_seconds, settings.seed, settings.tune)
@@ -160,7 +160,7 @@ class _Run:
         self.clips_done = self.done = self.planned = 0
         self.what = ""
 
-    def clip(self, reference: Reference) -> None:
+    def clip(self, reference: ReferenceFrames) -> None:
         """Everything of one clip."""
         jobs = plan(reference, self.settings, self.available)
         self.done, self.planned = 0, len(jobs)
@@ -171,7 +171,7 @@ class _Run:
                 self._extend(reference, name, tune)
         self.clips_done += 1
 
-    def _one(self, reference: Reference, job: Settings) -> bool:
+    def _one(self, reference: ReferenceFrames, job: Settings) -> bool:
         quality = job.crf if isinstance(job, OwnSettings) else job.quality
         self.what = f"{reference.name}: {job.label} {quality:g}"
         self._progress("", 0.0)
@@ -188,7 +188,7 @@ class _Run:
         self.problems += [f"{reference.name}: {job.label}: {w}" for w in point.warnings]
         return True
 
-    def _extend(self, reference: Reference, name: str, tune: str) -> None:
+    def _extend(self, reference: ReferenceFrames, name: str, tune: str) -> None:
         """More points of an anchor until its curve reaches past gvideo's at both ends, as far as it goes at all."""
         curve = f"{name}/{tune}"
         ours = [p.values["y_psnr_db"] for p in self.points if p.clip == reference.name and p.curve == "gvideo"]

@@ -39,7 +39,7 @@ class Planes:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ReferenceFrames:
     """The frames of a clip as all codecs get them. notes: what had to be changed on the way."""
 
     name: str
@@ -73,7 +73,7 @@ def prepare(
     *,
     stream: int | None = None,
     strict: bool = False,
-) -> Reference:
+) -> ReferenceFrames:
     """Writes reference.y4m of a clip into the folder. size (width, height): default the clip's own. frames: the first
     and the last, included. stream, strict: as VideoSource takes them.
 
@@ -91,7 +91,7 @@ def _prepared(
     frames: tuple[int, int | None],
     stream: int | None,
     strict: bool,
-) -> Reference:
+) -> ReferenceFrames:
     notes = []
     first_frame, last_frame = frames
     with VideoSource(source, chroma_format="420", stream=stream) as probe:
@@ -130,7 +130,7 @@ def _prepared(
         while block := file.read(1 << 20):
             digest.update(block)
     rate = Fraction(rate).limit_denominator(10**5)
-    return Reference(clip.name, path, stored, rate, len(durations), digest.hexdigest(), tuple(notes))
+    return ReferenceFrames(clip.name, path, stored, rate, len(durations), digest.hexdigest(), tuple(notes))
 
 
 def _eight_bits(frame: CodeFrame, source: VideoFormat, stored: VideoFormat) -> tuple[Any, Any, Any]:

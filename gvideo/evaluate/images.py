@@ -27,7 +27,7 @@ from gvideo.encoder.jobs.encode import encode as encode_file
 from gvideo.errors import GVideoError, MediaError
 from gvideo.evaluate import bd, metrics, own
 from gvideo.evaluate import ffmpeg as program
-from gvideo.evaluate.cache import Entry, key_of
+from gvideo.evaluate.cache import CacheEntry, key_of
 from gvideo.types import Float64, UInt8
 
 #: Changes with every change of what the other codecs do.
@@ -163,7 +163,7 @@ def image_point(image: Path, codec: ImageCodec, quality: float, root: Path) -> I
     except OSError as error:
         raise MediaError(f"{image}: cannot be read as a picture ({error})") from error
     version = own.code_version() if codec.name == "gvideo" else f"{PIL.__version__} {program.version()}"
-    entry = Entry(
+    entry = CacheEntry(
         root, key_of(data, codec.name, codec.label, quality, version, metrics.METRICS_VERSION, _CODECS_VERSION)
     )
     record = entry.load("image.json")

@@ -18,7 +18,7 @@ from gvideo.decoder.video_decoder import VideoDecoder
 from gvideo.encoder.jobs.encode import encode as encode_file
 from gvideo.encoder.jobs.report import EncodeProgress
 from gvideo.entropy.attributes import ATTRIBUTES
-from gvideo.evaluate.frames import Reference
+from gvideo.evaluate.frames import ReferenceFrames
 from gvideo.media import open_sink, planes_to_code_values
 from gvideo.types import VideoFormat
 
@@ -71,7 +71,11 @@ def warm_up() -> None:
 
 
 def encode(
-    reference: Reference, settings: OwnSettings, stream: Path, workers: int, progress: Callable[[float], None] | None
+    reference: ReferenceFrames,
+    settings: OwnSettings,
+    stream: Path,
+    workers: int,
+    progress: Callable[[float], None] | None,
 ) -> float:
     """Writes a .gsv file; returns seconds of wall clock. progress: share of the frames done."""
 
@@ -87,7 +91,7 @@ def encode(
     return time.perf_counter() - started
 
 
-def decode(stream: Path, destination: Path, reference: Reference) -> float:
+def decode(stream: Path, destination: Path, reference: ReferenceFrames) -> float:
     """Decodes a .gsv file into a y4m file; returns seconds of wall clock, entropy decoding included."""
     started = time.perf_counter()
     decoder = VideoDecoder(stream, grain=False)

@@ -15,8 +15,8 @@ from gvideo.errors import GVideoError
 from gvideo.evaluate import anchors, metrics, own, perceptual
 from gvideo.evaluate import ffmpeg as program
 from gvideo.evaluate.anchors import AnchorSettings
-from gvideo.evaluate.cache import Entry, key_of
-from gvideo.evaluate.frames import Reference, read_y4m
+from gvideo.evaluate.cache import CacheEntry, key_of
+from gvideo.evaluate.frames import ReferenceFrames, read_y4m
 from gvideo.evaluate.own import OwnSettings
 
 Settings = OwnSettings | AnchorSettings
@@ -63,11 +63,11 @@ class Bench:
     def __init__(self, root: Path, threads: int, progress: Progress | None = None) -> None:
         self.root, self.threads, self.progress = root, threads, progress
 
-    def entry(self, reference: Reference, settings: Settings) -> Entry:
+    def entry(self, reference: ReferenceFrames, settings: Settings) -> CacheEntry:
         """Where a point's files are kept."""
-        return Entry(self.root, key_of(reference.digest, settings, version_of(settings)))
+        return CacheEntry(self.root, key_of(reference.digest, settings, version_of(settings)))
 
-    def point(self, reference: Reference, settings: Settings) -> Point:
+    def point(self, reference: ReferenceFrames, settings: Settings) -> Point:
         """A point, measured now or before. Raises GVideoError where the codec fails."""
         entry = self.entry(reference, settings)
         suffix = ".gsv" if isinstance(settings, OwnSettings) else anchors.ANCHORS[settings.anchor].suffix
@@ -97,7 +97,7 @@ class Bench:
             int(found["num_segments"]), str(stream), tuple(found["warnings"]), cached,
         )  # fmt: skip
 
-    def decode(self, settings: Settings, stream: Path, reference: Reference, destination: Path) -> float:
+    def decode(self, settings: Settings, stream: Path, reference: ReferenceFrames, destination: Path) -> float:
         """Decodes a stream into a y4m file; seconds."""
         if isinstance(settings, OwnSettings):
             return own.decode(stream, destination, reference)
@@ -107,7 +107,7 @@ class Bench:
         if self.progress:
             self.progress(stage, share)
 
-    def _encode(self, reference: Reference, settings: Settings, stream: Path) -> float:
+    def _encode(self, reference: ReferenceFrames, settings: Settings, stream: Path) -> float:
         partial = stream.with_name("partial-" + stream.name)
         self._tell("encoding", 0.0)
         if isinstance(settings, OwnSettings):
@@ -118,7 +118,7 @@ class Bench:
         os.replace(partial, stream)
         return seconds
 
-    def _measure(self, reference: Reference, settings: Settings, stream: Path) -> dict[str, Any]:
+    def _measure(self, reference: ReferenceFrames, settings: Settings, stream: Path) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(prefix="gvideo-eval-") as folder:
             scratch = Path(folder)
             decoded = scratch / "decoded.y4m"

@@ -19,7 +19,7 @@ from gvideo.bitstream import headers
 from gvideo.decoder.stream import Stream
 from gvideo.encoder.sharing import codebooks
 from gvideo.encoder.sharing.recode import recode, sample_of
-from gvideo.encoder.sharing.start_states import Sample
+from gvideo.encoder.sharing.start_states import CodedSample
 from gvideo.model.codebooks import GROUPS
 
 CLIPS = ("juggle_720p24.mp4", "road_540p25.mp4", "bbb_540p60.mp4")
@@ -32,7 +32,7 @@ def payloads_of(stream: Stream) -> list[list[bytes]]:
 def measure(path: Path) -> None:
     stream = Stream(path)
     payloads = payloads_of(stream)
-    samples: list[Sample] = [sample_of(p, stream.header) for p in payloads]
+    samples: list[CodedSample] = [sample_of(p, stream.header) for p in payloads]
     scalar = [codebooks.scalar_bits(s) for s in samples]
 
     def show(group: str, kind: str, size: int, trial: codebooks.Trial) -> None:
@@ -41,21 +41,21 @@ def measure(path: Path) -> None:
         fields = (path.name, len(samples), group, kind, size, f"{plain.bits / 8:.0f}", f"{trial.bits / 8:.0f}")
         print(*fields, corrections, sep="\t", flush=True)
 
-    none = codebooks.evaluate(samples, scalar, codebooks.Plan())
+    none = codebooks.evaluate(samples, scalar, codebooks.SharingPlan())
     show("all", "scalar", 0, none)
     for number, group in enumerate(GROUPS):
-        for trial in codebooks.trials(samples, scalar, codebooks.Plan(), number):
+        for trial in codebooks.trials(samples, scalar, codebooks.SharingPlan(), number):
             book = trial.plan.codebooks.groups[number]
             show(group, "index + residual" if book.residual else "index", len(book.entries), trial)
     plan = codebooks.train(samples)
     chosen = [g for g, book in zip(GROUPS, plan.codebooks.groups, strict=True) if len(book.entries)]
     show("+".join(chosen) or "none", "chosen", 0, codebooks.evaluate(samples, scalar, plan))
-    plain = codebooks.Plan().header(stream.header)
+    plain = codebooks.SharingPlan().header(stream.header)
     after = plan.header(plain)
     written = len(headers.format_sequence(after)) - len(headers.format_sequence(plain))
     for p in payloads:
         written += sum(map(len, recode(p, stream.header, after, plan)))
-    before = sum(len(q) for p in payloads for q in recode(p, stream.header, plain, codebooks.Plan()))
+    before = sum(len(q) for p in payloads for q in recode(p, stream.header, plain, codebooks.SharingPlan()))
     print(path.name, len(samples), "written", "scalar -> chosen", 0, before, written, "", sep="\t", flush=True)
 
 

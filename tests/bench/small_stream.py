@@ -36,7 +36,7 @@ from gvideo.decoder.video_decoder import VideoDecoder
 from gvideo.evaluate import anchors, frames, own, perceptual, tables
 from gvideo.evaluate import ffmpeg as program
 from gvideo.evaluate.anchors import AnchorSettings
-from gvideo.evaluate.frames import Reference, read_y4m
+from gvideo.evaluate.frames import ReferenceFrames, read_y4m
 from gvideo.evaluate.own import OwnSettings
 from gvideo.media import FrameSink, open_sink, planes_to_code_values, psnr_db
 
@@ -54,8 +54,8 @@ _BATCH = 8
 class Task:
     """A clip: truth at display size, small: every step-th frame of it at the small size."""
 
-    truth: Reference
-    small: Reference
+    truth: ReferenceFrames
+    small: ReferenceFrames
     step: int
     settings: str
 
@@ -83,7 +83,7 @@ def prepare(clip: Path, folder: Path, args: argparse.Namespace) -> Task:
         f"{truth.num_frames} frames, {args.preset}, "
         f"interpolated {'large' if args.interpolate_large else 'small'}, anchors' tune {args.tune}"
     )
-    small = Reference(clip.name, path, stored, small_rate, len(range(0, len(planes), step)), every.digest, ())
+    small = ReferenceFrames(clip.name, path, stored, small_rate, len(range(0, len(planes), step)), every.digest, ())
     return Task(truth, small, step, settings)
 
 
@@ -121,7 +121,7 @@ def enlarge(stream: Path, task: Task, target: Path, large_first: bool) -> None:
     program.run(graph.output(str(target), **options))  # type: ignore[attr-defined]
 
 
-def _sink(path: Path, reference: Reference) -> FrameSink:
+def _sink(path: Path, reference: ReferenceFrames) -> FrameSink:
     return open_sink(path, replace(reference.format, timescale=reference.rate.numerator), frame_rate=reference.rate)
 
 

@@ -29,7 +29,7 @@ from gvideo.errors import GVideoError
 from gvideo.evaluate import anchors, own
 from gvideo.evaluate import ffmpeg as program
 from gvideo.evaluate.anchors import AnchorSettings
-from gvideo.evaluate.frames import Reference, prepare
+from gvideo.evaluate.frames import ReferenceFrames, prepare
 from gvideo.media import planes_to_code_values
 from gvideo.raster import set_num_threads
 
@@ -59,7 +59,7 @@ def ffmpeg_decode(stream: Path, threads: int) -> None:
     program.run(ffmpeg.input(str(stream), threads=threads).output("-", f="null"))
 
 
-def x264_stream(reference: Reference, folder: Path, threads: int) -> Path:
+def x264_stream(reference: ReferenceFrames, folder: Path, threads: int) -> Path:
     stream = folder / f"{reference.format.height}.h264"
     anchors.encode(reference, AnchorSettings("x264", "default", 34, 50, threads), stream)
     return stream

@@ -13,9 +13,9 @@ from gvideo.bitstream.headers import SegmentHeader, SequenceHeader, format_seque
 from gvideo.decoder.stream import Stream
 from gvideo.encoder import settings
 from gvideo.encoder.jobs import encode as encode_module
-from gvideo.encoder.sharing.codebooks import Plan, fit_codebook, residuals_of, scalar_bits
+from gvideo.encoder.sharing.codebooks import SharingPlan, fit_codebook, residuals_of, scalar_bits
 from gvideo.encoder.sharing.recode import even_choice, recode, reduce_segments, sample_of
-from gvideo.encoder.sharing.start_states import Sample, best_corrections, context_bits, record
+from gvideo.encoder.sharing.start_states import CodedSample, best_corrections, context_bits, record
 from gvideo.entropy import priors
 from gvideo.entropy.segment import count_bits, decode_segment, encode_segment
 from gvideo.entropy.sequence import SequenceState, rules_of
@@ -53,7 +53,7 @@ def segments() -> list[list[bytes]]:
 
 
 @pytest.fixture(scope="module")
-def plan(segments) -> Plan:
+def plan(segments) -> SharingPlan:
     return reduce_segments(segments, HEADER, len(segments))
 
 
@@ -69,7 +69,7 @@ def test_a_codebook_where_it_pays(segments, plan):
         np.testing.assert_array_equal(before[1].table, again[1].table)
         np.testing.assert_array_equal(before[1].residual, again[1].residual)
         assert (before[0], before[2]) == (again[0], again[2])
-        assert recode(two, after, HEADER, Plan()) == one
+        assert recode(two, after, HEADER, SharingPlan()) == one
 
 
 def test_training_is_deterministic(segments, plan):
@@ -118,8 +118,8 @@ def test_chosen_entries_fit(segments, group, residual):
     assert 0 < len(book.entries) <= 8
     prices_of = [None, None, None]
     prices_of[group] = prices
-    plan = Plan(Plan().codebooks.replaced(group, book), prices=tuple(prices_of))
-    sample: Sample = samples[0]
+    plan = SharingPlan(SharingPlan().codebooks.replaced(group, book), prices=tuple(prices_of))
+    sample: CodedSample = samples[0]
     left = np.zeros(3, np.int64)
     used = 0
     for row, index in zip(sample.symbols.table, plan.choices(sample)[:, group], strict=True):
@@ -144,7 +144,7 @@ def test_encoding_with_shared_state_shows_the_same(tmp_path, synthetic, monkeypa
     monkeypatch.setitem(settings.PRESETS, "veryfast", replace(settings.PRESETS["veryfast"], train_steps=200))
     options = {"preset": "veryfast", "segment_seconds": 0.12, "workers": 1}
     report = encode(tmp_path / "pan.mkv", tmp_path / "shared.gsv", **options)
-    monkeypatch.setattr(encode_module, "reduce_segments", lambda *_: Plan())
+    monkeypatch.setattr(encode_module, "reduce_segments", lambda *_: SharingPlan())
     plain = encode(tmp_path / "pan.mkv", tmp_path / "plain.gsv", **options)
     h = Stream(tmp_path / "shared.gsv").header
     assert h.priors or h.codebooks

@@ -16,7 +16,7 @@ from gvideo.errors import MediaError, OptionError
 from gvideo.evaluate.studies.techniques import allocators, codings, optimisers, regularisers, renderings
 from gvideo.evaluate.studies.techniques.base import DEFAULT, REGISTRY, Fields, Technique, find
 from gvideo.evaluate.studies.techniques.coded import code, curve_of
-from gvideo.evaluate.studies.techniques.fit import Fit, FitSettings, luma_psnr
+from gvideo.evaluate.studies.techniques.fit import Fit, StudyFitSettings, luma_psnr
 from gvideo.evaluate.studies.techniques.initialisers import diffuse, edge_moments
 from gvideo.evaluate.studies.techniques.report import technique_table
 from gvideo.evaluate.studies.techniques.scenes import MOVING, Scene, scene
@@ -35,7 +35,7 @@ PARAMETERISATIONS = [name for name, cls in REGISTRY.items() if cls.kind in {"par
 
 
 def _fit(name: str, target: Scene = STILL, num: int = 12, steps: int = 64, seed: int = 0) -> Fit:
-    fit = Fit(target, FitSettings(num, steps, seed), REGISTRY[name]())
+    fit = Fit(target, StudyFitSettings(num, steps, seed), REGISTRY[name]())
     fit.run()
     return fit
 
@@ -174,7 +174,7 @@ def test_dropped_gaussians_fade_out() -> None:
 
 
 def test_tile_budget_deals_by_error_over_count() -> None:
-    fit = Fit(scene("texture", 48, 1), FitSettings(400, 16), Technique())
+    fit = Fit(scene("texture", 48, 1), StudyFitSettings(400, 16), Technique())
     energy = np.full((1, 32, 48), 1.0, np.float32)
     energy[:, :, 32:] = 8.0
     weighed = allocators.TileBudget().weigh(fit, energy)
@@ -197,7 +197,7 @@ def test_bandit_goes_where_gaussians_paid() -> None:
 def test_early_exit_comes_back_whole() -> None:
     technique = allocators.EarlyExit()
     target = scene("gradient+checkerboard", 48, 1)
-    fit = Fit(target, FitSettings(24, 100), technique)
+    fit = Fit(target, StudyFitSettings(24, 100), technique)
     least = 24
 
     def watch(fit: Fit) -> None:
@@ -213,7 +213,7 @@ def test_early_exit_comes_back_whole() -> None:
 
 
 def test_merging_keeps_mass_and_middle() -> None:
-    fit = Fit(STILL, FitSettings(4, 8), Technique())
+    fit = Fit(STILL, StudyFitSettings(4, 8), Technique())
     row = {"mean": [[10.0, 10.0], [12.0, 10.0], [25.0, 15.0]], "shape": [[0.5, 0.5, 0.0]] * 3, "centre": [0.0] * 3,
            "amplitude": [[0.4, 0.0, 0.0], [0.4, 0.0, 0.0], [-0.2, 0.0, 0.0]], "motion": [[[0.0, 0.0]]] * 3,
            "log_duration": [7.0] * 3}  # fmt: skip

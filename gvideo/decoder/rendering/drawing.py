@@ -16,7 +16,7 @@ from gvideo.decoder import arguments
 from gvideo.decoder.coded import CodedStream
 from gvideo.decoder.frames import Pixels, converter
 from gvideo.decoder.rendering import pictures
-from gvideo.decoder.rendering.pictures import Pictures
+from gvideo.decoder.rendering.pictures import PictureCache
 from gvideo.decoder.transforms import Framing, check_sides, framing
 from gvideo.errors import OptionError
 from gvideo.types import Float32, Float64, Int64
@@ -38,7 +38,7 @@ class Drawing:
     def __init__(
         self,
         stream: CodedStream,
-        drawn: Pictures,
+        drawn: PictureCache,
         *,
         size: tuple[int, int] | None,
         transforms: Iterable[Any] | None,

@@ -27,7 +27,7 @@ _CACHED_SEGMENTS, _CACHED_BYTES = 4, 1 << 26
 _BATCH_BYTES, _BATCH_FRAMES = 1 << 26, 16
 
 
-class Pictures:
+class PictureCache:
     """Draws a stream. times: of its frames. layers: so many of each segment (None: all). Several threads may use it; it
     can be pickled."""
 

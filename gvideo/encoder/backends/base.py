@@ -1,6 +1,6 @@
 """What a fit asks of a device, and what it hands over: the seam between fitting and the CPU or a GPU.
 
-    SegmentFit ── Backend ── objective: errors, gradients, prices      cpu.py: compiled kernels on NumPy arrays
+    SegmentFit ── FitBackend ── objective: errors, gradients, prices      cpu.py: compiled kernels on NumPy arrays
                           ├─ propose: new Gaussians                    cuda.py: Triton kernels, tensors on the device
                           ├─ quantise: values as decoded
                           └─ adam: a step of every parameter
@@ -122,7 +122,7 @@ class Objective(Protocol):
         residual that are not zero."""
 
 
-class Backend(Protocol):
+class FitBackend(Protocol):
     """One fit's share of a device."""
 
     @property
@@ -146,7 +146,7 @@ class Backend(Protocol):
         (Parameters.rate_shares), on `factor` times the gradients."""
 
 
-def open_backend(name: str, target: Target, flow: Flow) -> Backend:
+def open_backend(name: str, target: Target, flow: Flow) -> FitBackend:
     """The backend "cpu" or "cuda" for a segment's frames. Raises OptionError if the device is not there."""
     if name == "cpu":
         from gvideo.encoder.backends.cpu import CpuBackend

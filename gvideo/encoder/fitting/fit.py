@@ -18,7 +18,7 @@ from torch import Tensor
 from gvideo.encoder.backends.base import Target, open_backend
 from gvideo.encoder.gaussians.pack import pack
 from gvideo.encoder.gaussians.parameters import RATES, THETA_RATE, Parameters, Values, empty
-from gvideo.encoder.gaussians.prices import Prices, measure
+from gvideo.encoder.gaussians.prices import SymbolPrices, measure
 from gvideo.encoder.gaussians.quantised import (
     MAX_LOG_SCALE,
     MIN_LOG_SCALE,
@@ -104,7 +104,7 @@ class SegmentFit:
         width, height = target.size
         # small pictures cost little a step and deserve more of them
         self.effort = min(max(REFERENCE_PIXELS / (width * height), 1.0), settings.most_effort)
-        self.prices = Prices()
+        self.prices = SymbolPrices()
         #: Squared error per pixel and frame of every step of training, over that step's frames.
         self.losses: list[float | Tensor] = []
         #: Whether trajectories are trained; the upper layers of a segment follow those of its base.

@@ -23,7 +23,7 @@ _ENOUGH = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Prices:
+class SymbolPrices:
     """Bits: of a Gaussian apart from amplitudes and residual motion; of a chroma amplitude that is not zero; of a
     residual coefficient that is not zero. The values are those of a typical segment, for as long as none is measured.
     """
@@ -33,13 +33,13 @@ class Prices:
     residual: float = 11.0
 
 
-def measure(symbols: SegmentSymbols, state: SequenceState, width: int, height: int, num_frames: int) -> Prices:
+def measure(symbols: SegmentSymbols, state: SequenceState, width: int, height: int, num_frames: int) -> SymbolPrices:
     """Prices in a segment's symbols, counted from the start states."""
     bits = dict(zip(ATTRIBUTES, count_bits(symbols, state, width, height, num_frames), strict=True))
-    typical, count = Prices(), len(symbols.table)
+    typical, count = SymbolPrices(), len(symbols.table)
     num_chroma = int(np.count_nonzero(symbols.table[:, sym.BLUE : sym.RED + 1]))
     num_residual = int(np.count_nonzero(symbols.residual))
-    return Prices(
+    return SymbolPrices(
         sum(float(bits[name]) for name in _FIXED) / count if count >= _ENOUGH else typical.existence,
         float(bits["chroma"]) / num_chroma if num_chroma >= _ENOUGH else typical.chroma,
         float(bits["residual"]) / num_residual if num_residual >= _ENOUGH else typical.residual,

@@ -21,7 +21,7 @@ from gvideo.bitstream.headers import IndexEntry, SequenceHeader
 from gvideo.encoder.grain import grain_of
 from gvideo.encoder.jobs.executor import SegmentExecutor
 from gvideo.encoder.jobs.pool import ProcessExecutor
-from gvideo.encoder.jobs.progress import Pass
+from gvideo.encoder.jobs.progress import PassProgress
 from gvideo.encoder.jobs.report import EncodeProgress, EncodeReport, PrefixReport
 from gvideo.encoder.jobs.spool import Spool, open_spool
 from gvideo.encoder.rate.model import RateTarget
@@ -163,7 +163,7 @@ class _Run:
         self.start = 0
         self.resumed: set[str] = set()
         self.finished: set[str] = set()
-        self.passing = Pass()
+        self.current_pass = PassProgress()
         self.made: dict[tuple[int, int], str] = {}
         self.search: RateSearch | None = None
 
@@ -208,9 +208,9 @@ class _Run:
         """A pass over the source. wish: a segment's distortion, or None to leave it out. fast: by the fastest preset,
         one layer. The sizes by number; results are in the spool, those that are no probes under `made`."""
         settings = replace(self.settings, preset=FASTEST, layers=1, grain=False) if fast else self.settings
-        counts = self.passing.counts
+        counts = self.current_pass.counts
         wanted = sum(n for k, n in enumerate(counts) if wish(k) is not None) if counts else None
-        self.passing = Pass(stage, wanted, counts)
+        self.current_pass = PassProgress(stage, wanted, counts)
         sizes: dict[int, Size] = {}
         keys: dict[int, tuple[int, str]] = {}
 
@@ -219,13 +219,13 @@ class _Run:
             sizes[number] = Size(8 * _size(result), result.duration / self.video.format.timescale)
             if not fast:
                 self.made[number, keys[number][0]] = keys[number][1]
-            self.passing.account(number, result)
+            self.current_pass.account(number, result)
             self._tell()
 
         def jobs() -> Iterator[tuple[int, SegmentJob]]:
             for number, frames in enumerate(self._segments()):
-                if number == len(self.passing.counts):
-                    self.passing.counts.append(len(frames))
+                if number == len(self.current_pass.counts):
+                    self.current_pass.counts.append(len(frames))
                 distortion = wish(number)
                 if distortion is None:
                     continue
@@ -247,7 +247,7 @@ class _Run:
             self.spool.store(keys[fitted.number][1], fitted.result)
             finish(fitted.number, fitted.result)
         if self.segment_frames is None:
-            self.segment_frames = tuple(self.passing.counts)  # cuts are looked for once
+            self.segment_frames = tuple(self.current_pass.counts)  # cuts are looked for once
         return sizes
 
     def _shared(self, keys: list[str]) -> tuple[SequenceHeader, list[str]]:
@@ -296,13 +296,13 @@ class _Run:
         return result
 
     def _share(self, number: int, share: float) -> None:
-        self.passing.share(number, share)
+        self.current_pass.share(number, share)
         self._tell()
 
     def _tell(self) -> None:
         if self.report_to is None:
             return
-        p, fmt = self.passing, self.video.format
+        p, fmt = self.current_pass, self.video.format
         total = self.video.num_frames if p.num_frames is None else p.num_frames
         seconds, elapsed = p.ticks / fmt.timescale, time.monotonic() - self.started
         psnr = _psnr(p.luma_errors, p.frames_coded, fmt)

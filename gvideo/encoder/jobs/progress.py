@@ -8,7 +8,7 @@ from gvideo.encoder.segment import SegmentResult
 
 
 @dataclass
-class Pass:
+class PassProgress:
     """Accounts of a pass. stage: its name. num_frames: those that it will fit, or None if nobody knows. counts: frames
     of every segment met so far."""
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gvideo.bitstream.headers import SequenceHeader
-from gvideo.encoder.sharing.start_states import Sample, best_corrections, context_bits, record
+from gvideo.encoder.sharing.start_states import CodedSample, best_corrections, context_bits, record
 from gvideo.entropy import attributes, coder, walk
 from gvideo.entropy.attributes import ATTRIBUTES
 from gvideo.entropy.jit import exact_kernel
@@ -47,7 +47,7 @@ _ENTRY_BITS = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Prices:
+class CodebookPrices:
     """Bits: index f64 [4,64] by class group, refined f64 [4,2], length f64 [3,32] of a residual by component."""
 
     index: Float64
@@ -56,19 +56,19 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SharingPlan:
     """What the header will say, and the prices by which each Gaussian finds its indices."""
 
     codebooks: Codebooks = field(default_factory=Codebooks.none)
     corrections: Corrections = field(default_factory=Corrections)
-    prices: tuple[Prices | None, Prices | None, Prices | None] = (None, None, None)
+    prices: tuple[CodebookPrices | None, CodebookPrices | None, CodebookPrices | None] = (None, None, None)
 
     def header(self, plain: SequenceHeader) -> SequenceHeader:
         """A sequence header with codebooks and priors."""
         codebooks, priors = format_codebooks(self.codebooks), format_corrections(self.corrections)
         return replace(plain, codebooks=codebooks, priors=priors)
 
-    def choices(self, sample: Sample, scalar: Float64 | None = None) -> Int64:
+    def choices(self, sample: CodedSample, scalar: Float64 | None = None) -> Int64:
         """Indices i64 [N,3] of a segment. sample: with a sequence state without codebooks. scalar: scalar_bits."""
         chosen = np.zeros((len(sample.symbols.table), 3), np.int64)
         if any(p is not None for p in self.prices):
@@ -93,7 +93,7 @@ def _visit_each(c, table, residual, ends, rules, parameters, books, neighbours, 
         out[i] += c.cost
 
 
-def scalar_bits(sample: Sample) -> Float64:
+def scalar_bits(sample: CodedSample) -> Float64:
     """Bits f64 [N,3] that each Gaussian's groups take if coded by scalars."""
     symbols, sequence = sample.symbols, sample.sequence
     parameters = sym.parameters_of(symbols, sample.width, sample.height, sample.num_frames)
@@ -161,7 +161,7 @@ def _assign_all(table, group, entries, residual, rules, num_frames, index, refin
 
 
 def _assign(
-    sample: Sample, group: int, book: Codebook, prices: Prices, scalar: Float64
+    sample: CodedSample, group: int, book: Codebook, prices: CodebookPrices, scalar: Float64
 ) -> tuple[Int64, Float64, Int64]:
     table, n = sample.symbols.table, len(sample.symbols.table)
     best, bits, chosen = np.zeros(n, np.int64), np.zeros(n), np.zeros((n, 3), np.int64)
@@ -172,13 +172,13 @@ def _assign(
     return best, bits, chosen
 
 
-def _first_prices(num_entries: int) -> Prices:
+def _first_prices(num_entries: int) -> CodebookPrices:
     index = np.full((4, 1 + cb.MAX_ENTRIES), np.log2(num_entries + 1.0))
     length = np.tile(1.0 + 2 * np.log2(1.0 + np.arange(_LENGTHS)), (3, 1))
-    return Prices(index, np.full((4, 2), 1.0), length)
+    return CodebookPrices(index, np.full((4, 2), 1.0), length)
 
 
-def _prices(precision: Int64, best: Int64, residuals: Int64, num_entries: int) -> Prices:
+def _prices(precision: Int64, best: Int64, residuals: Int64, num_entries: int) -> CodebookPrices:
     """Prices from how often everything was chosen. residuals i64 [N,3]."""
     group = np.minimum(precision, 3)
     index, refined = np.full((4, 1 + cb.MAX_ENTRIES), _NEVER), np.zeros((4, 2))
@@ -194,10 +194,10 @@ def _prices(precision: Int64, best: Int64, residuals: Int64, num_entries: int) -
         counts = np.bincount(np.minimum(np.abs(some[:, k]), _LENGTHS - 1), minlength=_LENGTHS) + 0.3
         length[k] = -np.log2(counts / counts.sum())
         length[k, 1:] += 1
-    return Prices(index, refined, length)
+    return CodebookPrices(index, refined, length)
 
 
-def _common(sample: Sample, group: int) -> Int64:
+def _common(sample: CodedSample, group: int) -> Int64:
     """Each Gaussian's group in the units of entries, i64 [N,3]."""
     table, rules = sample.symbols.table, sample.sequence.rules.as_array()
     values = np.zeros((len(table), 3), np.int64)
@@ -256,8 +256,8 @@ def _middle(members: Int64, group: int, residual: bool) -> Int64:
 
 
 def fit_codebook(
-    samples: list[Sample], scalar: list[Float64], group: int, size: int, residual: bool, weight: float = 1.0
-) -> tuple[Codebook, Prices]:
+    samples: list[CodedSample], scalar: list[Float64], group: int, size: int, residual: bool, weight: float = 1.0
+) -> tuple[Codebook, CodebookPrices]:
     """An entropy-constrained codebook of at most `size` entries; none may be left. weight: as in best_corrections."""
     values = np.concatenate([_common(s, group) for s in samples])
     precision = np.concatenate([s.symbols.table[:, sym.PRECISION] for s in samples])
@@ -297,12 +297,12 @@ def _sorted(entries: Int64) -> Int64:
 class Trial:
     """One way to code the samples and the bits it takes in the whole stream, headers included."""
 
-    plan: Plan
+    plan: SharingPlan
     bits: float
 
 
 def evaluate(
-    samples: list[Sample], scalar: list[Float64], plan: Plan, weight: float = 1.0, with_priors: bool = True
+    samples: list[CodedSample], scalar: list[Float64], plan: SharingPlan, weight: float = 1.0, with_priors: bool = True
 ) -> Trial:
     """Bits of a plan's codebooks with the corrections that suit them."""
     chosen = [plan.choices(s, bits) for s, bits in zip(samples, scalar, strict=True)]
@@ -317,14 +317,14 @@ def evaluate(
     return Trial(replace(plan, corrections=corrections), bits + block + (8 if block else 0))
 
 
-def train(samples: list[Sample], weight: float = 1.0) -> Plan:
+def train(samples: list[CodedSample], weight: float = 1.0) -> SharingPlan:
     """The plan of least bytes. samples: an even choice of a stream's segments, without codebooks; weight: segments of
     the stream for each of them."""
     samples = [s for s in samples if len(s.symbols.table)]
     if not samples:
-        return Plan()
+        return SharingPlan()
     scalar = [scalar_bits(s) for s in samples]
-    best = evaluate(samples, scalar, Plan(), weight)
+    best = evaluate(samples, scalar, SharingPlan(), weight)
     for group in range(3):
         for trial in trials(samples, scalar, best.plan, group, weight, SIZES[:NUM_TRIED]):
             if trial.bits < best.bits:
@@ -333,9 +333,9 @@ def train(samples: list[Sample], weight: float = 1.0) -> Plan:
 
 
 def trials(
-    samples: list[Sample],
+    samples: list[CodedSample],
     scalar: list[Float64],
-    plan: Plan,
+    plan: SharingPlan,
     group: int,
     weight: float = 1.0,
     sizes: tuple[int, ...] = SIZES,
@@ -348,6 +348,7 @@ def trials(
             if len(book.entries):
                 all_prices = list(plan.prices)
                 all_prices[group] = prices
-                other = Plan(plan.codebooks.replaced(group, book), prices=(all_prices[0], all_prices[1], all_prices[2]))
+                with_book = plan.codebooks.replaced(group, book)
+                other = SharingPlan(with_book, prices=(all_prices[0], all_prices[1], all_prices[2]))
                 found.append(evaluate(samples, scalar, other, weight))
     return found

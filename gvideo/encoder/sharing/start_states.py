@@ -30,7 +30,7 @@ BLOCK_BITS = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class CodedSample:
     """A segment's symbols and what coding them depends on. sequence: with the segment's distortion."""
 
     symbols: SegmentSymbols
@@ -50,7 +50,7 @@ class Events:
     raw_bits: float
 
 
-def record(samples: list[Sample], choices: list[Int64]) -> Events:
+def record(samples: list[CodedSample], choices: list[Int64]) -> Events:
     """The events of segments coded with the given indices (entropy/segment.visit)."""
     found, raw = [], 0.0
     for number, (s, chosen) in enumerate(zip(samples, choices, strict=True)):

@@ -11,7 +11,7 @@ from pathlib import Path
 from gvideo.evaluate import tables
 from gvideo.evaluate.anchors import ANCHORS
 from gvideo.evaluate.compare import BdRow, Evaluation
-from gvideo.evaluate.frames import Reference
+from gvideo.evaluate.frames import ReferenceFrames
 from gvideo.evaluate.metrics import METRICS, Metric, num_scales
 from gvideo.evaluate.points import Point
 from gvideo.evaluate.report import plot, views
@@ -93,7 +93,7 @@ def _short(metric: Metric) -> str:
     return metric.label.removesuffix(" [dB]")
 
 
-def _clip(evaluation: Evaluation, reference: Reference, number: int) -> str:
+def _clip(evaluation: Evaluation, reference: ReferenceFrames, number: int) -> str:
     f = reference.format
     notes = "".join(f" {note.capitalize()}." for note in reference.notes)
     facts = (
@@ -128,7 +128,7 @@ def _is_other_tune(curve: str, metric: Metric) -> bool:
     return curve != "gvideo" and not curve.endswith("/" + metric.tune)
 
 
-def _bd(evaluation: Evaluation, reference: Reference) -> str:
+def _bd(evaluation: Evaluation, reference: ReferenceFrames) -> str:
     mine = [r for r in evaluation.rows if r.clip == reference.name]
     if not mine:
         return ""
@@ -168,7 +168,7 @@ def _warnings(label: str, rows: Iterable[BdRow]) -> list[str]:
     return [f"{label}, {', '.join(names)}: {text}" for text, names in grouped.items()]
 
 
-def _bits(evaluation: Evaluation, reference: Reference) -> str:
+def _bits(evaluation: Evaluation, reference: ReferenceFrames) -> str:
     ours = evaluation.curve(reference.name, "gvideo")
     if not ours:
         return ""
@@ -189,7 +189,7 @@ def _bits(evaluation: Evaluation, reference: Reference) -> str:
     return f"<h3>Where the bits went</h3>{''.join(bars)}{text}"
 
 
-def _times(evaluation: Evaluation, reference: Reference) -> str:
+def _times(evaluation: Evaluation, reference: ReferenceFrames) -> str:
     rows = []
     for curve in evaluation.curves():
         points = evaluation.curve(reference.name, curve)
@@ -217,7 +217,7 @@ def _times(evaluation: Evaluation, reference: Reference) -> str:
     )
 
 
-def _details(evaluation: Evaluation, reference: Reference) -> str:
+def _details(evaluation: Evaluation, reference: ReferenceFrames) -> str:
     points = [p for p in evaluation.points if p.clip == reference.name]
     heads = ("codec", "quality", "bytes", "kbit/s", "bit/pixel", *(_short(m) for m in METRICS), "encode s", "decode s")
     rows = "".join(f"<tr>{''.join(f'<td>{c}</td>' for c in _row(p))}</tr>" for p in points)

@@ -20,7 +20,7 @@ from PIL import Image
 from gvideo.errors import GVideoError
 from gvideo.evaluate.anchors import ANCHORS, DEFAULT, AnchorSettings
 from gvideo.evaluate.compare import Evaluation, interval_frames
-from gvideo.evaluate.frames import Planes, Reference, read_y4m
+from gvideo.evaluate.frames import Planes, ReferenceFrames, read_y4m
 from gvideo.evaluate.own import OwnSettings
 from gvideo.evaluate.points import Bench, Point, Settings
 from gvideo.media import code_values_to_planes, planes_to_rgb
@@ -79,7 +79,7 @@ def own_settings(evaluation: Evaluation, point: Point) -> OwnSettings:
 
 
 def _matched(
-    bench: Bench, evaluation: Evaluation, reference: Reference, name: str, curve: Sequence[Point], wanted: int
+    bench: Bench, evaluation: Evaluation, reference: ReferenceFrames, name: str, curve: Sequence[Point], wanted: int
 ) -> tuple[Settings, Point]:
     """A stream of the anchor as near to the bytes as its quality numbers allow."""
     tune = curve[0].curve.split("/")[1]
@@ -116,7 +116,7 @@ def _quality_at(points: list[Point], wanted: int) -> float:
     return first.quality
 
 
-def _comparison(bench: Bench, reference: Reference, streams: Sequence[tuple[Settings, Point]]) -> Comparison:
+def _comparison(bench: Bench, reference: ReferenceFrames, streams: Sequence[tuple[Settings, Point]]) -> Comparison:
     frame = reference.num_frames // 2
     shots = [Shot("source", 0, {}, _data_url(reference, reference.planes(), frame))]
     with tempfile.TemporaryDirectory(prefix="gvideo-eval-") as folder:
@@ -131,7 +131,7 @@ def _comparison(bench: Bench, reference: Reference, streams: Sequence[tuple[Sett
     )
 
 
-def _data_url(reference: Reference, planes: Planes, frame: int) -> str:
+def _data_url(reference: ReferenceFrames, planes: Planes, frame: int) -> str:
     stored = replace(reference.format, bit_depth=8)
     floats = code_values_to_planes(
         np.ascontiguousarray(planes.y[frame]), np.ascontiguousarray(planes.cb[frame]),

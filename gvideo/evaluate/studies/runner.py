@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gvideo.errors import GVideoError
-from gvideo.evaluate.cache import Entry, key_of
+from gvideo.evaluate.cache import CacheEntry, key_of
 from gvideo.evaluate.own import code_version
 
 Record = dict[str, Any]
@@ -33,7 +33,7 @@ class Task:
 
 def run_all(tasks: Sequence[Task], root: Path, workers: int, tell: Tell) -> tuple[list[Record | None], list[str]]:
     """Records in the order of the tasks (None for one that failed), and what went wrong."""
-    entries = [Entry(root, key_of("study", t.function.__qualname__, t.key, code_version())) for t in tasks]
+    entries = [CacheEntry(root, key_of("study", t.function.__qualname__, t.key, code_version())) for t in tasks]
     records: list[Record | None] = [e.load("record.json") for e in entries]
     todo = [k for k, record in enumerate(records) if record is None]
     problems: list[str] = []

@@ -34,7 +34,7 @@ _STILL_DURATION = 1e3
 
 
 @dataclass(frozen=True, slots=True)
-class FitSettings:
+class StudyFitSettings:
     """num: Gaussians in the end; steps: evaluations of the loss; seed. Raises OptionError."""
 
     num: int
@@ -49,7 +49,7 @@ class FitSettings:
 class Fit:
     """The state of a fit. values: what is trained, by name; done: evaluations so far; curve: (done, loss)."""
 
-    def __init__(self, scene: Scene, settings: FitSettings, technique: Technique) -> None:
+    def __init__(self, scene: Scene, settings: StudyFitSettings, technique: Technique) -> None:
         torch.set_num_threads(1)
         set_num_threads(1)
         self.scene, self.settings, self.technique = scene, settings, technique

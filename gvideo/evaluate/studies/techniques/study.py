@@ -47,7 +47,7 @@ class TechniqueSettings:
         find(self.names)
         if self.seeds < 1:
             raise OptionError(f"{self.seeds} seeds: at least 1 wanted")
-        fit.FitSettings(self.num, self.steps)
+        fit.StudyFitSettings(self.num, self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +146,14 @@ def _code(name: str) -> str:
 def _warm(name: str, video: bool) -> None:
     """Has everything that compiles or loads do so before the clock runs."""
     small = scenes.scene(scenes.MOVING if video else "texture", 32, 4 if video else 1)
-    fit.Fit(small, fit.FitSettings(8, 60), REGISTRY[name]()).run()
+    fit.Fit(small, fit.StudyFitSettings(8, 60), REGISTRY[name]()).run()
 
 
 def run_one(name: str, clip: str, side: int, frames: int, num: int, steps: int, seed: int) -> Record:
     """One fit, in any process."""
     _warm(name, frames > 1)
     target = scenes.scene(clip, side, frames)
-    run = fit.Fit(target, fit.FitSettings(num, steps, seed), REGISTRY[name]())
+    run = fit.Fit(target, fit.StudyFitSettings(num, steps, seed), REGISTRY[name]())
     run.run()
     return {
         "seconds": run.seconds, "psnr_db": fit.luma_psnr(target.frames, run.picture()), "num": len(run),
