@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from gvideo.encoder.gaussians.quantised import Geometry
+from gvideo.encoder.segment import CELL_BITS
 from gvideo.errors import MediaError
 from gvideo.evaluate.studies.pictures import MADE, picture
 from gvideo.media import VideoSource
@@ -22,8 +23,6 @@ from gvideo.types import Float32
 MOVING = "moving"
 #: Control points of the motion of a clip.
 NUM_CONTROL = 4
-#: Cell size of the position domain, log2 px; the encoder has 2, and the figures of docs/studies.md were made with this.
-CELL_BITS = 3
 
 
 @dataclass(frozen=True)
