@@ -12,5 +12,6 @@ COPY . .
 # .git is not copied: docker build --build-arg VERSION=1.2.3 says which version this is
 ARG VERSION=0.1.0.dev0
 RUN SETUPTOOLS_SCM_PRETEND_VERSION=$VERSION pip install --no-cache-dir '.[encode,server,store,cluster]' 'ray[default]'
+RUN gvideo doctor --compile
 ENTRYPOINT ["gvideo"]
 CMD ["--help"]

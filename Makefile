@@ -24,6 +24,7 @@ $(VENV)/.torch:
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.torch
 	$(BIN)/pip install --quiet -e '.[dev]'
+	$(BIN)/gvideo doctor --compile >/dev/null
 	touch $@
 
 lint: $(VENV)/.installed

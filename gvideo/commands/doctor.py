@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gvideo import __version__
+from gvideo.commands.terminal.console import console
 from gvideo.errors import GVideoError
 from gvideo.extras import missing
 
@@ -50,10 +51,16 @@ class Finding:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `gvideo doctor`."""
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    parser.add_argument("--compile", action="store_true", help="compile the kernels now, so that no first use waits")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints what was found; a fault, which keeps gvideo from working, is an error."""
+    if arguments.compile:
+        from gvideo.commands.encoding.warm_up import warm_up
+
+        console.say("note", "doctor: compiling, a minute or two the first time")
+        warm_up()
     found = list(findings())
     if arguments.json:
         print(json.dumps([asdict(one) for one in found]))
@@ -108,7 +115,8 @@ def _kernels() -> Iterator[Finding]:
     yield Finding("threads", "ok", f"{raster.num_threads()} (GVIDEO_THREADS), {os.cpu_count()} processors")
     for name, module in (("drawing kernels", cpu_kernels), ("coding kernels", coder)):
         folder, count = compiled_kernels(module)
-        known = f"{count} compiled, in {folder}" if count else f"not compiled yet; the first use does it, into {folder}"
+        later = f"not compiled yet; `gvideo doctor --compile` or the first use does it, into {folder}"
+        known = f"{count} compiled, in {folder}" if count else later
         writable = os.access(folder if folder.exists() else folder.parent, os.W_OK)
         yield Finding(
             name,

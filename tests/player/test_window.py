@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -289,7 +290,11 @@ def test_the_command_shows_pictures_on_a_screen(stream):
                 time.sleep(0.05)
             assert player.returncode == 0
             assert player.stderr is not None
-            assert "24 pictures" in player.stderr.read()
+            said = player.stderr.read()
+            shown_pictures, left_out = (re.search(rf"(\d+) {what}", said) for what in ("pictures", "left out"))
+            assert shown_pictures is not None
+            # a busy machine leaves some out, and says so
+            assert int(shown_pictures[1]) + (int(left_out[1]) if left_out else 0) == 24, said
     decoder = VideoDecoder(stream, dimension_order="NHWC")
     frames = [shown(decoder, k)[:100] for k in range(24)]
     cuts = [_cut(pixels) for pixels in seen]
