@@ -219,7 +219,7 @@ def test_the_manifests_clock_counts(timings, hours, asked, clock_server):
 
 @pytest.mark.parametrize("jump", [-86_400.0, 3.0, 86_400.0])
 def test_a_clock_that_is_set_anew_is_compared_again(jump, clock_server):
-    """This machine's clock steps while a live manifest is followed; that of the manifest goes on."""
+    """The own clock steps while a live manifest is followed; that of the manifest goes on."""
     root = ElementTree.Element("MPD")
     ElementTree.SubElement(root, "UTCTiming", schemeIdUri="urn:mpeg:dash:utc:http-iso:2014", value="/now")
     off, seconds = 0.0, 0.0

@@ -19,7 +19,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "count", "each"), [("package", 4, 2), ("live", 2, 1), ("encode", 2, 2)])
+@pytest.mark.parametrize(
+    ("kind", "count", "each"), [("package", 4, 2), ("live", 4, 2), ("encode", 4, 2), ("workers", 2, 2), ("batch", 2, 2)]
+)
 def test_a_killed_command_can_be_run_again(kind, count, each, tmp_path):
     result = kills.attack(kills.scenarios(tmp_path)[kind], tmp_path, count, each, seed=5)
     assert result.faults == []
