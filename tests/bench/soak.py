@@ -5,7 +5,7 @@
     moving stripes in real time ──pipe──► gvideo encode --live --window 12 ──► folder ──► gvideo serve ──► players
 
 Each player joins at the live edge, shows every frame at its time, and leaves after 2 to 40 s, half of them to start
-again at once, every fifth without closing anything first. All players are threads of this process. A row every so many
+again at once; every fifth breaks off a request. All players are threads of this process. A row every so many
 seconds: seconds so far; resident memory in MB of encoder, server and players; files in the folder; segments published
 so far; seconds from the time of day that the newest segment's end claims to now, below 0 where pictures waited in the
 pipe while the encoder started; joins, frames shown and errors so far. Exit code 1 if a player met an error, times went
@@ -19,6 +19,9 @@ import contextlib
 import os
 import random
 import re
+import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -29,6 +32,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import av
 import m3u8
@@ -117,8 +121,17 @@ def join(url: str, seen: Seen, stop: threading.Event, rng: random.Random) -> Non
     except _LeaveError:
         pass
     finally:
-        if rng.random() < 0.8:  # else the connection is left as a killed player leaves it
-            reel.close()
+        reel.close()
+        if rng.random() < 0.2:
+            break_off(url)
+
+
+def break_off(url: str) -> None:
+    """A request whose client is gone before the answer has come, as of a player that is killed."""
+    parts = urlsplit(url)
+    with contextlib.suppress(OSError), socket.create_connection((parts.hostname, parts.port), 10) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, no farewell
+        connection.sendall(f"GET {parts.path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
 
 
 @contextlib.contextmanager
@@ -208,6 +221,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # encoder and server end with it
     rows, errors = soak(60 * options.minutes, options.players, options.every, options.seed)
     write_rows(rows, options.out)
     for text, count in errors.most_common():
