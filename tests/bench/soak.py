@@ -42,9 +42,9 @@ from serving import ROOT, free_port, resident_mb, running, write_rows
 sys.path.insert(0, str(ROOT))
 
 from gvideo.errors import GVideoError
-from player import playback
-from player.fetch import Fetcher
-from player.stream_reel import open_reel
+from player.presentation import playback
+from player.presentation.stream_reel import open_reel
+from player.source.fetch import Fetcher
 
 SIZE, RATE, WINDOW_SECONDS, SEGMENT_SECONDS = (64, 48), 10, 12, 2
 COLUMNS = "s\tencoder_MB\tserver_MB\tplayers_MB\tfiles\tsegments\tbehind_s\tjoins\tframes\terrors"

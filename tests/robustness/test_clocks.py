@@ -14,16 +14,16 @@ from datetime import UTC, datetime
 import httpx
 import m3u8
 import pytest
+from gvideo.commands.progress import ProgressLine
 from packaged import quick_segment, write_clip, write_stream
 from starlette.types import ASGIApp
 
 from gvideo.cli import main
-from gvideo.commands.progress import ProgressLine
 from packager.check import check_presentation
 from packager.server.app import make_app
-from player import playback
-from player.fetch import Fetcher
-from player.stream_reel import open_reel
+from player.presentation import playback
+from player.presentation.stream_reel import open_reel
+from player.source.fetch import Fetcher
 
 
 @pytest.fixture
