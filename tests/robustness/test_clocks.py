@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 import httpx
 import m3u8
 import pytest
-from gvideo.commands.progress import ProgressLine
 from packaged import quick_segment, write_clip, write_stream
 from starlette.types import ASGIApp
 
 from gvideo.cli import main
+from gvideo.commands.terminal.progress import ProgressLine
 from packager.check import check_presentation
 from packager.server.app import make_app
 from player.presentation import playback
