@@ -1,4 +1,6 @@
 # make test   set up .venv (once), then every check that continuous integration runs
+# make test-oldest   the tests that meet packages of others, with the oldest versions that pyproject.toml allows
+# make audit  known vulnerabilities of what is installed (asks the services of PyPI and npm)
 # make demo   encode a sample, decode it, compare, package it, serve it
 # make bench  a row on this commit in docs/results/history.tsv: bytes and speed of a sample
 # make docs   the documentation site, in site/
@@ -11,8 +13,11 @@ BIN := $(VENV)/bin
 # Installed first and by exact version: a bare "torch" would pull gigabytes of CUDA packages on Linux
 # wherever a CPU build is at hand.
 TORCH ?= torch==2.13.0
+# Older CPU builds are not on PyPI; with their index at hand: make test-oldest TORCH_OLDEST=torch==2.4.0
+TORCH_OLDEST ?= $(TORCH)
+OLDEST := .venv-oldest
 
-.PHONY: setup test lint demo bench docs dist types clean
+.PHONY: setup test test-oldest audit lint demo bench docs dist types clean
 
 setup: $(VENV)/.installed
 
@@ -35,6 +40,26 @@ lint: $(VENV)/.installed
 test: lint
 	$(BIN)/python -m pytest
 
+# uv alone resolves to the lowest versions. What the direct dependencies need themselves is as new as they allow.
+$(OLDEST)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/pip install --quiet uv "$(TORCH_OLDEST)"
+	echo "$(TORCH_OLDEST)" > $(OLDEST)/torch.txt
+	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct --system-certs \
+	  --override $(OLDEST)/torch.txt -e '.[dev]'
+	touch $@
+
+# Warnings of old packages are not ours. Compiled kernels of another numba must not lie beside those of $(VENV).
+test-oldest: $(OLDEST)/.installed
+	NUMBA_CACHE_DIR=$(abspath $(OLDEST))/numba $(OLDEST)/bin/python -m pytest -m "not slow and not gpu" -o filterwarnings=default \
+	  $(addprefix tests/,bitstream commands corpus decoder entropy evaluate golden media packager player)
+
+audit: $(VENV)/.installed
+	$(BIN)/pip install --quiet pip-audit
+	$(BIN)/pip-audit --local --skip-editable
+	cd tests/web && npm audit
+	cd tests/players && npm audit
+
 demo: $(VENV)/.installed
 	PATH="$(abspath $(BIN)):$$PATH" samples/demo.sh
 
@@ -51,4 +76,4 @@ types:
 	tests/players/check-types
 
 clean:
-	rm -rf $(VENV) build dist demo site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(OLDEST) build dist demo site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -9,6 +9,7 @@ Files have a random word in their names, since their content is not known in adv
 
 from __future__ import annotations
 
+import contextlib
 import math
 import secrets
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
+from gvideo.errors import MediaError
 from packager import dash, hls, segmenter
 from packager.presentation import (
     ByteRange,
@@ -169,14 +171,26 @@ class LivePublisher:
     ) -> None:
         """The next segment of the latest input, in the order of begin(): its files, then the manifests."""
         part = self._parts[-1]
-        self._number += 1
-        for stream, piece in zip(part.streams, [*video, *fallback, *audio], strict=True):
-            self._put(stream, piece, part.begun)
+        number = self._number + 1
+        files: dict[str, bytes] = {}
+        made = [
+            self._made(stream, piece, part.begun, number, files)
+            for stream, piece in zip(part.streams, [*video, *fallback, *audio], strict=True)
+        ]
         seconds = Fraction(video[0].duration, part.video[0].track.timescale)
+        shown = []
         for text, cues in zip(part.texts, texts, strict=True):
-            uri = f"{text.name}-{self._word}/seg_{self._number}.vtt"
-            self._sink.put(uri, [format_webvtt(cues, mapped=True)])
-            text.segments.append(SubtitleSegment(uri, seconds))
+            uri = f"{text.name}-{self._word}/seg_{number}.vtt"
+            files[uri] = format_webvtt(cues, mapped=True)
+            shown.append(SubtitleSegment(uri, seconds))
+        self._write(files)
+        # on offer when all of it is there: the manifests of the end must be whole even if a disk is full
+        self._number = number
+        for stream, (segment, ends) in zip(part.streams, made, strict=True):
+            stream.segments.append(segment)
+            stream.ends.append(ends)
+        for text, cues, segment_of_text in zip(part.texts, texts, shown, strict=True):
+            text.segments.append(segment_of_text)
             if self._window is None:
                 text.cues |= dict.fromkeys(cues)
         self._end = part.begun + Fraction(video[0].start, part.video[0].track.timescale) + seconds
@@ -184,14 +198,29 @@ class LivePublisher:
         self._publish(ended=False)
         self._delete()
 
-    def _put(self, stream: _Stream, piece: Piece, begun: Fraction) -> None:
-        found = segmenter.format_segment(stream.track, piece, self._number)
-        uri = f"{stream.folder}/seg_{self._number}.m4s"
-        self._sink.put(uri, [found.data])
+    def _made(
+        self, stream: _Stream, piece: Piece, begun: Fraction, number: int, files: dict[str, bytes]
+    ) -> tuple[Segment, tuple[int, ...]]:
+        """A segment and where its layers end; its bytes go to `files`."""
+        found = segmenter.format_segment(stream.track, piece, number)
+        uri = f"{stream.folder}/seg_{number}.m4s"
+        files[uri] = found.data
         seconds = begun + Fraction(piece.start, stream.track.timescale)
         at = self._started + timedelta(microseconds=round(seconds * 1_000_000))
-        stream.segments.append(Segment(uri, piece.start, piece.duration, len(found.data), at=at))
-        stream.ends.append(found.ends)
+        return Segment(uri, piece.start, piece.duration, len(found.data), at=at), found.ends
+
+    def _write(self, files: dict[str, bytes]) -> None:
+        """All of them, or none."""
+        written = []
+        try:
+            for uri, data in files.items():
+                self._sink.put(uri, [data])
+                written.append(uri)
+        except BaseException:
+            for uri in written:
+                with contextlib.suppress(MediaError):
+                    self._sink.delete(uri)
+            raise
 
     def end(self) -> None:
         """Nothing follows: the manifests say so. Subtitles that are all there become whole files too, for DASH."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import posixpath
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from gvideo.stores import SCHEMES, open_store, store_errors
 
 #: Files that may change under their name, and how long (s) a cache may keep them; all others never change.
 CHANGING = {".m3u8": 2, ".mpd": 2, ".vtt": 60, ".jpg": 60, ".json": 60}
+#: Folders of segments: what, number, a word, and of live the number of the input.
+_OWN = re.compile(r"[a-z]\d+-[0-9a-f]{8,}(-\d+)?")
 MEDIA_TYPES = {
     ".m3u8": "application/vnd.apple.mpegurl",
     ".mpd": "application/dash+xml",
@@ -64,14 +67,12 @@ class LocalSink:
             self.folder.mkdir(parents=True, exist_ok=True)
 
     def put(self, name: str, parts: Iterable[bytes]) -> None:
-        """Writes under a temporary name in the same folder, then renames. The first file of a folder removes what a
-        killed run left there."""
+        """Writes under a temporary name in the same folder, then renames. The first file removes what killed runs left,
+        also in folders of names that do not come again."""
         path = self.folder / check_name(name)
         with self._failing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.parent not in self._cleaned:
-                self._cleaned.add(path.parent)
-                remove_leftovers(path.parent, ".")
+            self._clean(path.parent)
             descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
             try:
                 with os.fdopen(descriptor, "wb") as file:
@@ -84,6 +85,12 @@ class LocalSink:
                 with contextlib.suppress(OSError):
                     os.unlink(temporary)
                 raise
+
+    def _clean(self, folder: Path) -> None:
+        own = () if self._cleaned else (p for p in self.folder.iterdir() if _OWN.fullmatch(p.name))
+        for each in {folder, *own} - self._cleaned:
+            self._cleaned.add(each)
+            remove_leftovers(each, ".")
 
     def get_range(self, name: str, offset: int, size: int) -> bytes:
         """Bytes of a file."""

@@ -2,14 +2,17 @@
 
     UTCTiming http-head (Date of an answer) · http-iso, http-xsdate (its text) · direct ──► difference, kept per fetcher
 
-Others (NTP) are passed over; where no clock answers, this machine's own is taken.
+Others (NTP) are passed over; where no clock answers, this machine's own is taken. When this machine's is set anew, or
+the machine has slept, the difference is measured again.
 """
 
 from __future__ import annotations
 
+import time
 import weakref
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from gvideo.errors import GVideoError
@@ -18,14 +21,28 @@ from player.source.record import resolve
 
 _SCHEME = "urn:mpeg:dash:utc:"
 _EDITIONS = (":2012", ":2014")
-_known: weakref.WeakKeyDictionary[Fetcher, dict[tuple[str, str], timedelta]] = weakref.WeakKeyDictionary()
+#: This machine's clock was set anew if it has moved by so much against one that nobody sets, s.
+_JUMP_SECONDS = 2.0
+
+
+@dataclass
+class _Difference:
+    """ahead: of the manifest's clock before this machine's. offset: of this machine's clock against the monotonic one
+    when that was measured, s."""
+
+    ahead: timedelta
+    offset: float
+
+
+_known: weakref.WeakKeyDictionary[Fetcher, dict[tuple[str, str], _Difference]] = weakref.WeakKeyDictionary()
 
 
 def clock_of(
-    root: ElementTree.Element, url: str, fetcher: Fetcher, own: Callable[[], datetime]
-) -> Callable[[], datetime]:
-    """The time now, as the first clock that answers says it. url: of the manifest; own: this machine's clock. A clock
-    is asked once, when the time is wanted."""
+    root: ElementTree.Element, url: str, fetcher: Fetcher, own: Callable[[], datetime],
+    steady: Callable[[], float] = time.monotonic,
+) -> Callable[[], datetime]:  # fmt: skip
+    """The time now, as the first clock that answers says it. url: of the manifest; own: this machine's clock; steady:
+    one that nobody sets, s. A clock is asked once, when the time is wanted, and again when `own` was set anew."""
 
     def now() -> datetime:
         kept = _known.setdefault(fetcher, {})
@@ -39,12 +56,13 @@ def clock_of(
                 continue
             for where in value.split():
                 key = (kind, resolve(url, where))
-                if key not in kept:
+                offset = own().timestamp() - steady()
+                if key not in kept or abs(kept[key].offset - offset) > _JUMP_SECONDS:
                     moment = _asked(*key, fetcher)
                     if moment is None:
                         continue
-                    kept[key] = moment - own()
-                return own() + kept[key]
+                    kept[key] = _Difference(moment - own(), own().timestamp() - steady())
+                return own() + kept[key].ahead
         return own()
 
     return now

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from gvideo.errors import InvalidError, TruncatedError, UnsupportedError
 from packager.isobmff import movie
-from packager.isobmff.box import box_header, find_one, parse_boxes, walk
+from packager.isobmff.box import box_header, find_one, parse_boxes, shown_kind, walk
 from packager.isobmff.fragments import SegmentIndex
 from player.source.fetch import Fetcher
 from player.source.record import Level, Presentation, Resource, Segment, Track
@@ -32,7 +32,8 @@ def read_movie(url: str, fetcher: Fetcher, *, kinds: tuple[str, ...] = ("video",
             raise InvalidError(f"{url}: signature: no MP4 file; `gvideo encode` makes one")
         kind, _, size = box_header(head.data, 0, head.total - offset if head.total is not None else len(head.data))
         if head.total is not None and offset + size > head.total:
-            raise TruncatedError(f"{url}: {kind} at byte {offset}: {offset + size - head.total} byte(s) missing")
+            missing = offset + size - head.total
+            raise TruncatedError(f"{url}: {shown_kind(kind)} at byte {offset}: {missing} byte(s) missing")
         if kind == "moov":
             init = Resource(url, 0, offset + size)
         elif kind == "sidx" and init is not None and first is None and not segments:

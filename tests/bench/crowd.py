@@ -1,12 +1,13 @@
 """Many clients at once: ranges, slow readers and connections that hang, and whether the server's memory stays flat.
 
-    python tests/bench/crowd.py [--clients 100 1000] [--seconds 30] [--server uvicorn granian]
+    python tests/bench/crowd.py [--clients 100 1000] [--seconds 30] [--server uvicorn granian nginx]
                                 [--out docs/results/0.1.0/crowd.tsv]
 
 Of ten clients seven ask for one range after another of a file of 1 MB and compare the bytes, two read the whole file at
 20 kB/s, one sends half a request and says no more. All are one process on the same machine. A row: server, clients,
 right answers a second, the 99th percentile of their seconds, wrong answers, failed connections, resident memory in MB
 of all processes of the server before, after a third of the time, and at the end, seconds until it ended when told to.
+nginx, which serves the same folder without gvideo, is there to compare with.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from serving import free_port, resident_mb, running, write_rows
+from serving import NGINX, free_port, resident_mb, running, write_rows
 
 NAME, NUM_BYTES, RANGE_BYTES = "segment_1MB.m4s", 1_000_000, 20_000
 COLUMNS = "server\tclients\tright_per_s\tp99_s\twrong\tfailed\tbefore_MB\tthird_MB\tend_MB\tstop_s"
@@ -116,7 +117,13 @@ def row(server: str, clients: int, seconds: float, folder: Path) -> str:
     """A server under so many clients."""
     data = (folder / NAME).read_bytes()
     port = free_port()
-    command = [sys.executable, "-m", "gvideo", "serve", str(folder), "--port", str(port), "--quiet", "--server", server]
+    if server == "nginx":
+        configuration = folder / "nginx.conf"
+        configuration.write_text(NGINX.format(folder=folder, files=folder, port=port))
+        command = ["nginx", "-c", str(configuration), "-e", str(folder / "error.log")]
+    else:
+        command = [sys.executable, "-m", "gvideo", "serve", str(folder), "--port", str(port), "--quiet"]
+        command += ["--server", server]
     with running(command, port) as pid:
         before = resident_mb(pid)
         told, memory = asyncio.run(crowd(port, pid, data, clients, seconds))
@@ -147,6 +154,7 @@ def main() -> int:
     rows = [COLUMNS]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        folder.chmod(0o755)  # nginx's workers are another user's
         (folder / NAME).write_bytes(os.urandom(NUM_BYTES))
         for server in options.server:
             for clients in options.clients:

@@ -27,9 +27,9 @@ CLIENTS, THREADS = 64, 1
 SIZES = {"master.m3u8": 1_500, "segment_20kB.m4s": 20_000, "segment_1MB.m4s": 1_000_000}
 NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{ worker_connections 1024; }}
+events {{ worker_connections 4096; }}
 http {{
-  access_log off; sendfile on;
+  access_log off; sendfile on; keepalive_requests 100000000;
   client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
   uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
   server {{ listen 127.0.0.1:{port}; root {files}; add_header Access-Control-Allow-Origin *; }}

@@ -121,6 +121,51 @@ def test_the_numbers_of_the_manifest_are_those_of_the_files(inputs, tmp_path):
     assert check_presentation(str(tmp_path))[0] == []
 
 
+class FullSink(LocalSink):
+    """A folder whose disk has room for so many files more."""
+
+    room = 10**9
+
+    def put(self, name, parts):
+        if self.room == 0:
+            raise MediaError(f"{name}: cannot be written (No space left on device)")
+        self.room -= 1
+        super().put(name, parts)
+
+
+@pytest.mark.parametrize("room", range(6))
+def test_a_segment_is_on_offer_whole_or_not_at_all(room, inputs, tmp_path):
+    """Two rungs; the disk is full after so many files of the second segment, and has room again for the end."""
+    sink = FullSink(tmp_path)
+    live = LivePublisher(sink, STARTED, Fraction(2), None)
+    stream = GsvFile(inputs["small"])
+    pieces = list(stream.pieces())
+    live.begin(stream.track(), stream.track())
+    live.add(pieces[0], pieces[0])
+    sink.room = room
+    with pytest.raises(MediaError, match="No space left"):
+        live.add(pieces[1], pieces[1])
+    sink.room = 100
+    live.end()
+    counts = {len(m3u8.load(str(tmp_path / f"{name}.m3u8")).segments) for name in ("v0", "v1")}
+    assert counts == ({1} if room < 2 else {2})
+    assert len(list(tmp_path.rglob("*.m4s"))) == 2 * counts.pop()
+    assert check_presentation(str(tmp_path))[0] == []
+
+
+def test_nothing_is_published_where_not_even_the_first_segment_fits(inputs, tmp_path):
+    sink = FullSink(tmp_path)
+    live = LivePublisher(sink, STARTED, Fraction(2), None)
+    stream = GsvFile(inputs["small"])
+    live.begin(stream.track())
+    sink.room = 0
+    with pytest.raises(MediaError, match="No space left"):
+        live.add(next(iter(stream.pieces())))
+    sink.room = 100
+    live.end()
+    assert not list(tmp_path.glob("*.*"))
+
+
 # --- inputs that grow
 
 

@@ -217,6 +217,27 @@ def test_the_manifests_clock_counts(timings, hours, asked, clock_server):
     assert Clock.asked == asked  # once
 
 
+@pytest.mark.parametrize("jump", [-86_400.0, 3.0, 86_400.0])
+def test_a_clock_that_is_set_anew_is_compared_again(jump, clock_server):
+    """The own clock steps while a live manifest is followed; that of the manifest goes on."""
+    root = ElementTree.Element("MPD")
+    ElementTree.SubElement(root, "UTCTiming", schemeIdUri="urn:mpeg:dash:utc:http-iso:2014", value="/now")
+    off, seconds = 0.0, 0.0
+    begun = datetime.now(UTC)
+
+    def own() -> datetime:
+        return begun + timedelta(seconds=seconds + off)
+
+    now = clock_of(root, clock_server, Fetcher(attempts=1, backoff_seconds=0.01), own, steady=lambda: seconds)
+    first = now()
+    seconds = 100.0
+    assert (now() - first).total_seconds() == 100
+    assert len(Clock.asked) == 1
+    off = jump
+    assert (now() - datetime.now(UTC)).total_seconds() == pytest.approx(3600, abs=20)
+    assert len(Clock.asked) == 2
+
+
 def test_our_live_manifest_names_the_clock_of_its_server(stream, tmp_path):
     live, source = published(stream, tmp_path / "p")
     live.begin(source.track())

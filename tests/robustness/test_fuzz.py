@@ -14,16 +14,17 @@ from fuzz_targets import foreign, publish
 from packaged import package_plain, write_stream
 
 from gvideo.cli import main
-from gvideo.errors import InvalidError, MediaError
+from gvideo.errors import InvalidError, MediaError, TruncatedError
 from packager.check import check_presentation
 from packager.check.media import read_init as check_init
 from packager.isobmff.box import format_box, parse_boxes
 from packager.isobmff.entries import VisualSampleEntry
-from packager.isobmff.movie import SampleDescriptions
+from packager.isobmff.movie import FileType, SampleDescriptions
 from player.presentation.captions import Caption, read_captions
 from player.source.dash import read_dash
 from player.source.fetch import Fetcher
 from player.source.hls import read_hls
+from player.source.movie import read_movie
 from player.source.record import resolve
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +74,14 @@ def test_a_finding_is_found(tmp_path, monkeypatch):
 def test_a_box_type_with_a_line_end_is_told_in_one_line():
     with pytest.raises(Exception, match=r"'\\nab\\x1b' at byte 0: 8 byte\(s\) missing") as caught:
         parse_boxes(b"\0\0\0\x10\nab\x1b")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_box_of_a_movie_whose_type_has_a_line_end(tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(format_box(FileType()) + b"\0\0\1\0X\nV ")
+    with pytest.raises(TruncatedError, match=r"a\.mp4: 'X\\nV ' at byte \d+: 248 byte\(s\) missing") as caught:
+        read_movie(str(path), Fetcher())
     assert "\n" not in str(caught.value)
 
 

@@ -19,7 +19,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "count", "each"), [("package", 4, 2), ("live", 2, 1), ("encode", 2, 2)])
+@pytest.mark.parametrize(
+    ("kind", "count", "each"), [("package", 4, 2), ("live", 4, 2), ("encode", 4, 2), ("workers", 2, 2), ("batch", 2, 2)]
+)
 def test_a_killed_command_can_be_run_again(kind, count, each, tmp_path):
     result = kills.attack(kills.scenarios(tmp_path)[kind], tmp_path, count, each, seed=5)
     assert result.faults == []
@@ -55,6 +57,11 @@ def test_writers_remove_what_killed_ones_left(tmp_path):
     (tmp_path / "v0-1").mkdir()
     (tmp_path / "v0-1" / ".seg_1.m4s.x.partial").write_bytes(b"half")
     (tmp_path / ".out.y4m.999999.partial").write_bytes(b"half")
+    for name in ("v0-0123abcd-0", "a0-0123abcdef"):  # names of live runs, and of content, that do not come again
+        (tmp_path / name).mkdir()
+        (tmp_path / name / ".seg_1.m4s.x.partial").write_bytes(b"half")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / ".a.partial").write_bytes(b"another's")
     sink = LocalSink(tmp_path)
     sink.put("v0-1/seg_2.m4s", [b"whole"])
     first = PartialFile(tmp_path / "out.y4m")
@@ -62,7 +69,9 @@ def test_writers_remove_what_killed_ones_left(tmp_path):
     assert first.temporary.exists()
     first.commit()
     second.discard()
-    assert kills.everything(tmp_path) == {"out.y4m": b"", "v0-1/seg_2.m4s": b"whole"}
+    assert kills.everything(tmp_path) == {
+        "mine/.a.partial": b"another's", "out.y4m": b"", "v0-1/seg_2.m4s": b"whole",
+    }  # fmt: skip
 
 
 WORKERS = """

@@ -10,7 +10,7 @@ import { MediaFeeder } from "../../player/web/playback/feeder.js";
 import { SegmentStore } from "../../player/web/playback/store.js";
 import { MediaPlaylist } from "../../player/web/source/hls.js";
 import { parsePlaylist } from "../../player/web/source/playlist.js";
-import { aheadOf, kindOfClock } from "../../player/web/source/utc.js";
+import { ManifestClock, aheadOf, kindOfClock } from "../../player/web/source/utc.js";
 
 const URL_OF = "http://host/a/list.m3u8";
 
@@ -176,4 +176,29 @@ test("the clock of a manifest: the first one that answers", async () => {
   assert.equal(await aheadOf(clocks, /** @type {any} */ (http), now), 60000);
   assert.equal(await aheadOf(clocks.slice(0, 2), /** @type {any} */ (http), now), 0);
   assert.equal(await aheadOf([{ kind: "direct", value: "2026-01-02T03:04:04Z" }], /** @type {any} */ (http), now), -1000);
+});
+
+test("the clock of a manifest is asked again when this machine's was set anew", async () => {
+  let steady = 0;
+  let off = 0;
+  let asked = 0;
+  const truth = () => Date.parse("2026-01-02T03:04:05Z") + steady;
+  const http = { text: async () => (asked++, new Date(truth()).toISOString()) };
+  const clock = new ManifestClock(
+    () => truth() - 60000 + off,
+    () => steady,
+  );
+  const read = async () => {
+    if (!clock.isKnown) await clock.ask([{ kind: "http-iso", value: "http://a/" }], /** @type {any} */ (http));
+    return clock.now() - truth();
+  };
+  assert.equal(await read(), 0);
+  steady = 100000;
+  assert.equal(await read(), 0);
+  assert.equal(asked, 1);
+  for (const jump of [-86400000, 3000, 86400000]) {
+    off = jump;
+    assert.equal(await read(), 0);
+  }
+  assert.equal(asked, 4);
 });

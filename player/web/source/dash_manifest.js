@@ -4,7 +4,7 @@ import { ContainerError, UnsupportedError } from "../codec/errors.js";
 import { parseSegmentIndex } from "./boxes.js";
 import { shortName } from "./http.js";
 import { parseManifest } from "./mpd.js";
-import { aheadOf } from "./utc.js";
+import { ManifestClock } from "./utc.js";
 
 /** @import { Http } from "./http.js" */
 /** @import { Manifest, MpdIndex, MpdPeriod, MpdSegment, Representation } from "../types/internal.d.ts" */
@@ -17,9 +17,7 @@ export class DashManifest {
   #manifest = null;
   #text = "";
   #readAt = -Infinity;
-  /** By how much the manifest's clock is ahead of this machine's, null until it was asked.
-   * @type {number | null} */
-  #aheadMs = null;
+  #clock = new ManifestClock();
   /** @type {Promise<Manifest> | null} */
   #reading = null;
   /** @type {Map<string, number>} */
@@ -50,10 +48,11 @@ export class DashManifest {
     if (!this.#manifest || this.#manifest.updateSeconds !== null) {
       this.#text = await this.http.text(this.#manifest?.location ?? this.url, { signal });
     }
-    const parsed = () => this.named(() => parseManifest(this.#text, this.url, Date.now() + (this.#aheadMs ?? 0)));
+    const known = this.#clock.isKnown;
+    const parsed = () => this.named(() => parseManifest(this.#text, this.url, this.#clock.now()));
     let manifest = parsed();
-    if (this.#aheadMs === null && !manifest.ended && manifest.clocks.length > 0) {
-      this.#aheadMs = await aheadOf(manifest.clocks, this.http, Date.now, signal);
+    if (!known && manifest.clocks.length > 0) {
+      await this.#clock.ask(manifest.clocks, this.http, signal);
       manifest = parsed();
     }
     this.#manifest = manifest;

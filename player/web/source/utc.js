@@ -5,6 +5,9 @@
 
 const SCHEME = /^urn:mpeg:dash:utc:(http-head|http-iso|http-xsdate|direct):201[24]$/;
 
+/** This machine's clock was set anew, or the machine slept, if it has moved by so much against one that nobody sets. */
+const JUMP_MS = 2000;
+
 /** Kind of a clock that is understood ("http-head", "http-iso", "http-xsdate", "direct"), "" of any other.
  * @param {string | null} scheme */
 export function kindOfClock(scheme) {
@@ -29,4 +32,37 @@ export async function aheadOf(clocks, http, now = Date.now, signal) {
     }
   }
   return 0;
+}
+
+/** The time as a manifest's clock says it. That is asked once, and again when this machine's clock was set anew. */
+export class ManifestClock {
+  #aheadMs = 0;
+  /** This machine's clock against one that nobody sets, when the manifest's was asked.
+   * @type {number | null} */
+  #offsetMs = null;
+
+  /** @param {() => number} own milliseconds since 1970
+   * @param {() => number} steady milliseconds since any moment */
+  constructor(own = Date.now, steady = () => performance.now()) {
+    this.own = own;
+    this.steady = steady;
+  }
+
+  /** False before it was asked, and when it is to be asked again. */
+  get isKnown() {
+    return this.#offsetMs !== null && Math.abs(this.own() - this.steady() - this.#offsetMs) <= JUMP_MS;
+  }
+
+  /** Milliseconds since 1970; this machine's while nothing else is known. */
+  now() {
+    return this.own() + this.#aheadMs;
+  }
+
+  /** @param {MpdClockPlace[]} clocks
+   * @param {Http} http
+   * @param {AbortSignal} [signal] */
+  async ask(clocks, http, signal) {
+    this.#aheadMs = await aheadOf(clocks, http, this.own, signal);
+    this.#offsetMs = this.own() - this.steady();
+  }
 }
