@@ -71,7 +71,8 @@ def _profile(p: Presentation) -> str:
 
 
 def _live_periods(root: ElementTree.Element, p: Presentation, live: Live) -> None:
-    """A period for every input. While it grows, periods stand where they began; at its end what is left begins at 0."""
+    """A period for every input. While it grows, periods stand where they began; at its end what is left begins at 0.
+    Where nothing came for a while between two inputs, the first one says how long it is."""
     at = Fraction(0)
     for number, (part, begun) in enumerate(zip(live.parts, live.starts, strict=True)):
         start = at if live.ended else begun
@@ -79,6 +80,9 @@ def _live_periods(root: ElementTree.Element, p: Presentation, live: Live) -> Non
         _fill(period, part)
         first = part.video[0]
         zero = Fraction(first.segments[0].start, first.timescale)
+        length = zero + part.duration
+        if not live.ended and number + 1 < len(live.parts) and begun + length < live.starts[number + 1]:
+            period.set("duration", iso_duration(length))
         if live.ended and zero:
             for name in ("SegmentTemplate", "SegmentList"):
                 for element in period.iterfind(f".//Representation/{name}"):

@@ -78,7 +78,7 @@ def scenarios(folder: Path) -> dict[str, Scenario]:
             lambda out: ["package", str(layered), "-o", str(out), "--source", str(clip), "--fallback", "avc"],
             everything,
         ),
-        "live": Scenario(lambda out: [*encode, "-o", f"{out}/", "--live", "--idle", "0.2"], shown),
+        "live": Scenario(lambda out: [*encode, "-o", f"{out}/", "--live", "--anew", "--idle", "0.2"], shown),
     }
 
 

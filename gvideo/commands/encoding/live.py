@@ -28,6 +28,11 @@ def add_live_options(parser: argparse.ArgumentParser) -> None:
         "--live", action="store_true", help="IN still grows: a file being written, a pipe, - for standard input"
     )
     group.add_argument("--window", type=float, metavar="S", help="keep only the last S seconds on offer (default: all)")
+    group.add_argument(
+        "--anew",
+        action="store_true",
+        help="begin again in a folder where a live stream was; without it that one goes on",
+    )
     group.add_argument("--then", action="append", default=[], metavar="IN", help="a further input behind the first")
     group.add_argument(
         "--idle", type=float, default=3.0, metavar="S", help="a file that has not grown for S seconds ends (default 3)"
@@ -65,7 +70,9 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
             video = LiveSource(name, size=size, idle=arguments.idle, stream=arguments.stream)
             with video:
                 if folder is None:
-                    publisher = LivePublisher(sink, datetime.now(UTC), Fraction(arguments.segment), window)
+                    publisher = LivePublisher(
+                        sink, datetime.now(UTC), Fraction(arguments.segment), window, anew=arguments.anew
+                    )
                     stack.callback(publisher.end)
                     folder = LiveFolder(publisher, arguments.layers, crf)
                 told = _Told(name)

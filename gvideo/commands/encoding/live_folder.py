@@ -38,9 +38,11 @@ class LiveFolder:
     def __init__(self, publisher: LivePublisher, layers: int, fallback_crf: float | None = None) -> None:
         self._publisher, self._layers, self._crf = publisher, layers, fallback_crf
         self._zero: int | None = None
-        self._is_first = True
-        self._sounds: list[LiveSound] = []
-        self._texts: list[LiveText] = []
+        before = publisher.resumed
+        self._is_first = before is None
+        audio, texts = (before.audio, before.subtitles) if before else ((), ())
+        self._sounds = [LiveSound(*_SILENCE, r.track.language, r.track.name) for r in audio]
+        self._texts = [LiveText(t.language, t.name) for t in texts]
         self.num_frames = 0
 
     def begin(self, video: LiveSource) -> list[str]:
