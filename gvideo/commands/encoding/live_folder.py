@@ -17,6 +17,7 @@ from packager.live_sound import LiveSound, LiveText
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from gvideo.encoder.jobs.live import LiveCut
     from gvideo.media import CodeFrame
@@ -45,10 +46,11 @@ class LiveFolder:
         self._texts = [LiveText(t.language, t.name) for t in texts]
         self.num_frames = 0
 
-    def begin(self, video: LiveSource) -> list[str]:
-        """A new input. Returns lines on what of it does not reach the output: inputs have the sound and the languages
+    def begin(self, video: LiveSource, at: datetime | None = None) -> list[str]:
+        """A new input, or what comes behind a stall or a lost connection. at: when it came, None: right behind what was
+        before. Returns lines on what of it does not reach the output: inputs have the sound and the languages
         of the first."""
-        self._video, self._zero = video, None
+        self._video, self._zero, self._at = video, None, at
         found = video.beside.streams
         heard = [s for s in found if s.kind == "audio"]
         written = [s for s in found if s.kind == "subtitles"]
@@ -95,7 +97,7 @@ class LiveFolder:
         ]
         self._publisher.begin(
             *video, fallback=fallback, audio=[s.track for s in self._sounds],
-            texts=[(t.language, t.name) for t in self._texts],
+            texts=[(t.language, t.name) for t in self._texts], at=self._at,
         )  # fmt: skip
 
     def _rate(self, cut: LiveCut) -> Fraction:
