@@ -26,7 +26,7 @@ def connections(
     wait: Callable[[float], None] = time.sleep,
 ) -> Iterator[LiveSource]:
     """The source, and where it is a stream of a network the same one again each time that it is lost. Whoever takes
-    them closes each. connect: opens it; say: is told a line. The first connection must be there at once (MediaError)."""
+    them closes each. connect: opens it; say: is told a line. Raises MediaError if the first connection fails."""
     source = connect()
     yield source
     while source.is_network and not (source.is_whole and source.failure is None):

@@ -32,7 +32,9 @@ from gvideo.stores import is_store_url
 
 _POLL_SECONDS = 0.1
 #: Seconds without a packet that end a part.
-_STALL_SECONDS = 5.0
+STALL_SECONDS = 5.0
+#: Pictures that are on their way through demultiplexer and decoder when nothing comes any more.
+_MOST_HELD = 3
 
 
 class GrowingFile:
@@ -64,8 +66,7 @@ class GrowingFile:
         while not self._closed:
             if select.select([self._file.fileno()], [], [], _POLL_SECONDS)[0]:
                 return os.read(self._file.fileno(), size)
-            if time.monotonic() > until:
-                break
+            self._closed = self._closed or time.monotonic() > until
         return b""
 
     def stop(self) -> None:
@@ -80,13 +81,14 @@ class GrowingFile:
 
 class _LiveFrames:
     """Frames of an input, of which some may be read before they are asked for. Ends at the input's end, where it stalls
-    (is_stalled; then it may be asked again), and where it fails (failure)."""
+    or its times jump ahead (is_stalled; then go_on), and where it fails (failure)."""
 
     def __init__(self, opened: LibavInput, stall_s: float) -> None:
         self._input, self._stall = opened, stall_s
         self._packets = PacketReader(opened.packets())
         self._decoded: deque[av.VideoFrame] = deque()  # as they come out of the decoder
         self._ahead: deque[av.VideoFrame] = deque()  # read before they were asked for
+        self._before: int | None = None  # pts of the frame delivered last
         self.is_stalled, self.has_ended = False, False
         self.failure: MediaError | None = None
 
@@ -98,14 +100,22 @@ class _LiveFrames:
         return self
 
     def __next__(self) -> av.VideoFrame:
-        return self._ahead.popleft() if self._ahead else self._next(self._stall)
+        if not self._ahead and self.read() is None:
+            raise StopIteration
+        frame = self._ahead[0]
+        if self._jumps(self._before, frame.pts):
+            self.is_stalled = True
+            raise StopIteration
+        self._before = frame.pts
+        return self._ahead.popleft()
 
-    def _next(self, patience: float | None) -> av.VideoFrame:
+    def read(self, *, patiently: bool = False) -> av.VideoFrame | None:
+        """Reads one more, and keeps it; None at the end and at a stall. patiently: over stalls."""
         while not self._decoded:
-            if self.has_ended or self.is_stalled:
-                raise StopIteration
+            if self.has_ended or (self.is_stalled and not patiently):
+                return None
             try:
-                packet = self._packets.get(patience)
+                packet = self._packets.get(None if patiently else self._stall)
                 if packet is not None:
                     self._decoded += self._input.decoded(packet)
                 self.has_ended = packet is None
@@ -113,16 +123,26 @@ class _LiveFrames:
                 self.is_stalled = True
             except MediaError as error:
                 self.failure, self.has_ended = error, True
-        return self._decoded.popleft()
-
-    def read(self, *, patiently: bool = False) -> av.VideoFrame | None:
-        """Reads one more, and keeps it; None at the end. patiently: over stalls."""
-        self.is_stalled = self.is_stalled and not patiently
-        try:
-            self._ahead.append(self._next(None if patiently else self._stall))
-        except StopIteration:
-            return None
+        self._ahead.append(self._decoded.popleft())
         return self._ahead[-1]
+
+    def go_on(self) -> bool:
+        """Waits for what comes behind a stall. False if nothing does. Pictures that demultiplexer and decoder held when
+        nothing came any more would stand alone there, and are dropped."""
+        self._before = None
+        while len(self._ahead) <= _MOST_HELD and self.read(patiently=True) is not None:
+            pass
+        self.is_stalled = False
+        if len(self._ahead) <= _MOST_HELD:
+            self._ahead.clear()
+        times = [frame.pts for frame in self._ahead]
+        jumps = [n for n in range(1, len(times)) if self._jumps(times[n - 1], times[n])]
+        for _ in range(jumps[-1] if jumps else 0):
+            self._ahead.popleft()
+        return bool(self._ahead)
+
+    def _jumps(self, before: int | None, now: int | None) -> bool:
+        return before is not None and now is not None and (now - before) * self._input.time_base > self._stall
 
     def close(self) -> None:
         if self._packets.close():
@@ -146,10 +166,9 @@ class LiveSource(VideoSource):
         size: tuple[int, int] | None = None,
         idle: float = 3.0,
         silence: float = 60.0,
-        stall: float = _STALL_SECONDS,
         stream: int | None = None,
     ) -> None:
-        self._idle, self._silence, self._stall = idle, silence, stall
+        self._idle, self._silence = idle, silence
         self._url = os.fspath(path)
         self._started = False
         self._file: GrowingFile | None = None
@@ -184,7 +203,7 @@ class LiveSource(VideoSource):
 
     def go_on(self) -> bool:
         """Waits for what comes after a stall. False if nothing does."""
-        self._started = self._frames.read(patiently=True) is None
+        self._started = not self._frames.go_on()
         if self._started:
             self.close()
         return not self._started
@@ -215,7 +234,7 @@ class LiveSource(VideoSource):
             self._input = open_stream(self._file, self.name, self._number)
         assert self._input.beside is not None
         self.beside = self._input.beside
-        self._frames = _LiveFrames(self._input, self._stall)
+        self._frames = _LiveFrames(self._input, STALL_SECONDS)
         self._open.append(self._frames)  # closed from the last to the first
         first = self._frames.read(patiently=True)
         if self.failure is not None and first is None:
@@ -230,7 +249,9 @@ class LiveSource(VideoSource):
         if self.name == "-":
             if sys.stdin is None:
                 raise MediaError("-: standard input is closed; pipe a video into it")
-            return GrowingFile(os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0), self._idle, silence=self._silence)
+            return GrowingFile(
+                os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0), self._idle, silence=self._silence
+            )
         try:
             return GrowingFile(open(self.name, "rb", buffering=0), self._idle, silence=self._silence)
         except OSError as error:
