@@ -2,10 +2,10 @@
 
     python tests/bench/latency.py docs/results/0.1.0 [--seconds 40] [--segments 0.5 1 2] [--fit]
 
-Pictures of 64x48 are written to the pipe of `gvideo encode --live` in real time, 25 a second, from when it has opened the
-pipe; `gvideo serve` serves the folder, one player follows the playlist and one the manifest. Pictures have exact times,
-so what is shown tells when it was captured. Players begin 10 s after the first publication. Without --fit segments are
-fitted in no time, so that what is left is what cutting, publishing and playing take. Writes latency.tsv.
+Pictures of 64x48 are written to the pipe of `gvideo encode --live` in real time, 25 a second, from when it has opened
+the pipe; `gvideo serve` serves the folder; a player follows the playlist, another the manifest. Pictures have exact
+times, so what is shown tells when it was captured. Players begin 10 s after the first publication. Without --fit
+segments are fitted in no time, so that what is left is what cutting, publishing and playing take. Writes latency.tsv.
 """
 
 from __future__ import annotations

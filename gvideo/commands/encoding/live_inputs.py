@@ -1,7 +1,9 @@
 """The inputs of a live encode, one behind the other; a connection that is lost is made again, for a while.
 
-connected ─► lost ─► tries after 0.5, 1, 2, 4, 8, 8 ... s ─► connected again      each change is said in one line
-                                                          └► given up after --give-up seconds: the input has ended
+    connected ─► lost ─► tries after 0.5, 1, 2, 4, 8, 8 ... s ─► connected again
+                                                              └► given up after --give-up seconds: the input has ended
+
+Each change is said in one line.
 """
 
 from __future__ import annotations
