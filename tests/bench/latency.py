@@ -30,9 +30,9 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
 
 from packaged import ROOT, serve  # noqa: E402
 
-from player import playback  # noqa: E402
-from player.fetch import Fetcher  # noqa: E402
-from player.stream_reel import open_reel  # noqa: E402
+from player.presentation import playback  # noqa: E402
+from player.presentation.stream_reel import open_reel  # noqa: E402
+from player.source.fetch import Fetcher  # noqa: E402
 
 RATE, SIZE = 25, (64, 48)
 _SETTLED_SECONDS = 10.0

@@ -25,9 +25,9 @@ from packager.check import check_presentation
 from packager.gsv import GsvFile
 from packager.live import LivePublisher
 from packager.sink import LocalSink
+from player.presentation.stream_reel import open_reel
 from player.source import follow
 from player.source.fetch import Fetcher
-from player.presentation.stream_reel import open_reel
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 #: What the command line runs, with fits that take no time.

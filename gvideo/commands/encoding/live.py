@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from gvideo.commands.terminal.console import console
+from gvideo.commands.arguments.options import parse_bits, tell_notes
 from gvideo.commands.encoding.executors import executor_of
 from gvideo.commands.encoding.ladder import Rung, rungs_of
-from gvideo.commands.arguments.options import parse_bits, tell_notes
+from gvideo.commands.terminal.console import console
 from gvideo.errors import OptionError
 
 if TYPE_CHECKING:

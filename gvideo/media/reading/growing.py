@@ -22,8 +22,8 @@ from typing import BinaryIO
 import av
 
 from gvideo.errors import MediaError, OptionError
-from gvideo.media.reading.beside import Beside
 from gvideo.media.codes import CodeFrame
+from gvideo.media.reading.beside import Beside
 from gvideo.media.reading.inputs import LibavInput, open_stream, with_all
 from gvideo.media.reading.network import is_network_source, open_network, shown_name
 from gvideo.media.reading.packets import PacketReader, Stalled
