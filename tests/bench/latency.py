@@ -28,7 +28,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
 
-from packaged import ROOT, serve  # noqa: E402
+from packaged import QUICK_PROGRAM, ROOT, serve  # noqa: E402
 
 from player.presentation import playback  # noqa: E402
 from player.presentation.stream_reel import open_reel  # noqa: E402
@@ -36,16 +36,6 @@ from player.source.fetch import Fetcher  # noqa: E402
 
 RATE, SIZE = 25, (64, 48)
 _SETTLED_SECONDS = 10.0
-#: The command line, with fits that take no time.
-_QUICK = """
-import sys
-sys.path.insert(0, "tests")
-import gvideo.encoder.jobs.pool as pool
-from packaged import quick_segment
-pool.encode_segment = quick_segment
-from gvideo.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
 COLUMNS = ("segment_s", "what", "count", "least_s", "median_s", "most_s")
 
 
@@ -80,7 +70,7 @@ def measure(segment: float, seconds: float, folder: Path, *, fit: bool) -> list[
     """Rows of a run."""
     pipe = folder.with_suffix(".pipe")
     os.mkfifo(pipe)
-    program = ["-m", "gvideo"] if fit else ["-c", _QUICK]
+    program = ["-m", "gvideo"] if fit else ["-c", QUICK_PROGRAM]
     command = [sys.executable, *program, "encode", str(pipe), "-o", f"{folder}/", "--live"]
     command += ["--segment", str(segment), "--preset", "veryfast"]
     began: list[float] = []

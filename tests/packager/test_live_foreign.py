@@ -13,8 +13,7 @@ from pathlib import Path
 
 import m3u8
 import pytest
-from packaged import ROOT, serve, write_clip
-from test_live_restart import CHILD
+from packaged import QUICK_PROGRAM, ROOT, serve, write_clip
 
 PLAYERS = Path(__file__).parents[1] / "players"
 #: Seconds that the players watch, and after which the encoder is killed.
@@ -29,7 +28,7 @@ def test_players_of_others_go_on_over_a_restart(tmp_path):
     ffmpeg = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
     clip, folder = write_clip(tmp_path / "clip.mkv", 8), tmp_path / "live"
     send = [ffmpeg, "-v", "error", "-re", "-stream_loop", "-1", "-i", str(clip), "-c", "copy", "-f", "matroska", "-"]
-    encode = [sys.executable, "-c", CHILD, "encode", "-", "-o", f"{folder}/", "--live", "--segment", "1"]
+    encode = [sys.executable, "-c", QUICK_PROGRAM, "encode", "-", "-o", f"{folder}/", "--live", "--segment", "1"]
     encode += ["--layers", "2", "--fallback", "avc", "--window", "60"]
     running: list[subprocess.Popen[bytes]] = []
 

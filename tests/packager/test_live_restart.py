@@ -16,7 +16,7 @@ from pathlib import Path
 import m3u8
 import numpy as np
 import pytest
-from packaged import ROOT, quick_segment, serve, write_clip
+from packaged import QUICK_PROGRAM, ROOT, quick_segment, serve, write_clip
 
 from gvideo import VideoDecoder
 from gvideo.cli import main
@@ -30,16 +30,6 @@ from player.source import follow
 from player.source.fetch import Fetcher
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-#: What the command line runs, with fits that take no time.
-CHILD = """
-import sys
-sys.path.insert(0, "tests")
-import gvideo.encoder.jobs.pool as pool
-from packaged import quick_segment
-pool.encode_segment = quick_segment
-from gvideo.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
 
 
 def run_of(folder: Path, stream: GsvFile, later: float, window: int | None, *, end: bool, **options: bool) -> None:
@@ -138,7 +128,7 @@ def test_the_command_is_killed_and_started_again(tmp_path, monkeypatch):
     data, pipe, folder = clip.read_bytes(), tmp_path / "pipe", tmp_path / "out"
     os.mkfifo(pipe)
     arguments = ["-o", f"{folder}/", "--live", "--segment", "0.4", "--idle", "0.2", "--no-keep-up", "--layers", "2"]
-    child = subprocess.Popen([sys.executable, "-c", CHILD, "encode", str(pipe), *arguments], cwd=ROOT)
+    child = subprocess.Popen([sys.executable, "-c", QUICK_PROGRAM, "encode", str(pipe), *arguments], cwd=ROOT)
     with pipe.open("wb", buffering=0) as file:
         file.write(data)
         end = time.monotonic() + 90
