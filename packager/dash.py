@@ -19,8 +19,8 @@ _LIVE_PROFILE, _MAIN_PROFILE = "urn:mpeg:dash:profile:isoff-live:2011", "urn:mpe
 _ON_DEMAND_PROFILE = "urn:mpeg:dash:profile:isoff-on-demand:2011"
 #: A clock that every web server has: the Date of its answer. What serves the manifest is asked.
 _CLOCK = "urn:mpeg:dash:utc:http-head:2014"
-#: Seconds between two looks of a client at a manifest that grows.
-_UPDATE_SECONDS = Fraction(2)
+#: Seconds between two looks of a client at a manifest that grows: a segment, but no more and no less.
+_UPDATE_SECONDS = Fraction(1, 2), Fraction(2)
 
 
 def manifest(p: Presentation) -> str:
@@ -55,7 +55,7 @@ def _root_attributes(p: Presentation) -> dict[str, str]:
         "publishTime": _moment(
             max((s.at for q in p.parts for s in q.video[0].segments if s.at), default=p.live.started)
         ),
-        "minimumUpdatePeriod": iso_duration(_UPDATE_SECONDS),
+        "minimumUpdatePeriod": iso_duration(max(_UPDATE_SECONDS[0], min(_UPDATE_SECONDS[1], p.longest_segment))),
         "suggestedPresentationDelay": iso_duration(3 * p.longest_segment),
     }
     if p.live.window is not None:
@@ -71,7 +71,8 @@ def _profile(p: Presentation) -> str:
 
 
 def _live_periods(root: ElementTree.Element, p: Presentation, live: Live) -> None:
-    """A period for every input. While it grows, periods stand where they began; at its end what is left begins at 0."""
+    """A period for every input. While it grows, periods stand where they began; at its end what is left begins at 0.
+    Where nothing came for a while between two inputs, the first one says how long it is."""
     at = Fraction(0)
     for number, (part, begun) in enumerate(zip(live.parts, live.starts, strict=True)):
         start = at if live.ended else begun
@@ -79,6 +80,9 @@ def _live_periods(root: ElementTree.Element, p: Presentation, live: Live) -> Non
         _fill(period, part)
         first = part.video[0]
         zero = Fraction(first.segments[0].start, first.timescale)
+        length = zero + part.duration
+        if not live.ended and number + 1 < len(live.parts) and begun + length < live.starts[number + 1]:
+            period.set("duration", iso_duration(length))
         if live.ended and zero:
             for name in ("SegmentTemplate", "SegmentList"):
                 for element in period.iterfind(f".//Representation/{name}"):

@@ -5,6 +5,9 @@
 
 Files have a random word in their names, since their content is not known in advance. What there is beside each other
 (rungs, layers, sound, languages) is what the first input has; every further input has the same.
+
+A publisher into a folder where one has been before goes on there: numbers rise, what is on offer stays, and what comes
+now is a further input that begins at the time of day that it is (live_state.py).
 """
 
 from __future__ import annotations
@@ -13,21 +16,15 @@ import contextlib
 import math
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from gvideo.errors import MediaError
+from gvideo.errors import MediaError, OptionError
 from packager import dash, hls, segmenter
-from packager.presentation import (
-    ByteRange,
-    Live,
-    Presentation,
-    Representation,
-    Segment,
-    Subtitles,
-    SubtitleSegment,
-)
+from packager.live_parts import Part, Stream, Text, moment_of
+from packager.live_state import State, read_state, write_state
+from packager.presentation import Live, Presentation, Segment, SubtitleSegment
 from packager.segmenter import Rates
 from packager.sink import Sink
 from packager.subtitles import Cue, format_webvtt
@@ -37,103 +34,55 @@ from packager.tracks import Piece, Track
 MIN_SEGMENTS = 6
 
 
-@dataclass
-class _Stream:
-    """What is on offer of a track: segments, and where their layers end. layers: rungs that it is offered in."""
-
-    name: str
-    track: Track
-    folder: str
-    layers: int = 1
-    segments: list[Segment] = field(default_factory=list)
-    ends: list[tuple[int, ...]] = field(default_factory=list)
-
-    def representations(self, first_number: int) -> list[Representation]:
-        """A rung for every prefix of the layers, the least first, or one."""
-        init, segments = f"{self.folder}/init.mp4", tuple(self.segments)
-        whole = Representation(
-            self.name, self.track, init, segments, template=f"{self.folder}/seg_$Number$.m4s", first_number=first_number
-        )
-        if self.layers == 1:
-            return [whole]
-        return [replace(whole, id=f"{self.name}_{n}", template="", layer=n, segments=self._prefixes(n))
-                for n in range(1, self.layers + 1)]  # fmt: skip
-
-    def _prefixes(self, layer: int) -> tuple[Segment, ...]:
-        sizes = (ends[min(layer, len(ends)) - 1] for ends in self.ends)
-        return tuple(replace(s, num_bytes=n, place=ByteRange(0, n))
-                     for s, n in zip(self.segments, sizes, strict=True))  # fmt: skip
-
-
-@dataclass
-class _Text:
-    """What is on offer of a language. cues: all of them, where all stay on offer."""
-
-    name: str
-    language: str
-    title: str
-    segments: list[SubtitleSegment] = field(default_factory=list)
-    cues: dict[Cue, None] = field(default_factory=dict)
-    whole: str = ""
-
-
-@dataclass
-class _Part:
-    """What one input gave. begun: s from zero; number: of its first segment on offer."""
-
-    begun: Fraction
-    number: int
-    video: list[_Stream]
-    fallback: list[_Stream]
-    audio: list[_Stream]
-    texts: list[_Text]
-
-    @property
-    def streams(self) -> list[_Stream]:
-        return [*self.video, *self.fallback, *self.audio]
-
-    @property
-    def count(self) -> int:
-        """Segments on offer."""
-        return len(self.video[0].segments)
-
-    def end_of_first(self) -> Fraction:
-        """Seconds from zero at which the first segment on offer ends."""
-        first = self.video[0].segments[0]
-        return self.begun + Fraction(first.start + first.duration, self.video[0].track.timescale)
-
-    def drop_first(self) -> list[str]:
-        """Takes the first segment off the offer; returns its files."""
-        gone = [s.segments.pop(0).uri for s in self.streams] + [t.segments.pop(0).uri for t in self.texts]
-        for stream in self.streams:
-            del stream.ends[0]
-        self.number += 1
-        return gone
-
-    def presentation(self) -> Presentation:
-        """What is on offer of it, the best first."""
-        rungs = [r for s in self.video for r in reversed(s.representations(self.number))]
-        rungs += [r for s in self.fallback for r in s.representations(self.number)]
-        scored = tuple(replace(r, score=float(len(rungs) - place)) for place, r in enumerate(rungs))
-        audio = tuple(r for s in self.audio for r in s.representations(self.number))
-        texts = tuple(Subtitles(t.name, t.language, t.title, t.whole, tuple(t.segments)) for t in self.texts)
-        return Presentation(scored, audio, texts)
-
-
 class LivePublisher:
     """Writes segments and manifests into a sink. started: wall-clock time of the first frame. longest: seconds that no
-    segment passes. window: seconds that stay on offer, None for all."""
+    segment passes. window: seconds that stay on offer, None for all. anew: forgets what a publisher before has put
+    there, and takes its files away as if they had left a window.
 
-    def __init__(self, sink: Sink, started: datetime, longest: Fraction, window: Fraction | None = None) -> None:
-        self._sink, self._started, self._window = sink, started, window
-        self._target = max(1, math.ceil(longest))
+    Raises OptionError where the one before had shorter segments or another kind of playlist, MediaError where what it
+    left cannot be read."""
+
+    def __init__(
+        self, sink: Sink, started: datetime, longest: Fraction, window: Fraction | None = None, *, anew: bool = False
+    ) -> None:
+        self._sink, self._window = sink, window
         self._word = secrets.token_hex(4)
-        self._parts: list[_Part] = []
-        self._gone: list[tuple[str, Fraction]] = []
+        self._now: datetime | None = None
+        self._is_new = True
         self._layers: list[int] = []
-        self._number = 0
-        self._first_part = 0
-        self._end = Fraction(0)
+        target = max(1, math.ceil(longest))
+        before = None if anew else read_state(sink)
+        self._state = before or State(started, Fraction(0), 0, target, window is None, 0, [], [])
+        self._resumed = before.parts[-1] if before and before.parts else None
+        if anew:
+            self._forget()
+        if before is None:
+            return
+        self._now = started
+        if target > before.target:
+            raise OptionError(
+                f"--segment: the live stream in this folder has segments of {before.target} s at most, and players "
+                f"were told so; give no more, another folder, or --anew"
+            )
+        if (window is None) != before.is_event:
+            kind, option = ("keeps all", "leave out") if before.is_event else ("has a window", "give")
+            raise OptionError(
+                f"--window: the live stream in this folder {kind}, and players were told so; {option} --window, "
+                f"or give another folder or --anew"
+            )
+
+    @property
+    def resumed(self) -> Presentation | None:
+        """What the latest input of the publisher before had, None if there was none."""
+        return None if self._resumed is None else self._resumed.presentation()
+
+    def _forget(self) -> None:
+        """The files of a publisher before are to go when its viewers have had time to leave."""
+        with contextlib.suppress(MediaError):  # what cannot be read names nothing
+            before = read_state(self._sink)
+            if before is not None:
+                names = [*(n for p in before.parts for n in p.files), *(n for n, _ in before.gone)]
+                self._state.gone = [(name, Fraction(0)) for name in names]
 
     def begin(
         self,
@@ -141,26 +90,37 @@ class LivePublisher:
         fallback: Sequence[Track] = (),
         audio: Sequence[Track] = (),
         texts: Sequence[tuple[str, str]] = (),
+        at: datetime | None = None,
     ) -> None:
         """A new input; its times count from zero again. video: rungs, the best first; texts: (language, name) of
-        subtitles. Every input has as many of each as the first."""
-        place = self._first_part + len(self._parts)
+        subtitles. at: wall-clock time of its first frame; None: right behind the input before. Every input has as many
+        of each as the first, and that of another run the same rungs (OptionError)."""
+        state = self._state
         self._layers = self._layers or [track.num_layers for track in video]
+        place = state.first_part + len(state.parts)
 
-        def opened(kind: str, tracks: Sequence[Track], layers: Sequence[int]) -> list[_Stream]:
-            streams = []
-            for number, (track, count) in enumerate(zip(tracks, layers, strict=True)):
-                stream = _Stream(f"{kind}{number}", track, f"{kind}{number}-{self._word}-{place}", count)
-                self._sink.put(f"{stream.folder}/init.mp4", [segmenter.format_init(track, 0, Rates(0, 0))])
-                streams.append(stream)
-            return streams
+        def opened(kind: str, tracks: Sequence[Track], layers: Sequence[int]) -> list[Stream]:
+            return [
+                Stream(f"{kind}{number}", track, f"{kind}{number}-{self._word}-{place}", count)
+                for number, (track, count) in enumerate(zip(tracks, layers, strict=True))
+            ]
 
-        part = _Part(
-            self._end, self._number + 1, opened("v", video, self._layers), opened("f", fallback, [1] * len(fallback)),
-            opened("a", audio, [1] * len(audio)),
-            [_Text(f"s{n}", language, name) for n, (language, name) in enumerate(texts)],
+        at = at or (self._now if self._is_new else None)
+        gone_by = Fraction(0) if at is None else Fraction((at - state.started) // timedelta(microseconds=1), 1_000_000)
+        part = Part(
+            max(state.end, gone_by), state.number + 1, opened("v", video, self._layers),
+            opened("f", fallback, [1] * len(fallback)), opened("a", audio, [1] * len(audio)),
+            [Text(f"s{n}", language, name, f"s{n}-{self._word}") for n, (language, name) in enumerate(texts)],
         )  # fmt: skip
-        self._parts.append(part)
+        if self._resumed is not None and self._is_new and part.rungs != self._resumed.rungs:
+            raise OptionError(
+                f"the live stream in this folder has {_described(self._resumed)}, this input would give "
+                f"{_described(part)}; give the same options, another folder, or --anew, which begins again"
+            )
+        for stream in part.streams:
+            self._sink.put(stream.init, [segmenter.format_init(stream.track, 0, Rates(0, 0))])
+        state.parts.append(part)
+        self._is_new = False
 
     def add(
         self,
@@ -169,9 +129,11 @@ class LivePublisher:
         audio: Sequence[Piece] = (),
         texts: Sequence[Sequence[Cue]] = (),
     ) -> None:
-        """The next segment of the latest input, in the order of begin(): its files, then the manifests."""
-        part = self._parts[-1]
-        number = self._number + 1
+        """The next segment of the latest input, in the order of begin(): its files, then the state, then the
+        manifests."""
+        state = self._state
+        part = state.parts[-1]
+        number = state.number + 1
         files: dict[str, bytes] = {}
         made = [
             self._made(stream, piece, part.begun, number, files)
@@ -180,12 +142,10 @@ class LivePublisher:
         seconds = Fraction(video[0].duration, part.video[0].track.timescale)
         shown = []
         for text, cues in zip(part.texts, texts, strict=True):
-            uri = f"{text.name}-{self._word}/seg_{number}.vtt"
-            files[uri] = format_webvtt(cues, mapped=True)
-            shown.append(SubtitleSegment(uri, seconds))
+            files[text.uri(number)] = format_webvtt(cues, mapped=True)
+            shown.append(SubtitleSegment(text.uri(number), seconds))
         self._write(files)
         # on offer when all of it is there: the manifests of the end must be whole even if a disk is full
-        self._number = number
         for stream, (segment, ends) in zip(part.streams, made, strict=True):
             stream.segments.append(segment)
             stream.ends.append(ends)
@@ -193,20 +153,21 @@ class LivePublisher:
             text.segments.append(segment_of_text)
             if self._window is None:
                 text.cues |= dict.fromkeys(cues)
-        self._end = part.begun + Fraction(video[0].start, part.video[0].track.timescale) + seconds
+        state.number = number
+        state.end = part.begun + Fraction(video[0].start, part.video[0].track.timescale) + seconds
         self._slide()
+        write_state(self._sink, state)
         self._publish(ended=False)
         self._delete()
 
     def _made(
-        self, stream: _Stream, piece: Piece, begun: Fraction, number: int, files: dict[str, bytes]
+        self, stream: Stream, piece: Piece, begun: Fraction, number: int, files: dict[str, bytes]
     ) -> tuple[Segment, tuple[int, ...]]:
         """A segment and where its layers end; its bytes go to `files`."""
         found = segmenter.format_segment(stream.track, piece, number)
-        uri = f"{stream.folder}/seg_{number}.m4s"
+        uri = stream.uri(number)
         files[uri] = found.data
-        seconds = begun + Fraction(piece.start, stream.track.timescale)
-        at = self._started + timedelta(microseconds=round(seconds * 1_000_000))
+        at = self._state.started + timedelta(microseconds=moment_of(begun, piece.start, stream.track.timescale))
         return Segment(uri, piece.start, piece.duration, len(found.data), at=at), found.ends
 
     def _write(self, files: dict[str, bytes]) -> None:
@@ -224,12 +185,13 @@ class LivePublisher:
 
     def end(self) -> None:
         """Nothing follows: the manifests say so. Subtitles that are all there become whole files too, for DASH."""
-        if not self._number:
+        state = self._state
+        if self._is_new or not any(p.count for p in state.parts):
             return
-        if len(self._parts) == 1 and self._window is None:
-            for text in self._parts[0].texts:
+        if len(state.parts) == 1 and self._window is None:
+            for text in state.parts[0].texts:
                 if text.cues:
-                    text.whole = f"{text.name}-{self._word}/all.vtt"
+                    text.whole = f"{text.folder}/all.vtt"
                     self._sink.put(text.whole, [format_webvtt(text.cues)])
         self._publish(ended=True)
 
@@ -237,31 +199,34 @@ class LivePublisher:
         """Takes segments that have left the window off the offer."""
         if self._window is None:
             return
-        count = sum(p.count for p in self._parts)
+        state = self._state
+        count = sum(p.count for p in state.parts)
         while count > MIN_SEGMENTS:
-            part = self._parts[0]
-            if self._end - part.end_of_first() < self._window:
+            part = state.parts[0]
+            if state.end - part.end_of_first() < self._window:
                 return
-            self._gone += [(uri, self._end) for uri in part.drop_first()]
+            state.gone += [(uri, state.end) for uri in part.drop_first()]
             count -= 1
-            if not part.count and len(self._parts) > 1:
-                self._gone += [(f"{s.folder}/init.mp4", self._end) for s in part.streams]
-                del self._parts[0]
-                self._first_part += 1
+            if not part.count and len(state.parts) > 1:
+                state.gone += [(s.init, state.end) for s in part.streams]
+                del state.parts[0]
+                state.first_part += 1
 
     def _delete(self) -> None:
         """Removes files once no client can hold a playlist that names them: a whole playlist later, and a segment."""
-        keep = (self._window or 0) + (MIN_SEGMENTS + 1) * self._target
-        while self._gone and self._end - self._gone[0][1] > keep:
-            self._sink.delete(self._gone.pop(0)[0])
+        state = self._state
+        keep = (self._window or 0) + (MIN_SEGMENTS + 1) * state.target
+        while state.gone and state.end - state.gone[0][1] > keep:
+            self._sink.delete(state.gone.pop(0)[0])
 
     def presentation(self, *, ended: bool = False) -> Presentation:
         """What is on offer now."""
-        shown = [p for p in self._parts if p.count]
+        state = self._state
+        shown = [p for p in state.parts if p.count]
         parts = tuple(p.presentation() for p in shown)
         live = Live(
-            self._started, parts, tuple(p.begun for p in shown), self._target, self._window, shown[0].number,
-            self._first_part, ended,
+            state.started, parts, tuple(p.begun for p in shown), state.target, self._window, shown[0].number,
+            state.first_part, ended,
         )  # fmt: skip
         return replace(parts[-1], live=live)
 
@@ -273,3 +238,9 @@ class LivePublisher:
                 self._sink.put(name, [text.encode()])
         self._sink.put(dash.MANIFEST, [dash.manifest(p).encode()])
         self._sink.put(hls.MASTER, [texts[hls.MASTER].encode()])
+
+
+def _described(part: Part) -> str:
+    """The rungs of a part in words."""
+    rungs = [f"{w}x{h} in {n} layer(s)" if n else f"{w}x{h} in H.264" for w, h, n in part.rungs]
+    return ", ".join(rungs)

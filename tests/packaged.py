@@ -24,6 +24,16 @@ from gvideo.entropy.segment import encode_segment
 from gvideo.entropy.sequence import SequenceState
 
 ROOT = Path(__file__).parents[1]
+#: For `python -c`, in ROOT: the command line, with fits that take no time.
+QUICK_PROGRAM = """
+import sys
+sys.path.insert(0, "tests")
+import gvideo.encoder.jobs.pool as pool
+from packaged import quick_segment
+pool.encode_segment = quick_segment
+from gvideo.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
 SIZE = (64, 48)
 #: Frames a second, ticks a frame, seconds of a segment.
 RATE, TICKS, SEGMENT_SECONDS = 25, 512, 2

@@ -6,8 +6,10 @@ import argparse
 import contextlib
 import logging
 import os
+import ssl
 import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 from gvideo.commands.terminal.console import console
@@ -29,6 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8000, metavar="P", help="port (default 8000)")
     parser.add_argument("--server", choices=SERVERS, default="uvicorn", help="uvicorn, or granian for load")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes of granian (default 1)")
+    parser.add_argument(
+        "--tls-cert", metavar="PEM", help="serve HTTPS with this certificate and what leads to its root"
+    )
+    parser.add_argument("--tls-key", metavar="PEM", help="the certificate's private key")
     parser.add_argument(
         "--metrics", metavar="[IP:]PORT", help="figures for Prometheus at http://IP:PORT/metrics (default IP 127.0.0.1)"
     )
@@ -54,6 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise OptionError(
             f"--workers {arguments.workers}: at least 1 wanted, and more than one with --server granian only"
         )
+    _check_tls(arguments)
     metrics = parse_address(arguments.metrics)
     with contextlib.ExitStack() as stack:
         with explained("gvideo serve"):
@@ -71,6 +78,23 @@ def run(arguments: argparse.Namespace) -> None:
         _serve(arguments, app)
 
 
+def _check_tls(arguments: argparse.Namespace) -> None:
+    """Raises OptionError for a certificate or a key that cannot be used."""
+    cert, key = arguments.tls_cert, arguments.tls_key
+    if cert is None and key is None:
+        return
+    if cert is None or key is None:
+        raise OptionError("--tls-cert and --tls-key: both or none")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password="")
+    except ssl.SSLError as error:
+        raise OptionError(
+            f"--tls-cert {cert}, --tls-key {key}: are no pair in PEM ({error.reason or error})"
+        ) from error
+    except OSError as error:
+        raise OptionError(f"--tls-cert {cert}, --tls-key {key}: cannot be read ({error.strerror or error})") from error
+
+
 def _print_token(arguments: argparse.Namespace) -> None:
     if not arguments.token_key_file or arguments.print_token < 1:
         raise OptionError("--print-token: with --token-key-file FILE, and at least 1 second")
@@ -85,12 +109,13 @@ def _serve(arguments: argparse.Namespace, app: Any) -> None:
 
     if not arguments.quiet:
         logging.basicConfig(level=logging.INFO, format="%(message)s")
-    place = f"http://{arguments.host}:{arguments.port}/"
+    scheme = "http" if arguments.tls_cert is None else "https"
+    place = f"{scheme}://{arguments.host}:{arguments.port}/"
     console.say("ready", f"{arguments.folder}: {place} · {place}master.m3u8 · {place}manifest.mpd")
     try:
         if arguments.server == "granian":
             with explained("gvideo serve --server granian"):
-                from granian.constants import Interfaces
+                from granian.constants import Interfaces, SSLProtocols
                 from granian.server import Server
 
             os.environ[ROOT_VARIABLE] = os.path.abspath(arguments.folder)
@@ -102,7 +127,8 @@ def _serve(arguments: argparse.Namespace, app: Any) -> None:
             Server(
                 "packager.server.app:from_environment", address=arguments.host, port=arguments.port,
                 interface=Interfaces.ASGI, factory=True, workers=arguments.workers, log_access=False,
-                workers_kill_timeout=_SHUTDOWN_SECONDS,
+                workers_kill_timeout=_SHUTDOWN_SECONDS, ssl_cert=arguments.tls_cert and Path(arguments.tls_cert),
+                ssl_key=arguments.tls_key and Path(arguments.tls_key), ssl_protocol_min=SSLProtocols.tls12,
             ).serve()  # fmt: skip
             return
         import uvicorn
@@ -113,6 +139,8 @@ def _serve(arguments: argparse.Namespace, app: Any) -> None:
             port=arguments.port,
             log_level="warning",
             access_log=False,
+            ssl_certfile=arguments.tls_cert,
+            ssl_keyfile=arguments.tls_key,
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         )
     except SystemExit as leaving:  # uvicorn leaves so if the port is taken

@@ -92,6 +92,12 @@ class CrossOrigin:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if any(name == b"transfer-encoding" for name, _ in scope["headers"]):
+            # No request here has a body to send, and with a length beside it nobody knows where it ends (RFC 9112,
+            # section 6.1): refused, and the connection closed, before a proxy in front can be of another opinion.
+            await send({"type": "http.response.start", "status": 400, "headers": [*_CORS, (b"connection", b"close")]})
+            await send({"type": "http.response.body", "body": b""})
+            return
         if scope["method"] == "OPTIONS":
             await send({"type": "http.response.start", "status": 204, "headers": [*_CORS, *_PREFLIGHT]})
             await send({"type": "http.response.body", "body": b""})

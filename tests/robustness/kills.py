@@ -111,7 +111,9 @@ def scenarios(folder: Path) -> dict[str, Scenario]:
             lambda out: ["package", str(layered), "-o", str(out), "--source", str(clip), "--fallback", "avc"],
             everything,
         ),
-        "live": Scenario(lambda out: [*encode, "-o", f"{out}/", "--live", "--idle", "0.2", "--no-keep-up"], shown),
+        "live": Scenario(
+            lambda out: [*encode, "-o", f"{out}/", "--live", "--anew", "--idle", "0.2", "--no-keep-up"], shown
+        ),
         "batch": Scenario(batch, but_for_records),
         "batch in one process": Scenario(lambda out: batch(out, 1), but_for_records),
     }

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from gvideo.types import VideoFormat
 
 
+#: A connection over which nothing comes for so long is lost.
+SILENCE_SECONDS = 10.0
+
+
 def add_live_options(parser: argparse.ArgumentParser) -> None:
     """Options of a live encode."""
     group = parser.add_argument_group("live")
@@ -28,9 +32,21 @@ def add_live_options(parser: argparse.ArgumentParser) -> None:
         "--live", action="store_true", help="IN still grows: a file being written, a pipe, - for standard input"
     )
     group.add_argument("--window", type=float, metavar="S", help="keep only the last S seconds on offer (default: all)")
+    group.add_argument(
+        "--anew",
+        action="store_true",
+        help="begin again in a folder where a live stream was; without it that one goes on",
+    )
     group.add_argument("--then", action="append", default=[], metavar="IN", help="a further input behind the first")
     group.add_argument(
         "--idle", type=float, default=3.0, metavar="S", help="a file that has not grown for S seconds ends (default 3)"
+    )
+    group.add_argument(
+        "--give-up",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="a pipe that is silent for S seconds, or a connection that is gone for so long, ends (default 60)",
     )
     group.add_argument(
         "--no-keep-up", action="store_true", help="never fit with less effort, however far the encoder falls behind"
@@ -43,13 +59,17 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
         raise OptionError(f"--window {arguments.window:g}: above 0 seconds wanted")
     if not arguments.idle > 0:
         raise OptionError(f"--idle {arguments.idle:g}: above 0 seconds wanted")
+    if not arguments.give_up >= 0:
+        raise OptionError(f"--give-up {arguments.give_up:g}: 0 seconds or more wanted")
     ladder = rungs_of(arguments)
     _check(arguments, ladder)
 
     from gvideo.commands.encoding.live_folder import LiveFolder
+    from gvideo.commands.encoding.live_inputs import connections
     from gvideo.encoder.jobs.keep_up import KeepUp
     from gvideo.encoder.jobs.live import encode_live_ladder
     from gvideo.media.reading.growing import LiveSource
+    from gvideo.media.reading.network import is_network_source, shown_name
     from packager.live import LivePublisher
     from packager.sink import open_sink
 
@@ -62,21 +82,38 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
         device = executor.choose_device(arguments.device)
         sink = open_sink(arguments.output.rstrip("/"))
         for name in [arguments.source, *arguments.then]:
-            video = LiveSource(name, size=size, idle=arguments.idle, stream=arguments.stream)
-            with video:
-                if folder is None:
-                    publisher = LivePublisher(sink, datetime.now(UTC), Fraction(arguments.segment), window)
-                    stack.callback(publisher.end)
-                    folder = LiveFolder(publisher, arguments.layers, crf)
-                told = _Told(name)
-                rungs = [_live_rung(arguments, rung, video.format) for rung in ladder]
-                cuts = encode_live_ladder(
-                    video, rungs, executor, device, keep_up=keep_up, waiting=video, say=told.tell_line
-                )
-                told.tell(folder.begin(video))
-                for cut in cuts:
-                    folder.add(cut)
-                    told.tell(video.notes)
+            told = _Told(shown_name(name))
+            silence = SILENCE_SECONDS if is_network_source(name) else max(arguments.give_up, 1.0)
+
+            def connect(name: str = name, silence: float = silence) -> LiveSource:
+                return LiveSource(name, size=size, idle=arguments.idle, silence=silence, stream=arguments.stream)
+
+            for place, video in enumerate(connections(connect, arguments.give_up, told.tell_line)):
+                at = datetime.now(UTC) if place else None
+                with video:
+                    if folder is None:
+                        seconds = Fraction(arguments.segment)
+                        publisher = LivePublisher(sink, datetime.now(UTC), seconds, window, anew=arguments.anew)
+                        stack.callback(publisher.end)
+                        folder = LiveFolder(publisher, arguments.layers, crf)
+                    rungs = [_live_rung(arguments, rung, video.format) for rung in ladder]
+                    while True:
+                        cuts = encode_live_ladder(
+                            video, rungs, executor, device, keep_up=keep_up, waiting=video, say=told.tell_line
+                        )
+                        told.tell(folder.begin(video, at))
+                        for cut in cuts:
+                            folder.add(cut)
+                            told.tell(video.notes)
+                        if not video.is_stalled:
+                            break
+                        told.tell_line("nothing comes; waits")
+                        if not video.go_on():
+                            break
+                        at = datetime.now(UTC)
+                        told.tell_line("goes on behind a discontinuity")
+                    if video.failure is not None and not video.is_network:
+                        raise video.failure
     console.say("done", f"{arguments.output}: {folder.num_frames if folder else 0} frames, ended")
 
 

@@ -17,6 +17,7 @@ from packager.live_sound import LiveSound, LiveText
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from gvideo.encoder.jobs.live import LiveCut
     from gvideo.media import CodeFrame
@@ -38,15 +39,18 @@ class LiveFolder:
     def __init__(self, publisher: LivePublisher, layers: int, fallback_crf: float | None = None) -> None:
         self._publisher, self._layers, self._crf = publisher, layers, fallback_crf
         self._zero: int | None = None
-        self._is_first = True
-        self._sounds: list[LiveSound] = []
-        self._texts: list[LiveText] = []
+        before = publisher.resumed
+        self._is_first = before is None
+        audio, texts = (before.audio, before.subtitles) if before else ((), ())
+        self._sounds = [LiveSound(*_SILENCE, r.track.language, r.track.name) for r in audio]
+        self._texts = [LiveText(t.language, t.name) for t in texts]
         self.num_frames = 0
 
-    def begin(self, video: LiveSource) -> list[str]:
-        """A new input. Returns lines on what of it does not reach the output: inputs have the sound and the languages
+    def begin(self, video: LiveSource, at: datetime | None = None) -> list[str]:
+        """A new input, or what comes behind a stall or a lost connection. at: when it came, None: right behind what was
+        before. Returns lines on what of it does not reach the output: inputs have the sound and the languages
         of the first."""
-        self._video, self._zero = video, None
+        self._video, self._zero, self._at = video, None, at
         found = video.beside.streams
         heard = [s for s in found if s.kind == "audio"]
         written = [s for s in found if s.kind == "subtitles"]
@@ -93,7 +97,7 @@ class LiveFolder:
         ]
         self._publisher.begin(
             *video, fallback=fallback, audio=[s.track for s in self._sounds],
-            texts=[(t.language, t.name) for t in self._texts],
+            texts=[(t.language, t.name) for t in self._texts], at=self._at,
         )  # fmt: skip
 
     def _rate(self, cut: LiveCut) -> Fraction:

@@ -121,6 +121,11 @@ def open_stream(file: Readable, name: str, number: int | None = None) -> LibavIn
         container = av.open(file, "r", metadata_errors="ignore", options=options)
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(f"{name}: cannot be read as video ({reason_of(error)})") from error
+    return with_all(container, name, number)
+
+
+def with_all(container: av.container.InputContainer, name: str, number: int | None = None) -> LibavInput:
+    """A container that is read once, for all that it holds; the rest as open_input."""
     opened = LibavInput(container, name, number)
     opened.beside = Beside(container)
     opened.remarks += [*opened.beside.lost, *opened.other_pictures()]
@@ -155,6 +160,8 @@ class LibavInput:
         self.promised_end = self._tagged_end()
         self.num_damaged = self.num_patched = 0
         self._gif_end = 0
+        self._joints: JointFinder | None = None
+        self._shift, self._colour = Fraction(0), DelayedColour(context)
         self.losses: list[str] = []
         self.remarks: list[str] = []
         if {k.lower(): v for k, v in stream.metadata.items()}.get("alpha_mode") == "1":
@@ -162,33 +169,47 @@ class LibavInput:
 
     def frames(self) -> Iterator[av.VideoFrame]:
         """See Input."""
+        for packet in self.packets():
+            yield from self.decoded(packet)
+
+    def packets(self) -> Iterator[Any]:
+        """The packets of one pass, of the pictures and what is taken beside them. Raises MediaError."""
         joinable = self._container.format.name in _JOINABLE
-        joints = JointFinder(self.time_base, self.rate) if joinable else None
-        others, shift = ([] if self.beside is None else self.beside.opened), Fraction(0)
-        colour = DelayedColour(self._stream.codec_context)
+        self._joints = JointFinder(self.time_base, self.rate) if joinable else None
+        self._shift = Fraction(0)
+        self._colour = DelayedColour(self._stream.codec_context)
+        others = [] if self.beside is None else self.beside.opened
         try:
-            packet: Any
-            for packet in self._container.demux(self._stream, *others):
-                if self.beside is not None and packet.stream_index != self._stream.index:
-                    self.beside.take(packet, shift)
-                    continue
-                if joints is not None and packet.dts is not None:
-                    shift = self._place(packet, joints) * self.time_base
-                try:
-                    frames = packet.decode()
-                except av.error.InvalidDataError:
-                    self.num_damaged += 1
-                    continue
-                colour.note(packet)
-                for frame in frames:
-                    colour.restore(frame)
-                    self._retime(frame)
-                    self.num_patched += frame.is_corrupt
-                    yield frame
+            yield from self._container.demux(self._stream, *others)
         except av.error.EOFError:
             return
+        except av.error.ExitError as error:
+            raise MediaError(f"{self._name}: nothing came any more") from error
         except (av.error.FFmpegError, OSError) as error:
             raise MediaError(f"{self._name}: reading stopped ({reason_of(error)})") from error
+
+    def decoded(self, packet: Any) -> list[av.VideoFrame]:
+        """The pictures that a packet completes, in presentation order. Raises MediaError."""
+        if self.beside is not None and packet.stream_index != self._stream.index:
+            self.beside.take(packet, self._shift)
+            return []
+        if self._joints is not None and packet.dts is not None:
+            self._shift = self._place(packet, self._joints) * self.time_base
+        try:
+            frames: list[av.VideoFrame] = packet.decode()
+        except av.error.InvalidDataError:
+            self.num_damaged += 1
+            return []
+        except av.error.EOFError:
+            return []
+        except (av.error.FFmpegError, OSError) as error:
+            raise MediaError(f"{self._name}: reading stopped ({reason_of(error)})") from error
+        self._colour.note(packet)
+        for frame in frames:
+            self._colour.restore(frame)
+            self._retime(frame)
+            self.num_patched += frame.is_corrupt
+        return frames
 
     def close(self) -> None:
         """See Input."""

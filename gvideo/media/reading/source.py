@@ -30,6 +30,7 @@ from gvideo.errors import MediaError, OptionError
 from gvideo.media.codes import CodeFrame
 from gvideo.media.reading.conform import Conformer
 from gvideo.media.reading.inputs import ALPHA_DROPPED, Input, open_input
+from gvideo.media.reading.network import is_network_source
 from gvideo.media.reading.orientation import flipped, orientation_of
 from gvideo.media.reading.pipe import PipeCopy, is_pipe
 from gvideo.media.reading.pixels import is_transparent
@@ -174,6 +175,8 @@ class VideoSource:
     # --- opening
 
     def _open_input(self) -> Input:
+        if self._pipe is None and is_network_source(self.name):
+            raise MediaError(f"{self.name}: comes over a network and is read once; give --live and a folder")
         if self._pipe is None and is_pipe(self.name):
             self._pipe = PipeCopy(self.name)
         return open_input(Path(self.name) if self._pipe is None else self._pipe.path, self.name, self._number)

@@ -1,0 +1,51 @@
+"""Sources that come over a network or from a device: which names are such, and how FFmpeg's libraries open them.
+
+    rtmp rtmps rtsp rtsps srt udp rtp tcp http https ://…      v4l2:/dev/video0
+
+Opening and each read end after some seconds in which nothing came, whatever the protocol's own idea of patience is.
+"""
+
+from __future__ import annotations
+
+import re
+
+import av
+import av.container
+import av.error
+
+from gvideo.errors import MediaError
+
+SCHEMES = ("rtmp", "rtmps", "rtsp", "rtsps", "srt", "udp", "rtp", "tcp", "http", "https")
+_DEVICE = "v4l2:"
+#: What a source may open in turn: never files of this machine.
+_PROTOCOLS = "rtmp,rtmps,rtmpt,rtmpts,rtmpe,rtsp,srt,udp,udplite,rtp,srtp,tcp,tls,http,https,httpproxy,crypto"
+_OPTIONS = {
+    "protocol_whitelist": _PROTOCOLS,
+    "probesize": "200000",
+    "rtsp_flags": "prefer_tcp",  # cameras behind routers do not get their datagrams through
+    "overrun_nonfatal": "1",
+}
+
+
+def is_network_source(name: str) -> bool:
+    """Whether a name is the URL of a stream or of a device, which is read as it comes."""
+    return name.startswith(_DEVICE) or ("://" in name and name.partition("://")[0].lower() in SCHEMES)
+
+
+def shown_name(name: str) -> str:
+    """The name for messages: without what a URL says before the host, which may be a password."""
+    return re.sub(r"(?<=://)[^/@]*@", "", name) if is_network_source(name) else name
+
+
+def open_network(name: str, silence_s: float) -> av.container.InputContainer:
+    """Connects to a source. silence_s: seconds after which opening, or a read, gives up. Raises MediaError."""
+    device = name.removeprefix(_DEVICE) if name.startswith(_DEVICE) else None
+    try:
+        if device is not None:
+            return av.open(device, format="v4l2", timeout=silence_s, metadata_errors="ignore")
+        return av.open(name, options=dict(_OPTIONS), timeout=silence_s, metadata_errors="ignore")
+    except av.error.ExitError as error:
+        raise MediaError(f"{shown_name(name)}: nothing came within {silence_s:g} s") from error
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise MediaError(f"{shown_name(name)}: cannot be opened ({reason}); is it there, and sending?") from error

@@ -1,0 +1,81 @@
+"""Players of others on the H.264 rung of a layered live stream, over a kill of its encoder and a restart.
+
+Run by hand on a machine that is not busy: it takes a minute and a half.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import m3u8
+import pytest
+from packaged import QUICK_PROGRAM, ROOT, serve, write_clip
+
+PLAYERS = Path(__file__).parents[1] / "players"
+#: Seconds that the players watch, and after which the encoder is killed.
+WATCHED, KILLED = 40, 12
+
+
+@pytest.mark.slow
+def test_players_of_others_go_on_over_a_restart(tmp_path):
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None or shutil.which("node") is None or not (PLAYERS / "node_modules" / "hls.js").is_dir():
+        pytest.skip("node, `npm ci` in tests/players and Chromium are needed")
+    ffmpeg = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
+    clip, folder = write_clip(tmp_path / "clip.mkv", 8), tmp_path / "live"
+    send = [ffmpeg, "-v", "error", "-re", "-stream_loop", "-1", "-i", str(clip), "-c", "copy", "-f", "matroska", "-"]
+    encode = [sys.executable, "-c", QUICK_PROGRAM, "encode", "-", "-o", f"{folder}/", "--live", "--segment", "1"]
+    encode += ["--layers", "2", "--fallback", "avc", "--window", "60"]
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start() -> None:
+        sender = subprocess.Popen(send, stdout=subprocess.PIPE)
+        running.extend([sender, subprocess.Popen(encode, cwd=ROOT, stdin=sender.stdout)])
+        assert sender.stdout is not None
+        sender.stdout.close()
+
+    def stop() -> None:
+        for child in reversed(running):
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+        running.clear()
+
+    def restart() -> None:
+        time.sleep(KILLED)
+        stop()
+        start()
+
+    start()
+    try:
+        end = time.monotonic() + 60
+        while not (folder / "f0.m3u8").exists() or len(m3u8.load(f"{folder}/f0.m3u8").segments) < 6:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        for url in serve(folder, "--quiet"):
+            again = threading.Thread(target=restart)
+            again.start()
+            jobs = [f"hls={url}/master.m3u8", f"shaka={url}/manifest.mpd", f"dash={url}/manifest.mpd"]
+            command = ["node", str(PLAYERS / "live.mjs"), chromium, str(WATCHED), *jobs]
+            done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=WATCHED + 100)
+            again.join()
+        found = {each["player"]: each for each in map(json.loads, done.stdout.splitlines())}
+        print(done.stdout)
+        playlist = m3u8.load(f"{folder}/f0.m3u8")
+        assert sum(s.discontinuity for s in playlist.segments) == 1
+        for each in found.values():
+            assert each["errors"] == []
+            assert each["codecs"][0].startswith("avc1")
+            assert each["audioBytes"]
+        for name in ("hls", "shaka"):
+            assert found[name]["shown"] > KILLED + 6  # more than there was before the kill
+        # dash.js 5.2.1 plays what there was and stands at the joint, with and without Period@duration
+        assert found["dash"]["shown"] > 2
+    finally:
+        stop()
