@@ -1,4 +1,4 @@
-"""Arrays that travel between rooms, as frozen dataclasses. Shape letters: N Gaussians, K control points,
+"""Arrays that travel between packages, as frozen dataclasses. Shape letters: N Gaussians, K control points,
 T frames of a segment, F frames asked for, M trajectories.
 
     SegmentSymbols (integers, exact) -> Gaussians + Trajectories (floats) -> Splats (ready to render) -> frames

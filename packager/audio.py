@@ -26,7 +26,7 @@ import av.error
 from gvideo.errors import MediaError
 from packager.isobmff.entries import AudioSampleEntry, ElementaryDescriptor, OpusConfiguration
 from packager.languages import language_name, short_tag
-from packager.tracks import Chunk, Piece, Sample, Track
+from packager.tracks import Chunk, MediaSample, MediaTrack, TrackSegment
 
 #: Sound that begins at most so late or ends at most so early against the picture is passed through (s); otherwise it is
 #: coded anew with silence at its ends, so that every rendition is as long as the video.
@@ -69,7 +69,7 @@ def has_audio(path: str | os.PathLike[str]) -> bool:
 
 def audio_tracks(
     path: str | os.PathLike[str], zero: Fraction, cuts: Sequence[Fraction], *, language: str = ""
-) -> list[Track]:
+) -> list[MediaTrack]:
     """A track for every audio stream of a file. zero: seconds in the file's time; cuts: seconds from zero at which the
     video's segments end; language: of the first stream, instead of what the file says."""
     with _opened(path) as container:
@@ -295,11 +295,11 @@ def _decoded(container: av.container.InputContainer, stream: av.audio.stream.Aud
             continue
 
 
-def track_of(audio: CodedAudio, cuts: Sequence[Fraction]) -> Track:
+def track_of(audio: CodedAudio, cuts: Sequence[Fraction]) -> MediaTrack:
     """The track of coded sound, cut at the packet boundaries nearest to the video's cuts."""
     hidden = max(0, -audio.packets[0].start)
     pieces = _pieces(audio, cuts, hidden)
-    return Track(
+    return MediaTrack(
         "audio",
         audio.sample_rate,
         (_sample_entry(audio),),
@@ -313,7 +313,7 @@ def track_of(audio: CodedAudio, cuts: Sequence[Fraction]) -> Track:
     )
 
 
-def _pieces(audio: CodedAudio, cuts: Sequence[Fraction], hidden: int) -> list[Piece]:
+def _pieces(audio: CodedAudio, cuts: Sequence[Fraction], hidden: int) -> list[TrackSegment]:
     packets = audio.packets
     starts = [p.start for p in packets]
     half = packets[0].duration // 2
@@ -324,8 +324,8 @@ def _pieces(audio: CodedAudio, cuts: Sequence[Fraction], hidden: int) -> list[Pi
         if not own:  # no packet begins in this segment: the one before lasts through it
             continue
         start = own[0].start + hidden
-        samples = tuple(Sample(p.data, p.duration) for p in own)
-        pieces.append(Piece(start, sum(p.duration for p in own), (Chunk(samples, 0, start),)))
+        samples = tuple(MediaSample(p.data, p.duration) for p in own)
+        pieces.append(TrackSegment(start, sum(p.duration for p in own), (Chunk(samples, 0, start),)))
     return pieces
 
 

@@ -23,7 +23,7 @@ from gvideo.media.reading.pixels import write_planes
 from gvideo.types import VideoFormat
 from packager.isobmff.box import Box
 from packager.isobmff.entries import AvcConfiguration, Colour, PixelAspect, VisualSampleEntry
-from packager.tracks import Chunk, Piece, Sample, Track, shown_width, video_range
+from packager.tracks import Chunk, MediaSample, MediaTrack, TrackSegment, shown_width, video_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def encode_avc(
     crf: float = 26.0,
     preset: str = "medium",
     done: Callable[[int], None] = lambda count: None,
-) -> Track:
+) -> MediaTrack:
     """A track of the frames, in segments that end at the cuts (s). The format's sides are even, its timescale that of
     the frames. done: told how many frames are coded. Raises MediaError if libx264 refuses."""
     timescale = video_format.timescale
@@ -88,14 +88,14 @@ def encode_avc(
             f"the H.264 fallback cannot be encoded ({getattr(error, 'strerror', None) or error})"
         ) from error
 
-    def read() -> Iterator[Piece]:
+    def read() -> Iterator[TrackSegment]:
         for start, places in pieces:
             yield _piece(spool, start, places)
 
     weakref.finalize(read, spool.close)
     entry, codecs = _sample_entry(video_format, bytes(encoder.extradata or b""))
     colour = video_format.colour
-    return Track(
+    return MediaTrack(
         "video", timescale, (entry,), codecs, read,
         width=shown_width(video_format.width, video_format.sample_aspect), height=video_format.height,
         rotation=video_format.rotation, frame_rate=frame_rate, video_range=video_range(colour.transfer),
@@ -125,16 +125,16 @@ def _encoder(video_format: VideoFormat, rate: Fraction, crf: float, preset: str)
     return encoder
 
 
-def _piece(spool: object, start: int, places: Sequence[_Place]) -> Piece:
+def _piece(spool: object, start: int, places: Sequence[_Place]) -> TrackSegment:
     samples = []
     for number, place in enumerate(places):
         spool.seek(place.offset)  # type: ignore[attr-defined]
         data = spool.read(place.num_bytes)  # type: ignore[attr-defined]
-        samples.append(Sample(data, place.duration, number == 0))
+        samples.append(MediaSample(data, place.duration, number == 0))
     chunks = [Chunk(tuple(samples[:1]), 0, start)]
     if samples[1:]:
         chunks.append(Chunk(tuple(samples[1:]), 0, start + samples[0].duration))
-    return Piece(start, sum(s.duration for s in samples), tuple(chunks))
+    return TrackSegment(start, sum(s.duration for s in samples), tuple(chunks))
 
 
 def nal_units(data: bytes) -> list[bytes]:

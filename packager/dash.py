@@ -11,7 +11,15 @@ import xml.etree.ElementTree as ElementTree
 from datetime import datetime
 from fractions import Fraction
 
-from packager.presentation import ByteRange, Live, Presentation, Representation, Segment, Subtitles, families
+from packager.presentation import (
+    ByteRange,
+    Live,
+    PublishedPresentation,
+    PublishedSegment,
+    Representation,
+    Subtitles,
+    families,
+)
 
 MANIFEST = "manifest.mpd"
 NAMESPACE = "urn:mpeg:dash:schema:mpd:2011"
@@ -23,7 +31,7 @@ _CLOCK = "urn:mpeg:dash:utc:http-head:2014"
 _UPDATE_SECONDS = Fraction(1, 2), Fraction(2)
 
 
-def manifest(p: Presentation) -> str:
+def manifest(p: PublishedPresentation) -> str:
     """The MPD as text."""
     root = ElementTree.Element("MPD", _root_attributes(p))
     if p.title:
@@ -38,7 +46,7 @@ def manifest(p: Presentation) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _root_attributes(p: Presentation) -> dict[str, str]:
+def _root_attributes(p: PublishedPresentation) -> dict[str, str]:
     attributes = {
         "xmlns": NAMESPACE,
         "profiles": _profile(p),
@@ -63,14 +71,14 @@ def _root_attributes(p: Presentation) -> dict[str, str]:
     return attributes
 
 
-def _profile(p: Presentation) -> str:
+def _profile(p: PublishedPresentation) -> str:
     rungs = [r for q in p.parts for r in (*q.video, *q.audio)]
     if all(r.template for r in rungs):
         return _LIVE_PROFILE
     return _ON_DEMAND_PROFILE if all(r.index for r in rungs) else _MAIN_PROFILE
 
 
-def _live_periods(root: ElementTree.Element, p: Presentation, live: Live) -> None:
+def _live_periods(root: ElementTree.Element, p: PublishedPresentation, live: Live) -> None:
     """A period for every input. While it grows, periods stand where they began; at its end what is left begins at 0.
     Where nothing came for a while between two inputs, the first one says how long it is."""
     at = Fraction(0)
@@ -90,7 +98,7 @@ def _live_periods(root: ElementTree.Element, p: Presentation, live: Live) -> Non
         at += part.duration
 
 
-def _fill(period: ElementTree.Element, p: Presentation) -> None:
+def _fill(period: ElementTree.Element, p: PublishedPresentation) -> None:
     number = 0
     for rungs in families(p.video):
         group = _adaptation(period, number, "video", segmentAlignment="true", startWithSAP="1")
@@ -157,7 +165,7 @@ def _template(element: ElementTree.Element, r: Representation) -> None:
     _timeline(template, r.segments)
 
 
-def _timeline(parent: ElementTree.Element, segments: tuple[Segment, ...]) -> None:
+def _timeline(parent: ElementTree.Element, segments: tuple[PublishedSegment, ...]) -> None:
     timeline = _child(parent, "SegmentTimeline")
     expected: int | None = None
     last: ElementTree.Element | None = None
@@ -184,7 +192,7 @@ def _list(element: ElementTree.Element, r: Representation) -> None:
             url.set("mediaRange", _range(s.place))
 
 
-def _subtitles(period: ElementTree.Element, number: int, s: Subtitles, p: Presentation) -> None:
+def _subtitles(period: ElementTree.Element, number: int, s: Subtitles, p: PublishedPresentation) -> None:
     group = _adaptation(period, number, "text", lang=s.language)
     _child(group, "Label").text = s.name
     _child(group, "Role", schemeIdUri="urn:mpeg:dash:role:2011", value="subtitle")
@@ -193,7 +201,7 @@ def _subtitles(period: ElementTree.Element, number: int, s: Subtitles, p: Presen
     _child(element, "BaseURL").text = s.whole
 
 
-def _thumbnails(period: ElementTree.Element, number: int, p: Presentation) -> None:
+def _thumbnails(period: ElementTree.Element, number: int, p: PublishedPresentation) -> None:
     t = p.thumbnails
     assert t is not None
     group = _adaptation(period, number, "image")

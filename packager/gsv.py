@@ -16,7 +16,7 @@ from gvideo.errors import BitstreamError, InvalidError, MediaError, TruncatedErr
 from gvideo.media.timing import frame_rate_of
 from packager.isobmff.box import Box
 from packager.isobmff.entries import Colour, GaussianConfiguration, PixelAspect, VisualSampleEntry
-from packager.tracks import Chunk, Piece, Sample, Track, shown_width, video_range
+from packager.tracks import Chunk, MediaSample, MediaTrack, TrackSegment, shown_width, video_range
 
 #: Levels by luma samples of a picture: the level is that of the first limit that is not exceeded.
 LEVELS = (
@@ -128,24 +128,24 @@ class GsvFile:
         except OSError as error:
             raise MediaError(f"{self.path}: cannot be read ({error.strerror or error})") from error
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> Iterator[TrackSegment]:
         """The segments as pieces of a track, one chunk a layer."""
         for segment in self.segments:
             yield piece_of(segment.start, segment.duration, self.read(segment))
 
-    def track(self) -> Track:
+    def track(self) -> MediaTrack:
         """The track of the stream."""
         num_frames = sum(s.num_frames for s in self.segments)
         rate = frame_rate_of(num_frames, self.duration, self.header.timescale)
         return gsv_track(self.header, self.sequence_unit, self.num_layers, rate, self.pieces)
 
 
-def piece_of(start: int, duration: int, layers: list[bytes]) -> Piece:
+def piece_of(start: int, duration: int, layers: list[bytes]) -> TrackSegment:
     """A segment's units, layer by layer, as a piece."""
-    return Piece(
+    return TrackSegment(
         start,
         duration,
-        tuple(Chunk((Sample(unit, duration),), layer, start) for layer, unit in enumerate(layers)),
+        tuple(Chunk((MediaSample(unit, duration),), layer, start) for layer, unit in enumerate(layers)),
     )
 
 
@@ -154,10 +154,10 @@ def gsv_track(
     sequence_unit: bytes,
     num_layers: int,
     frame_rate: Fraction,
-    pieces: Callable[[], Iterator[Piece]],
-) -> Track:
-    """The track of a stream with that header; pieces as in Track."""
-    return Track(
+    pieces: Callable[[], Iterator[TrackSegment]],
+) -> MediaTrack:
+    """The track of a stream with that header; pieces as in MediaTrack."""
+    return MediaTrack(
         "video",
         header.timescale,
         tuple(sample_entry(header, sequence_unit, layer) for layer in range(num_layers)),

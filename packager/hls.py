@@ -11,14 +11,22 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
-from packager.presentation import ByteRange, Live, Presentation, Representation, Segment, Subtitles, families
+from packager.presentation import (
+    ByteRange,
+    Live,
+    PublishedPresentation,
+    PublishedSegment,
+    Representation,
+    Subtitles,
+    families,
+)
 
 VERSION = 7
 MASTER = "master.m3u8"
 AUDIO_GROUP, SUBTITLE_GROUP = "audio", "subtitles"
 
 
-def playlists(p: Presentation) -> dict[str, str]:
+def playlists(p: PublishedPresentation) -> dict[str, str]:
     """All playlists by name, the master last, so that nothing names what is not there yet."""
     if p.live is not None:
         growing = {media_name(r): live_playlist(p.over_parts(r), p.live) for r in (*p.video, *p.audio)}
@@ -45,12 +53,12 @@ def subtitle_name(s: Subtitles) -> str:
     return f"{s.id}.m3u8"
 
 
-def key_rungs(p: Presentation) -> list[Representation]:
+def key_rungs(p: PublishedPresentation) -> list[Representation]:
     """Rungs with a playlist of key frames: the first of a layered file, as all its rungs share the base; all others."""
     return [r for r in p.video if r.layer in (None, 1) and all(s.key for s in r.segments)]
 
 
-def master_playlist(p: Presentation) -> str:
+def master_playlist(p: PublishedPresentation) -> str:
     """The multivariant playlist: renditions, variants from the best to the least, key-frame variants."""
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS", ""]
     for place, r in enumerate(p.audio):
@@ -67,7 +75,7 @@ def master_playlist(p: Presentation) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _variant(p: Presentation, r: Representation) -> dict[str, str]:
+def _variant(p: PublishedPresentation, r: Representation) -> dict[str, str]:
     width, height = r.track.shown_size
     return {
         "BANDWIDTH": str(p.peak_bps(r) + p.audio_peak_bps),
@@ -161,7 +169,7 @@ def _live_head(live: Live) -> list[str]:
     ]
 
 
-def _segment_lines(s: Segment, seconds: Fraction) -> Iterable[str]:
+def _segment_lines(s: PublishedSegment, seconds: Fraction) -> Iterable[str]:
     if s.at is not None:
         yield f"#EXT-X-PROGRAM-DATE-TIME:{s.at.isoformat(timespec='milliseconds').replace('+00:00', 'Z')}"
     yield f"#EXTINF:{decimal(seconds, 6)},"

@@ -24,11 +24,11 @@ from gvideo.errors import MediaError, OptionError
 from packager import dash, hls, segmenter
 from packager.live_parts import Part, Stream, Text, moment_of
 from packager.live_state import State, read_state, write_state
-from packager.presentation import Live, Presentation, Segment, SubtitleSegment
+from packager.presentation import Live, PublishedPresentation, PublishedSegment, SubtitleSegment
 from packager.segmenter import Rates
 from packager.sink import Sink
 from packager.subtitles import Cue, format_webvtt
-from packager.tracks import Piece, Track
+from packager.tracks import MediaTrack, TrackSegment
 
 #: A playlist keeps so many segments at least, whatever the window (Apple's authoring specification).
 MIN_SEGMENTS = 6
@@ -72,7 +72,7 @@ class LivePublisher:
             )
 
     @property
-    def resumed(self) -> Presentation | None:
+    def resumed(self) -> PublishedPresentation | None:
         """What the latest input of the publisher before had, None if there was none."""
         return None if self._resumed is None else self._resumed.presentation()
 
@@ -86,9 +86,9 @@ class LivePublisher:
 
     def begin(
         self,
-        *video: Track,
-        fallback: Sequence[Track] = (),
-        audio: Sequence[Track] = (),
+        *video: MediaTrack,
+        fallback: Sequence[MediaTrack] = (),
+        audio: Sequence[MediaTrack] = (),
         texts: Sequence[tuple[str, str]] = (),
         at: datetime | None = None,
     ) -> None:
@@ -99,7 +99,7 @@ class LivePublisher:
         self._layers = self._layers or [track.num_layers for track in video]
         place = state.first_part + len(state.parts)
 
-        def opened(kind: str, tracks: Sequence[Track], layers: Sequence[int]) -> list[Stream]:
+        def opened(kind: str, tracks: Sequence[MediaTrack], layers: Sequence[int]) -> list[Stream]:
             return [
                 Stream(f"{kind}{number}", track, f"{kind}{number}-{self._word}-{place}", count)
                 for number, (track, count) in enumerate(zip(tracks, layers, strict=True))
@@ -124,9 +124,9 @@ class LivePublisher:
 
     def add(
         self,
-        *video: Piece,
-        fallback: Sequence[Piece] = (),
-        audio: Sequence[Piece] = (),
+        *video: TrackSegment,
+        fallback: Sequence[TrackSegment] = (),
+        audio: Sequence[TrackSegment] = (),
         texts: Sequence[Sequence[Cue]] = (),
     ) -> None:
         """The next segment of the latest input, in the order of begin(): its files, then the state, then the
@@ -161,14 +161,14 @@ class LivePublisher:
         self._delete()
 
     def _made(
-        self, stream: Stream, piece: Piece, begun: Fraction, number: int, files: dict[str, bytes]
-    ) -> tuple[Segment, tuple[int, ...]]:
+        self, stream: Stream, piece: TrackSegment, begun: Fraction, number: int, files: dict[str, bytes]
+    ) -> tuple[PublishedSegment, tuple[int, ...]]:
         """A segment and where its layers end; its bytes go to `files`."""
         found = segmenter.format_segment(stream.track, piece, number)
         uri = stream.uri(number)
         files[uri] = found.data
         at = self._state.started + timedelta(microseconds=moment_of(begun, piece.start, stream.track.timescale))
-        return Segment(uri, piece.start, piece.duration, len(found.data), at=at), found.ends
+        return PublishedSegment(uri, piece.start, piece.duration, len(found.data), at=at), found.ends
 
     def _write(self, files: dict[str, bytes]) -> None:
         """All of them, or none."""
@@ -219,7 +219,7 @@ class LivePublisher:
         while state.gone and state.end - state.gone[0][1] > keep:
             self._sink.delete(state.gone.pop(0)[0])
 
-    def presentation(self, *, ended: bool = False) -> Presentation:
+    def presentation(self, *, ended: bool = False) -> PublishedPresentation:
         """What is on offer now."""
         state = self._state
         shown = [p for p in state.parts if p.count]

@@ -13,14 +13,14 @@ from fractions import Fraction
 
 from packager.presentation import (
     ByteRange,
-    Presentation,
+    PublishedPresentation,
+    PublishedSegment,
     Representation,
-    Segment,
     Subtitles,
     SubtitleSegment,
 )
 from packager.subtitles import Cue
-from packager.tracks import Track
+from packager.tracks import MediaTrack
 
 
 @dataclass
@@ -28,10 +28,10 @@ class Stream:
     """What is on offer of a track: segments, and where their layers end. layers: rungs that it is offered in."""
 
     name: str
-    track: Track
+    track: MediaTrack
     folder: str
     layers: int = 1
-    segments: list[Segment] = field(default_factory=list)
+    segments: list[PublishedSegment] = field(default_factory=list)
     ends: list[tuple[int, ...]] = field(default_factory=list)
 
     @property
@@ -54,7 +54,7 @@ class Stream:
         return [replace(whole, id=f"{self.name}_{n}", template="", layer=n, segments=self._prefixes(n))
                 for n in range(1, self.layers + 1)]  # fmt: skip
 
-    def _prefixes(self, layer: int) -> tuple[Segment, ...]:
+    def _prefixes(self, layer: int) -> tuple[PublishedSegment, ...]:
         sizes = (ends[min(layer, len(ends)) - 1] for ends in self.ends)
         return tuple(replace(s, num_bytes=n, place=ByteRange(0, n))
                      for s, n in zip(self.segments, sizes, strict=True))  # fmt: skip
@@ -126,14 +126,14 @@ class Part:
         self.number += 1
         return gone
 
-    def presentation(self) -> Presentation:
+    def presentation(self) -> PublishedPresentation:
         """What is on offer of it, the best first."""
         rungs = [r for s in self.video for r in reversed(s.representations(self.number))]
         rungs += [r for s in self.fallback for r in s.representations(self.number)]
         scored = tuple(replace(r, score=float(len(rungs) - place)) for place, r in enumerate(rungs))
         audio = tuple(r for s in self.audio for r in s.representations(self.number))
         texts = tuple(Subtitles(t.name, t.language, t.title, t.whole, tuple(t.segments)) for t in self.texts)
-        return Presentation(scored, audio, texts)
+        return PublishedPresentation(scored, audio, texts)
 
 
 def moment_of(begun: Fraction, start: int, timescale: int) -> int:

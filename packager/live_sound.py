@@ -20,7 +20,7 @@ from gvideo.media.reading.beside import StreamBeside, Written
 from packager.audio import CodedAudio, Filled, Packet, open_encoder, track_of
 from packager.languages import language_name, short_tag
 from packager.subtitles import Cue, cue_of
-from packager.tracks import Chunk, Piece, Sample, Track
+from packager.tracks import Chunk, MediaSample, MediaTrack, TrackSegment
 
 _PACKET = 1024
 #: Sound that begins so much before or after what came before it goes on there (s): times of containers are coarse.
@@ -53,7 +53,7 @@ class LiveSound:
         return cls(stream.sample_rate, stream.channels, tag, f"{name} {number + 1}" if number else name)
 
     @property
-    def track(self) -> Track:
+    def track(self) -> MediaTrack:
         """What the segments are of; it has none itself."""
         specific = bytes(self._encoder.extradata or b"")
         channels = self._encoder.layout.nb_channels
@@ -97,15 +97,15 @@ class LiveSound:
             self._resampler = av.AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
             return self._resampler.resample(frame)
 
-    def cut(self, end: Fraction) -> Piece:
+    def cut(self, end: Fraction) -> TrackSegment:
         """The segment up to `end` seconds; silence stands for what has not come."""
         bound = max(self._taken + 1, round(end * self._rate / _PACKET))
         while self._taken + len(self._packets) < bound:
             self._silence(max(_PACKET, bound * _PACKET - self._filled.written))
             self._encode()
-        samples = tuple(Sample(self._packets.popleft().data, _PACKET) for _ in range(bound - self._taken))
+        samples = tuple(MediaSample(self._packets.popleft().data, _PACKET) for _ in range(bound - self._taken))
         start, self._taken = self._taken * _PACKET, bound
-        return Piece(start, len(samples) * _PACKET, (Chunk(samples, 0, start),))
+        return TrackSegment(start, len(samples) * _PACKET, (Chunk(samples, 0, start),))
 
     def _silence(self, samples: int) -> None:
         self._filled.silence(samples)

@@ -16,9 +16,9 @@ from typing import Any
 
 from gvideo.errors import MediaError
 from packager.live_parts import Part, Stream, Text, moment_of
-from packager.presentation import Segment, SubtitleSegment
+from packager.presentation import PublishedSegment, SubtitleSegment
 from packager.sink import Sink
-from packager.tracks import Piece, Track
+from packager.tracks import MediaTrack, TrackSegment
 
 STATE = "live.json"
 _VERSION = 1
@@ -148,17 +148,17 @@ def _parse_part(found: dict[str, Any], started: datetime) -> Part:
 
 def _parse_stream(found: dict[str, Any], begun: Fraction, number: int, started: datetime) -> Stream:
     told = found["track"]
-    track = Track(
+    track = MediaTrack(
         entries=(), pieces=_no_pieces, frame_rate=Fraction(told["frame_rate"]), **{name: told[name] for name in _TOLD}
     )
     stream = Stream(str(found["name"]), track, str(found["folder"]), int(found["layers"]))
     for n, (start, duration, *ends) in enumerate(found["segments"]):
         at = started + timedelta(microseconds=moment_of(begun, start, track.timescale))
-        stream.segments.append(Segment(stream.uri(number + n), start, duration, ends[-1], at=at))
+        stream.segments.append(PublishedSegment(stream.uri(number + n), start, duration, ends[-1], at=at))
         stream.ends.append(tuple(ends))
     return stream
 
 
-def _no_pieces() -> Iterator[Piece]:
+def _no_pieces() -> Iterator[TrackSegment]:
     """Of a track whose segments are written already."""
     return iter(())

@@ -20,22 +20,22 @@ from packager.package import Sounds
 from packager.segmenter import Rates
 from packager.sink import Sink
 from packager.subtitles import Cue, CueList
-from packager.tracks import Chunk, Piece, Sample, Track
+from packager.tracks import Chunk, MediaSample, MediaTrack, TrackSegment
 
 BRANDS = ("iso6", "mp41", "dash")
 _TEXT_TIMESCALE = 1000
 
 
-def text_track(found: CueList, cuts: Sequence[Fraction]) -> Track:
+def text_track(found: CueList, cuts: Sequence[Fraction]) -> MediaTrack:
     """Cues as timed text: one sample at a time, empty ones between cues, cut at the video's cuts."""
     pieces = _text_pieces(found.cues, cuts)
-    return Track(
+    return MediaTrack(
         "text", _TEXT_TIMESCALE, (TimedTextEntry([FontTable()]),), "tx3g", lambda: iter(pieces),
         language=short_tag(found.language), name=found.name,
     )  # fmt: skip
 
 
-def _text_pieces(cues: Sequence[Cue], cuts: Sequence[Fraction]) -> list[Piece]:
+def _text_pieces(cues: Sequence[Cue], cuts: Sequence[Fraction]) -> list[TrackSegment]:
     bounds = [0, *(round(cut * _TEXT_TIMESCALE) for cut in cuts)]
     marks = sorted({*bounds, *(min(round(t * _TEXT_TIMESCALE), bounds[-1]) for c in cues for t in (c.start, c.end))})
     pieces = []
@@ -45,8 +45,8 @@ def _text_pieces(cues: Sequence[Cue], cuts: Sequence[Fraction]) -> list[Piece]:
         for a, b in itertools.pairwise(own):
             middle = Fraction(a + b, 2 * _TEXT_TIMESCALE)
             text = "\n".join(_plain(c.text) for c in cues if c.start <= middle < c.end).encode()[:65535]
-            samples.append(Sample(len(text).to_bytes(2, "big") + text, b - a))
-        pieces.append(Piece(start, end - start, (Chunk(tuple(samples), 0, start),)))
+            samples.append(MediaSample(len(text).to_bytes(2, "big") + text, b - a))
+        pieces.append(TrackSegment(start, end - start, (Chunk(tuple(samples), 0, start),)))
     return pieces
 
 
@@ -60,7 +60,7 @@ def _plain(text: str) -> str:
     return "".join(out).replace("&lt;", "<").replace("&gt;", ">").replace("&nbsp;", " ").replace("&amp;", "&")
 
 
-def write_movie(sink: Sink, name: str, video: Track, sounds: Sounds, cuts: Sequence[Fraction]) -> int:
+def write_movie(sink: Sink, name: str, video: MediaTrack, sounds: Sounds, cuts: Sequence[Fraction]) -> int:
     """Writes the file; returns its bytes."""
     tracks = [video, *sounds.audio, *(text_track(c, cuts) for c in sounds.subtitles)]
     ids = [1]
@@ -91,7 +91,7 @@ def write_movie(sink: Sink, name: str, video: Track, sounds: Sounds, cuts: Seque
     return len(head) + sum(sizes)
 
 
-def _groups(tracks: Sequence[Track], ids: Sequence[int]) -> Iterator[list[tuple[int, Piece, bytes]]]:
+def _groups(tracks: Sequence[MediaTrack], ids: Sequence[int]) -> Iterator[list[tuple[int, TrackSegment, bytes]]]:
     """(track, piece, bytes) of everything that belongs to a segment of the video, which comes first."""
     others = [list(track.pieces()) for track in tracks[1:]]
     taken = [0] * len(others)

@@ -1,6 +1,6 @@
 """Streams, sound and subtitles to a published folder, or to one fragmented MP4 file: the order of the work.
 
-.gsv rungs + fallback track + audio + subtitles + pictures --> files in a sink --> Presentation --> manifests, last
+.gsv rungs + fallback track + audio + subtitles + pictures --> files in a sink --> PublishedPresentation --> manifests
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pathlib import Path
 from gvideo.errors import MediaError, OptionError
 from packager.audio import audio_tracks, has_audio
 from packager.gsv import GsvFile
-from packager.pictures import Pictures, publish_pictures
-from packager.presentation import Presentation, Representation, Subtitles, SubtitleSegment
+from packager.pictures import PreviewPictures, publish_pictures
+from packager.presentation import PublishedPresentation, Representation, Subtitles, SubtitleSegment
 from packager.publish import check_cuts, publish_manifests, publish_track, scored
 from packager.sink import Sink
 from packager.subtitles import CueList, clipped, cut_cues, format_webvtt, read_subtitles, subtitles_within
-from packager.tracks import Track
+from packager.tracks import MediaTrack
 from packager.virtual import has_rungs, publish_virtual
 
 
@@ -50,7 +50,7 @@ class Extras:
 class Sounds:
     """Tracks and cues that were read for a presentation."""
 
-    audio: tuple[Track, ...]
+    audio: tuple[MediaTrack, ...]
     subtitles: tuple[CueList, ...]
 
 
@@ -82,7 +82,7 @@ def read_sounds(rung: GsvFile, extras: Extras) -> Sounds:
     """Sound and subtitles of all sources, with the stream's zero and cuts."""
     zero = Fraction(rung.start, rung.header.timescale)
     end = rung.cuts[-1]
-    audio: list[Track] = []
+    audio: list[MediaTrack] = []
     cues: list[CueList] = []
     if extras.source is not None:
         if not extras.source.is_file():
@@ -102,7 +102,7 @@ def read_sounds(rung: GsvFile, extras: Extras) -> Sounds:
     return Sounds(_distinct(audio), tuple(c for c in shown if c.cues))
 
 
-def _distinct(tracks: Sequence[Track]) -> tuple[Track, ...]:
+def _distinct(tracks: Sequence[MediaTrack]) -> tuple[MediaTrack, ...]:
     """Tracks with names that differ: players list them by name."""
     seen: dict[str, int] = {}
     found = []
@@ -118,9 +118,9 @@ def package_streams(
     sink: Sink,
     extras: Extras | None = None,
     *,
-    fallback: Sequence[Track] = (),
-    pictures: Pictures | None = None,
-) -> Presentation:
+    fallback: Sequence[MediaTrack] = (),
+    pictures: PreviewPictures | None = None,
+) -> PublishedPresentation:
     """Writes a presentation, manifests last, each at once.
 
     Args:
@@ -131,7 +131,7 @@ def package_streams(
         pictures: for a poster and thumbnails.
 
     Returns:
-        A Presentation: the record of what was written.
+        A PublishedPresentation: the record of what was written.
 
     Raises:
         OptionError: the ladder does not fit together.
@@ -160,7 +160,9 @@ def package_streams(
     cuts = rungs[0].cuts
     subtitles = [_publish_cues(sink, cues, f"s{number}", cuts) for number, cues in enumerate(sounds.subtitles)]
     thumbnails = publish_pictures(sink, pictures) if pictures else None
-    presentation = Presentation(scored(known, coded), tuple(audio), tuple(subtitles), thumbnails, title=extras.title)
+    presentation = PublishedPresentation(
+        scored(known, coded), tuple(audio), tuple(subtitles), thumbnails, title=extras.title
+    )
     if has_rungs(presentation):
         publish_virtual(sink, presentation)
     publish_manifests(sink, presentation)

@@ -24,7 +24,7 @@ _MIN_INTERVAL = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class PreviewPictures:
     """Where pictures come from: render(seconds, (width, height)) gives R'G'B' u8 [H,W,3]; width, height: px to show
     at; duration: seconds."""
 
@@ -34,7 +34,7 @@ class Pictures:
     duration: Fraction
 
 
-def publish_pictures(sink: Sink, pictures: Pictures) -> Thumbnails:
+def publish_pictures(sink: Sink, pictures: PreviewPictures) -> Thumbnails:
     """Writes poster, sprite and map. The poster shows the moment after a tenth of the video."""
     size = (pictures.width, pictures.height)
     sink.put(POSTER, [_jpeg(pictures.render(pictures.duration / 10, size), 88)])

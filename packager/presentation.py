@@ -1,6 +1,6 @@
 """The presentation: one record from which both the HLS playlists and the DASH manifest are made.
 
-    Presentation -> video Representations (a rung each) · audio Representations · Subtitles · Thumbnails
+    PublishedPresentation -> video Representations (a rung each) · audio Representations · Subtitles · Thumbnails
 
 All sizes are measured on the files that were written. Times are exact: ticks with a timescale, or Fractions of seconds.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
-from packager.tracks import Track
+from packager.tracks import MediaTrack
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class ByteRange:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class PublishedSegment:
     """A media segment. place: the bytes within the resource, or None if it is the whole resource. key: the bytes that
     hold its key frame, counted from the resource's start. start, duration: ticks. num_bytes: what a client fetches.
     at: wall-clock time of its first frame, if known."""
@@ -50,9 +50,9 @@ class Representation:
     """
 
     id: str
-    track: Track
+    track: MediaTrack
     init: str
-    segments: tuple[Segment, ...]
+    segments: tuple[PublishedSegment, ...]
     init_place: ByteRange | None = None
     index: ByteRange | None = None
     template: str = ""
@@ -65,7 +65,7 @@ class Representation:
         """Ticks per second of the segments' times."""
         return self.track.timescale
 
-    def seconds(self, segment: Segment) -> Fraction:
+    def seconds(self, segment: PublishedSegment) -> Fraction:
         """How long a segment lasts."""
         return Fraction(segment.duration, self.timescale)
 
@@ -135,7 +135,7 @@ class Live:
     """
 
     started: datetime
-    parts: tuple[Presentation, ...]
+    parts: tuple[PublishedPresentation, ...]
     starts: tuple[Fraction, ...]
     target: int
     window: Fraction | None = None
@@ -145,7 +145,7 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True)
-class Presentation:
+class PublishedPresentation:
     """Everything that is published together. live: while it grows; the other fields are then those of its last part."""
 
     video: tuple[Representation, ...]
@@ -156,7 +156,7 @@ class Presentation:
     title: str = ""
 
     @property
-    def parts(self) -> tuple[Presentation, ...]:
+    def parts(self) -> tuple[PublishedPresentation, ...]:
         """The inputs of a live presentation, else itself."""
         return (self,) if self.live is None else self.live.parts
 

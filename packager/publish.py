@@ -17,17 +17,17 @@ from fractions import Fraction
 
 from gvideo.errors import OptionError
 from packager import dash, hls, segmenter
-from packager.presentation import ByteRange, Presentation, Representation, Segment
+from packager.presentation import ByteRange, PublishedPresentation, PublishedSegment, Representation
 from packager.segmenter import Rates, SegmentBytes
 from packager.sink import Sink
-from packager.tracks import Track
+from packager.tracks import MediaTrack
 
 #: Hexadecimal digits of the digest in names.
 _DIGITS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredTrack:
     """A track's segments, formatted once to know their sizes: what init segments, indices and names depend on."""
 
     starts: tuple[int, ...]
@@ -44,7 +44,7 @@ class Measured:
         return sum(self.durations)
 
 
-def measure(track: Track, *, bare: bool = False) -> Measured:
+def measure(track: MediaTrack, *, bare: bool = False) -> MeasuredTrack:
     """Formats every segment, keeps none."""
     digest = hashlib.sha256()
     starts, durations, sizes, ends, keys = [], [], [], [], []
@@ -60,17 +60,17 @@ def measure(track: Track, *, bare: bool = False) -> Measured:
     peak = max(math.ceil(8 * n * track.timescale / d) for n, d in zip(sizes, durations, strict=True))
     rates = Rates(peak, math.ceil(8 * sum(sizes) * track.timescale / sum(durations)))
     digest.update(segmenter.format_init(track, sum(durations), rates))
-    return Measured(
+    return MeasuredTrack(
         tuple(starts), tuple(durations), tuple(sizes), tuple(ends), tuple(keys), digest.hexdigest()[:_DIGITS], rates
     )
 
 
-def _formatted(track: Track, bare: bool) -> Iterator[tuple[tuple[int, int], SegmentBytes]]:
+def _formatted(track: MediaTrack, bare: bool) -> Iterator[tuple[tuple[int, int], SegmentBytes]]:
     for number, piece in enumerate(track.pieces(), 1):
         yield (piece.start, piece.duration), segmenter.format_segment(track, piece, number, bare=bare)
 
 
-def publish_track(sink: Sink, track: Track, name: str, *, single_file: bool = False) -> tuple[Representation, ...]:
+def publish_track(sink: Sink, track: MediaTrack, name: str, *, single_file: bool = False) -> tuple[Representation, ...]:
     """Writes a track; one representation, or one for every layer, the least first. name: short, unique."""
     bare = single_file and track.num_layers == 1
     m = measure(track, bare=bare)
@@ -83,14 +83,16 @@ def publish_track(sink: Sink, track: Track, name: str, *, single_file: bool = Fa
     for uri, (_, data) in zip(uris, _formatted(track, bare), strict=True):
         _put_once(sink, uri, [data.data])
     segments = [
-        Segment(uri, start, duration, size, None, _key(track, 0, key))
+        PublishedSegment(uri, start, duration, size, None, _key(track, 0, key))
         for uri, start, duration, size, key in zip(uris, m.starts, m.durations, m.sizes, m.keys, strict=True)
     ]
     whole = Representation(name, track, f"{folder}/init.mp4", tuple(segments), template=f"{folder}/seg_$Number$.m4s")
     return _rungs(whole, m, [0] * len(segments)) if track.num_layers > 1 else (whole,)
 
 
-def _publish_file(sink: Sink, track: Track, name: str, m: Measured, init: bytes) -> tuple[Representation, ...]:
+def _publish_file(
+    sink: Sink, track: MediaTrack, name: str, m: MeasuredTrack, init: bytes
+) -> tuple[Representation, ...]:
     uri = f"{name}-{m.digest}." + ("m4a" if track.kind == "audio" else "mp4")
     layered = track.num_layers > 1
     index = b"" if layered else segmenter.format_file_index(
@@ -98,7 +100,7 @@ def _publish_file(sink: Sink, track: Track, name: str, m: Measured, init: bytes)
     )  # fmt: skip
     segments, offsets, at = [], [], len(init) + len(index)
     for start, duration, size, key in zip(m.starts, m.durations, m.sizes, m.keys, strict=True):
-        segments.append(Segment(uri, start, duration, size, ByteRange(at, size), _key(track, at, key)))
+        segments.append(PublishedSegment(uri, start, duration, size, ByteRange(at, size), _key(track, at, key)))
         offsets.append(at)
         at += size
 
@@ -114,11 +116,11 @@ def _publish_file(sink: Sink, track: Track, name: str, m: Measured, init: bytes)
     return _rungs(whole, m, offsets) if layered else (whole,)
 
 
-def _key(track: Track, at: int, key: tuple[int, int]) -> ByteRange | None:
+def _key(track: MediaTrack, at: int, key: tuple[int, int]) -> ByteRange | None:
     return ByteRange(at + key[0], key[1]) if track.kind == "video" else None
 
 
-def _rungs(whole: Representation, m: Measured, offsets: Sequence[int]) -> tuple[Representation, ...]:
+def _rungs(whole: Representation, m: MeasuredTrack, offsets: Sequence[int]) -> tuple[Representation, ...]:
     """A rung for every prefix of the layers; the last fetches whole segments, yet by range like the others."""
     return tuple(
         replace(
@@ -141,7 +143,7 @@ def _put_once(sink: Sink, name: str, parts: Iterable[bytes]) -> None:
         sink.put(name, parts)
 
 
-def publish_manifests(sink: Sink, presentation: Presentation) -> None:
+def publish_manifests(sink: Sink, presentation: PublishedPresentation) -> None:
     """Writes playlists, then the two manifests; each at once.
 
     Over an older publication there is a moment in which its master names new playlists. They lead to whole segments

@@ -19,7 +19,7 @@ from packager.isobmff import fragments, movie
 from packager.isobmff.box import Box, Container, format_box, format_boxes
 from packager.isobmff.entries import BitRate
 from packager.languages import three_letters
-from packager.tracks import Chunk, Piece, Track
+from packager.tracks import Chunk, MediaTrack, TrackSegment
 
 SINGLE_BRANDS = ("iso6", "cmfc", "cmf2", "dash")
 LAYERED_BRANDS = ("iso6", "msdh", "msix", "dash")
@@ -46,7 +46,7 @@ class Rates:
     average: int
 
 
-def format_init(track: Track, duration: int, rates: Rates) -> bytes:
+def format_init(track: MediaTrack, duration: int, rates: Rates) -> bytes:
     """The init segment of a track alone. duration: ticks, 0 if it is not known yet (live)."""
     layered = track.num_layers > 1
     brands = LAYERED_BRANDS if layered else SINGLE_BRANDS
@@ -55,19 +55,19 @@ def format_init(track: Track, duration: int, rates: Rates) -> bytes:
 
 
 def format_movie(
-    tracks: Sequence[Track], rates: Sequence[Rates], duration: int, timescale: int, file_type: movie.FileType
+    tracks: Sequence[MediaTrack], rates: Sequence[Rates], duration: int, timescale: int, file_type: movie.FileType
 ) -> bytes:
     """Ftyp and moov of tracks that share a file; track_IDs count from 1, layers of a track before the next track."""
     traks: list[Box] = []
     extends: list[Box] = [fragments.MovieExtendsHeader(duration=duration)] if duration else []
-    levels: list[fragments.Level] = []
+    levels: list[fragments.SubsegmentLevel] = []
     next_id = 1
     for track, rate in zip(tracks, rates, strict=True):
         for layer in range(track.num_layers):
             traks.append(_trak(track, layer, next_id + layer, rate))
             extends.append(fragments.TrackExtends(track_id=next_id + layer))
             if track.num_layers > 1:
-                levels.append(fragments.Level(next_id + layer))
+                levels.append(fragments.SubsegmentLevel(next_id + layer))
         next_id += track.num_layers
     if levels:
         extends.append(fragments.LevelAssignment(levels))
@@ -75,7 +75,7 @@ def format_movie(
     return format_boxes([file_type, Container("moov", [header, *traks, Container("mvex", extends)])])
 
 
-def _trak(track: Track, layer: int, track_id: int, rates: Rates) -> Container:
+def _trak(track: MediaTrack, layer: int, track_id: int, rates: Rates) -> Container:
     entry = copy.copy(track.entries[layer])
     if rates.peak and track.kind != "text":
         entry.children = [*entry.children, BitRate(0, rates.peak, rates.average)]
@@ -136,7 +136,7 @@ def format_fragment(chunk: Chunk, track_id: int, number: int) -> bytes:
 
 
 def format_segment(
-    track: Track, piece: Piece, number: int, *, first_track_id: int = 1, bare: bool = False
+    track: MediaTrack, piece: TrackSegment, number: int, *, first_track_id: int = 1, bare: bool = False
 ) -> SegmentBytes:
     """The media segment of a piece; number counts from 1. bare: without styp and indices, for a single file."""
     per_segment = max(track.num_layers, 2)
@@ -158,13 +158,13 @@ def format_segment(
     return SegmentBytes(head + b"".join(parts), tuple(ends), (len(head), len(parts[0]) if parts else 0))
 
 
-def _styp(track: Track) -> movie.FileType:
+def _styp(track: MediaTrack) -> movie.FileType:
     if track.num_layers > 1:
         return movie.FileType("styp", "msdh", LAYERED_BRANDS)
     return movie.FileType("styp", "msdh", ("msdh", "cmfs"))
 
 
-def _indices(track: Track, piece: Piece, parts: list[bytes], first_track_id: int) -> bytes:
+def _indices(track: MediaTrack, piece: TrackSegment, parts: list[bytes], first_track_id: int) -> bytes:
     total = sum(len(p) for p in parts)
     ranges = [r for level, part in enumerate(parts, 1) for r in fragments.level_ranges(level, len(part))]
     ssix = format_box(fragments.SubsegmentIndex([fragments.Subsegment(ranges)]))
@@ -173,19 +173,21 @@ def _indices(track: Track, piece: Piece, parts: list[bytes], first_track_id: int
         timescale=track.timescale,
         earliest=piece.start,
         first_offset=len(ssix),  # the anchor is the first byte behind the sidx; the data begin behind the ssix
-        references=[fragments.Reference(total, piece.duration)],
+        references=[fragments.SidxReference(total, piece.duration)],
     )
     return format_box(sidx) + ssix
 
 
-def format_file_index(track: Track, pieces: Sequence[tuple[int, int]], track_id: int = 1, earliest: int = 0) -> bytes:
+def format_file_index(
+    track: MediaTrack, pieces: Sequence[tuple[int, int]], track_id: int = 1, earliest: int = 0
+) -> bytes:
     """The sidx of a single file; pieces: (bytes, ticks) of every segment that follows it."""
     return format_box(
         fragments.SegmentIndex(
             track_id=track_id,
             timescale=track.timescale,
             earliest=earliest,
-            references=[fragments.Reference(size, duration) for size, duration in pieces],
+            references=[fragments.SidxReference(size, duration) for size, duration in pieces],
         )
     )
 

@@ -1,9 +1,9 @@
 """Tracks and their segments, whatever they are coded with: what the segmenter writes and the manifests describe.
 
-    .gsv, H.264, audio packets --> Track (sample entries, Pieces on demand) --> segmenter --> segments, init, sizes
+    .gsv, H.264, audio packets --> MediaTrack (entries, segments on demand) --> segmenter --> files, sizes
 
-A Piece is what becomes one media segment. All tracks of a presentation count from the same zero: the start of the
-first video frame.
+A TrackSegment is what becomes one media segment. All tracks of a presentation count from the same zero: the start of
+the first video frame.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from packager.isobmff.entries import SampleEntry
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class MediaSample:
     """A sample: its bytes, ticks that it lasts, whether decoding may start at it, ticks from decoding to
     presentation."""
 
@@ -30,13 +30,13 @@ class Sample:
 class Chunk:
     """Samples that become one moof and mdat. layer: which of the track's layers they belong to, 0 is the base."""
 
-    samples: tuple[Sample, ...]
+    samples: tuple[MediaSample, ...]
     layer: int = 0
     start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TrackSegment:
     """A segment of a track: first tick, ticks, chunks. The first chunk holds a key frame and nothing else in video."""
 
     start: int
@@ -45,7 +45,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class MediaTrack:
     """A coded track. kind: "video", "audio" or "text". entries: the sample entry of every layer. pieces: makes an
     iterator over the segments, as often as wanted. width, height: px to show at, aspect applied, before the rotation
     (degrees clockwise). media_time: ticks of the first samples that lie before zero and are not played (audio)."""
@@ -54,7 +54,7 @@ class Track:
     timescale: int
     entries: tuple[SampleEntry, ...]
     codecs: str
-    pieces: Callable[[], Iterator[Piece]]
+    pieces: Callable[[], Iterator[TrackSegment]]
     language: str = "und"
     name: str = ""
     width: int = 0

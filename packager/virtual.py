@@ -9,19 +9,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from packager import dash, hls
-from packager.presentation import Presentation, Representation
+from packager.presentation import PublishedPresentation, Representation
 from packager.sink import Sink
 
 SUFFIX = "_rungs"
 MASTER, MANIFEST = f"master{SUFFIX}.m3u8", f"manifest{SUFFIX}.mpd"
 
 
-def has_rungs(p: Presentation) -> bool:
+def has_rungs(p: PublishedPresentation) -> bool:
     """Whether there is a layered representation in one file a segment."""
     return any(r.layer is not None and r.init_place is None for r in p.video)
 
 
-def virtual(p: Presentation) -> Presentation:
+def virtual(p: PublishedPresentation) -> PublishedPresentation:
     """The same presentation with names for the rungs of layered files."""
     return replace(p, video=tuple(_named(r) for r in p.video))
 
@@ -39,7 +39,7 @@ def _named(r: Representation) -> Representation:
     )
 
 
-def publish_virtual(sink: Sink, p: Presentation) -> None:
+def publish_virtual(sink: Sink, p: PublishedPresentation) -> None:
     """Writes the additional playlists and manifests."""
     named = virtual(p)
     for r in named.video:

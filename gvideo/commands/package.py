@@ -14,7 +14,7 @@ from gvideo.errors import GVideoError, OptionError
 if TYPE_CHECKING:
     from packager.gsv import GsvFile
     from packager.package import Extras
-    from packager.presentation import Presentation
+    from packager.presentation import PublishedPresentation
 
 
 class CheckFailedError(GVideoError):
@@ -127,7 +127,7 @@ def _with_language(text: str) -> tuple[Path, str]:
     return Path(name), language
 
 
-def describe(output: str, p: Presentation) -> str:
+def describe(output: str, p: PublishedPresentation) -> str:
     """What was published, a line a representation."""
     lines = [f"{output}: {float(p.duration):.3f} s, master.m3u8 and manifest.mpd"]
     for r in (*p.video, *p.audio):

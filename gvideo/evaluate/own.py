@@ -46,8 +46,8 @@ def code_version() -> str:
     """The version and a hash of every source file that can change a stream or its pictures."""
     root = Path(gvideo.__file__).parent
     digest = hashlib.sha256()
-    for room in ("bitstream", "decoder", "encoder", "entropy", "media", "model", "raster"):
-        for path in sorted((root / room).rglob("*.py")):
+    for package in ("bitstream", "decoder", "encoder", "entropy", "media", "model", "raster"):
+        for path in sorted((root / package).rglob("*.py")):
             digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     # the hash tells development versions apart, and stays when the same files are installed anew
     release = gvideo.__version__.partition("+")[0].partition(".dev")[0]

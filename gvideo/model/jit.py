@@ -1,4 +1,4 @@
-"""Compiles the integer derivations of this room. Nothing is reordered or contracted: decoders must agree exactly."""
+"""Compiles the integer derivations of this package. Nothing is reordered or contracted: decoders must agree exactly."""
 
 from __future__ import annotations
 

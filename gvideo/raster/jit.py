@@ -1,4 +1,4 @@
-"""Compiles the kernels of this room: floating point with contraction, but NaN and infinity respected."""
+"""Compiles the kernels of this package: floating point with contraction, but NaN and infinity respected."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _AUDIO_DIFFERENCE = Fraction(1, 2)
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredPlaylist:
     """A media playlist with the facts of its segments."""
 
     playlist: MediaPlaylist
@@ -55,7 +55,7 @@ def check_hls(library: Library) -> Iterator[str]:
     master = parse_master(text)
     for fault in guarded(_master_faults(master)):
         yield f"{MASTER}: {fault}"
-    measured: dict[str, Measured] = {}
+    measured: dict[str, MeasuredPlaylist] = {}
     names = [uri for _, uri in master.variants]
     names += [r["URI"] for r in master.renditions if r.get("TYPE") == "AUDIO" and "URI" in r]
     for name in names:
@@ -115,7 +115,7 @@ def _master_faults(master: MasterPlaylist) -> Iterator[str]:
             yield f"EXT-X-MEDIA: a name is there twice in group {group[1]}"
 
 
-def _measure(library: Library, name: str, faults: list[str]) -> Measured | None:
+def _measure(library: Library, name: str, faults: list[str]) -> MeasuredPlaylist | None:
     text = library.text(name)
     if text is None:
         return None
@@ -148,7 +148,7 @@ def _measure(library: Library, name: str, faults: list[str]) -> Measured | None:
             if expected or init.kind == "video" or late > _AUDIO_DIFFERENCE:
                 faults.append(f"{entry.uri}: tfdt {facts.start}, {expected} wanted")
         expected = facts.start + facts.duration
-    return Measured(playlist, init, tuple(segments), tuple(lengths))
+    return MeasuredPlaylist(playlist, init, tuple(segments), tuple(lengths))
 
 
 def _playlist_faults(playlist: MediaPlaylist) -> Iterator[str]:
@@ -164,7 +164,7 @@ def _playlist_faults(playlist: MediaPlaylist) -> Iterator[str]:
         yield "EXT-X-ENDLIST is missing"
 
 
-def _cross_faults(master: MasterPlaylist, measured: dict[str, Measured]) -> Iterator[str]:
+def _cross_faults(master: MasterPlaylist, measured: dict[str, MeasuredPlaylist]) -> Iterator[str]:
     """Rules between a variant's attributes, its own segments, its audio, and the other variants."""
     reference: tuple[str, list[Fraction]] | None = None
     for attributes, uri in master.variants:
@@ -186,7 +186,9 @@ def _cross_faults(master: MasterPlaylist, measured: dict[str, Measured]) -> Iter
                 yield f"{uri}: audio lasts {float(sound.duration):.3f} s, video {float(own.duration):.3f} s"
 
 
-def _variant_faults(attributes: dict[str, str], own: Measured, audio: Sequence[Measured]) -> Iterator[str]:
+def _variant_faults(
+    attributes: dict[str, str], own: MeasuredPlaylist, audio: Sequence[MeasuredPlaylist]
+) -> Iterator[str]:
     peak = own.peak_bps + max((a.peak_bps for a in audio), default=Fraction(0))
     average = own.average_bps + max((a.average_bps for a in audio), default=Fraction(0))
     if int(attributes.get("BANDWIDTH", peak)) < int(peak):

@@ -14,7 +14,7 @@ _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)(?:,|$)')
 
 
 @dataclass(frozen=True)
-class Entry:
+class PlaylistEntry:
     """A segment of a media playlist. init: (uri, range) of the map that holds for it."""
 
     uri: str
@@ -29,7 +29,7 @@ class MediaPlaylist:
     """A media playlist: its tags by name, and its segments."""
 
     tags: dict[str, str] = field(default_factory=dict)
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[PlaylistEntry] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
 
@@ -96,7 +96,7 @@ def parse_media(text: str) -> MediaPlaylist:
             elif not line.startswith("#"):
                 if seconds is None:
                     found.faults.append(f"{line}: no EXTINF before it")
-                found.entries.append(Entry(line, seconds or Fraction(0), place, init, discontinuity))
+                found.entries.append(PlaylistEntry(line, seconds or Fraction(0), place, init, discontinuity))
                 seconds, place, discontinuity = None, None, False
         except ValueError:
             found.faults.append(f"{line}: cannot be read")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 from gvideo.errors import InvalidError, TruncatedError
-from packager.isobmff.fields import Fields, Reader, Writer
+from packager.isobmff.fields import BoxReader, BoxWriter, Fields
 
 MAX_DEPTH = 16
 _LARGE = 1 << 32
@@ -100,7 +100,7 @@ for _kind in ("moov", "trak", "mdia", "minf", "dinf", "stbl", "mvex", "edts", "m
 
 def format_box(box: Box) -> bytes:
     """A box's bytes."""
-    writer = Writer()
+    writer = BoxWriter()
     box.visit(writer)
     body = writer.getvalue()
     if box.holds_boxes:
@@ -130,7 +130,7 @@ def parse_boxes(data: bytes, start: int = 0, end: int | None = None, depth: int 
 
 def box_header(data: bytes, start: int, end: int) -> tuple[str, int, int]:
     """(kind, bytes of the header, bytes of the whole box) of the box at a place; size 0 means to the end."""
-    reader = Reader(data, start, end)
+    reader = BoxReader(data, start, end)
     size = reader.uint("box.size", 4)
     kind = reader.data("box.kind", 4).decode("latin-1")
     if size == 1:
@@ -154,7 +154,7 @@ def _parse_box(data: bytes, start: int, end: int, depth: int) -> tuple[Box, int]
     maker = _MAKERS.get(kind, Unknown)
     box = maker()
     box.kind, box.offset, box.size = kind, start, size
-    reader = Reader(data, start + header, start + size)
+    reader = BoxReader(data, start + header, start + size)
     try:
         box.visit(reader)
         if box.holds_boxes:

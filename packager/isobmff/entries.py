@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from gvideo.errors import InvalidError
 from packager.isobmff.box import Box, FullBox, register
-from packager.isobmff.fields import Fields, Reader, Writer
+from packager.isobmff.fields import BoxReader, BoxWriter, Fields
 
 
 class SampleEntry(Box):
@@ -230,13 +230,13 @@ class ElementaryDescriptor(FullBox):
 
     def visit(self, f: Fields) -> None:
         self.visit_full(f)
-        if isinstance(f, Reader):
+        if isinstance(f, BoxReader):
             self._parse(f.rest())
         else:
             f.rest(self._format())
 
     def _format(self) -> bytes:
-        w = Writer()
+        w = BoxWriter()
         w.uint("esds.objectTypeIndication", 1, self.object_type)
         w.uint("esds.streamType", 1, 0x15)  # audio
         w.uint("esds.bufferSizeDB", 3, 0)
@@ -254,7 +254,7 @@ class ElementaryDescriptor(FullBox):
         kind, config, _ = _next_descriptor(body[skip:])
         if kind != 4:
             raise InvalidError("esds: no decoder configuration")
-        r = Reader(config)
+        r = BoxReader(config)
         self.object_type = r.uint("esds.objectTypeIndication", 1)
         r.uint("esds.streamType", 1)
         r.uint("esds.bufferSizeDB", 3)
@@ -272,7 +272,7 @@ def _descriptor(tag: int, body: bytes) -> bytes:
 
 def _next_descriptor(data: bytes) -> tuple[int, bytes, bytes]:
     """(tag, body, what follows) of the descriptor at the start of data."""
-    r = Reader(data)
+    r = BoxReader(data)
     tag = r.uint("esds.tag", 1)
     size = 0
     for _ in range(4):

@@ -11,7 +11,7 @@ from gvideo.errors import InvalidError, TruncatedError
 Item = TypeVar("Item")
 
 
-class Writer:
+class BoxWriter:
     """Collects fields as bytes, highest byte first."""
 
     reading = False
@@ -66,7 +66,7 @@ class Writer:
         return value
 
 
-class Reader:
+class BoxReader:
     """Reads fields of data[position:end]."""
 
     reading = True
@@ -113,4 +113,4 @@ class Reader:
         return self.position >= self.end
 
 
-Fields = Writer | Reader
+Fields = BoxWriter | BoxReader

@@ -50,7 +50,7 @@ class TrackExtends(FullBox):
 
 
 @dataclass
-class Level:
+class SubsegmentLevel:
     """A level of leva that is a track (assignment type 2)."""
 
     track_id: int = 1
@@ -62,12 +62,12 @@ class Level:
 class LevelAssignment(FullBox):
     """Which track is which level of the ranges in ssix. Only levels that are tracks are known here."""
 
-    levels: list[Level] = field(default_factory=list)
+    levels: list[SubsegmentLevel] = field(default_factory=list)
 
     def visit(self, f: Fields) -> None:
         self.visit_full(f)
         count = f.uint("leva.level_count", 1, len(self.levels))
-        self.levels = f.items("leva.level_count", count, self.levels, Level)
+        self.levels = f.items("leva.level_count", count, self.levels, SubsegmentLevel)
         for level in self.levels:
             level.track_id = f.uint("leva.track_ID", 4, level.track_id)
             packed = f.uint("leva.assignment_type", 1, level.padding << 7 | 2)
@@ -170,7 +170,7 @@ class MediaData(Box):
 
 
 @dataclass
-class Reference:
+class SidxReference:
     """A subsegment of sidx: bytes, ticks; SAP type 1: it starts with a sync sample."""
 
     num_bytes: int = 0
@@ -191,7 +191,7 @@ class SegmentIndex(FullBox):
     timescale: int = 1000
     earliest: int = 0
     first_offset: int = 0
-    references: list[Reference] = field(default_factory=list)
+    references: list[SidxReference] = field(default_factory=list)
 
     def visit(self, f: Fields) -> None:
         self.visit_full(f, 1)
@@ -202,7 +202,7 @@ class SegmentIndex(FullBox):
         self.first_offset = f.uint("sidx.first_offset", wide, self.first_offset)
         f.uint("sidx.reserved", 2, 0)
         count = f.uint("sidx.reference_count", 2, len(self.references))
-        self.references = f.items("sidx.reference_count", count, self.references, Reference)
+        self.references = f.items("sidx.reference_count", count, self.references, SidxReference)
         for r in self.references:
             if r.num_bytes >> 31:
                 raise InvalidError(f"sidx.referenced_size: {r.num_bytes} does not fit 31 bits")

@@ -61,9 +61,9 @@ def make_app(
     app = AccessLog(CrossOrigin(served))
     if not count:
         return app
-    from packager.server.metrics import Measured
+    from packager.server.metrics import RequestCounter
 
-    return Measured(app)
+    return RequestCounter(app)
 
 
 def from_environment() -> ASGIApp:

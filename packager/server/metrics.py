@@ -1,6 +1,6 @@
 """What the server does, for Prometheus: requests, bytes and seconds by the kind of file, on a port of its own.
 
-    client -> Measured -> AccessLog -> CrossOrigin -> files          GET HOST:PORT/metrics -> the sums of all workers
+    client -> RequestCounter -> AccessLog -> CrossOrigin -> files      GET HOST:PORT/metrics -> the sums of all workers
 
 Labels have few values: a path that a client may choose never becomes one.
 """
@@ -31,7 +31,7 @@ def kind_of(path: str) -> str:
     return "page" if path.endswith("/") else _KINDS.get(PurePosixPath(path).suffix.lower(), "other")
 
 
-class Measured:
+class RequestCounter:
     """Counts the requests of an application."""
 
     def __init__(self, app: ASGIApp) -> None:

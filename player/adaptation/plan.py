@@ -1,7 +1,7 @@
 """What to fetch next, for the simulation and for real playing alike: the next segment while the buffer is below its
 target, else a better level of a segment that waits, else nothing.
 
-    levels of what is there, position ──► Plan: fetch segment n at level l | wait
+    levels of what is there, position ──► FetchPlan: fetch segment n at level l | wait
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Ladder:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FetchPlan:
     """Fetch segment `number` so that it is at `level`; where number is None, wait for `seconds` (None: for good)."""
 
     number: int | None
@@ -64,12 +64,12 @@ class Planner:
         waiting: int,
         *,
         stands: bool = False,
-    ) -> Plan:
+    ) -> FetchPlan:
         """The next step. levels: of segments that are there, by number. position: s from the first segment's start,
         within segment `current`. waiting: the first segment of which nothing has been shown. stands: the picture does
         not move, so that its own segment is worth improving before all others."""
         if stands and self.improves and levels.get(current, len(ladder.quality)) + 1 < len(ladder.quality):
-            return Plan(current, levels[current] + 1)
+            return FetchPlan(current, levels[current] + 1)
         ends = np.cumsum(ladder.seconds)
         number = current
         while number in levels:
@@ -82,13 +82,13 @@ class Planner:
                 ladder.rates_bps, ladder.bits[number : number + 5], seconds, buffer, self.target_seconds,
                 levels.get(number - 1, 0),
             )  # fmt: skip
-            return Plan(number, self.rule.choose(state))
+            return FetchPlan(number, self.rule.choose(state))
         for n in range(waiting, number) if self.improves else ():
             if self._is_in_time(ladder, n, levels[n], float(ends[n] - ladder.seconds[n]) - position):
-                return Plan(n, levels[n] + 1)
+                return FetchPlan(n, levels[n] + 1)
         if not has_next:
-            return Plan(None)
-        return Plan(None, seconds=max(buffer + seconds - self.target_seconds, _SHORTEST_WAIT_SECONDS))
+            return FetchPlan(None)
+        return FetchPlan(None, seconds=max(buffer + seconds - self.target_seconds, _SHORTEST_WAIT_SECONDS))
 
     def _is_in_time(self, ladder: Ladder, number: int, level: int, due: float) -> bool:
         """Whether the next level of a segment that is due in so many seconds would come before it."""

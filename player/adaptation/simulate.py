@@ -20,7 +20,7 @@ _EPSILON = 1e-9
 
 
 @dataclass(slots=True)
-class Outcome:
+class SimulationOutcome:
     """What came of it.
 
     startup_seconds, stall_seconds, total_seconds: by the virtual clock. quality: mean of what was shown, weighted by
@@ -58,9 +58,9 @@ class Simulation:
         self._levels: list[int] = []
         self._now = self._position = 0.0
         self._is_stalled = False
-        self._out = Outcome(media_seconds=float(self._ends[-1]))
+        self._out = SimulationOutcome(media_seconds=float(self._ends[-1]))
 
-    def run(self) -> Outcome:
+    def run(self) -> SimulationOutcome:
         """Plays to the end."""
         ladder, out = self._ladder, self._out
         while len(out.shown) < len(ladder.seconds) or self._position < self._ends[-1] - _EPSILON:

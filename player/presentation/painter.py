@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gvideo.types import UInt8
-from player.presentation.reel import Piece, Reel, Region
+from player.presentation.reel import Reel, ReelPart, Region
 
 _AHEAD = 8
 #: Sizes, as a share of what was ordered, of pictures that must be drawn in time.
@@ -186,7 +186,7 @@ class Painter:
         self.num_dropped += target - here
         return float(piece.times[target])
 
-    def _paint(self, order: Order, piece: Piece, number: int, cursor: float) -> Picture:
+    def _paint(self, order: Order, piece: ReelPart, number: int, cursor: float) -> Picture:
         if order.step:
             start, end = cursor, min(cursor + order.step, float(piece.times[-1]))
             moment = min(max(start, float(piece.times[0])), float(piece.times[-2]))

@@ -26,7 +26,7 @@ Region = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class ReelPart:
     """A segment ready to be drawn. times f64 [T+1]: starts of its frames and the end of the last, s. level: counted
     from 0. first: number of its first frame within the decoder, whose tick 0 is at `shift` s."""
 
@@ -67,7 +67,7 @@ class Reel(ABC):
     notes: tuple[str, ...] = ()
 
     @abstractmethod
-    def piece(self, number: int) -> Piece:
+    def piece(self, number: int) -> ReelPart:
         """A segment; waits until it is there. Raises MediaError or BitstreamError if it cannot be had. One thread."""
 
     @abstractmethod
@@ -148,11 +148,11 @@ class FileReel(Reel):
     def ahead_seconds(self) -> float:
         return 0.0 if "://" in self.name else super().ahead_seconds  # what is not drawn yet may be on its way
 
-    def piece(self, number: int) -> Piece:
+    def piece(self, number: int) -> ReelPart:
         decoder = self._shown
         ticks = decoder.stream.frame_ticks(number)
         times: Float64 = ticks / decoder.timescale - self._zero
-        return Piece(decoder, self._segments[number].first_frame, times, -self._zero, self.num_levels - 1)
+        return ReelPart(decoder, self._segments[number].first_frame, times, -self._zero, self.num_levels - 1)
 
     def set_level(self, level: int | None) -> None:
         from gvideo.decoder.video_decoder import VideoDecoder

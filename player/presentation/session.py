@@ -29,7 +29,7 @@ _NEAR = 1e-4
 
 
 @dataclass(slots=True)
-class Numbers:
+class PlaybackStatistics:
     """What happened. offsets: s by which pictures came up before (-) or after their sound, the last ones."""
 
     num_shown: int = 0
@@ -64,7 +64,7 @@ class Session:
         self.painter = Painter(reel, lambda: self.clock.position)
         self.window = window
         self.picture: Picture | None = None
-        self.numbers = Numbers()
+        self.numbers = PlaybackStatistics()
         self.caption_number: int | None = None
         self.shows_statistics = self.shows_help = self.is_fullscreen = self.wants_to_leave = False
         self.is_playing, self.is_waiting, self.has_ended = True, True, False

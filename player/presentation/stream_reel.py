@@ -24,7 +24,7 @@ from player.adaptation.abr import Highest, Rule
 from player.adaptation.buffer import SegmentBuffer, Traffic
 from player.adaptation.plan import Ladder, Planner
 from player.adaptation.rungs import Rungs, aligned, choose_rungs
-from player.presentation.reel import Piece, Reel
+from player.presentation.reel import Reel, ReelPart
 from player.source import boxes
 from player.source.fetch import Fetcher
 from player.source.follow import Follower
@@ -64,7 +64,7 @@ class StreamReel(Reel):
         self.is_live = presentation.is_live
         self._lock = threading.Lock()
         self._inits: dict[Resource, boxes.Init] = {}
-        self._pieces: OrderedDict[int, Piece] = OrderedDict()
+        self._pieces: OrderedDict[int, ReelPart] = OrderedDict()
         self._shifts: dict[int, float] = {}
         self._set_times([0.0, *np.cumsum(self._rungs.seconds()).tolist()])
         self._oldest = 0
@@ -153,7 +153,7 @@ class StreamReel(Reel):
             raise self._follower.failure
         return super().is_waiting(number)
 
-    def piece(self, number: int) -> Piece:
+    def piece(self, number: int) -> ReelPart:
         with self._lock:
             known = self._pieces.get(number)
         if known is None or self.better_level(number, known.level):
@@ -171,7 +171,7 @@ class StreamReel(Reel):
         self._buffer.close()
         self._fetcher.close()
 
-    def _open(self, number: int) -> Piece:
+    def _open(self, number: int) -> ReelPart:
         from gvideo.decoder.video_decoder import VideoDecoder
 
         level, data = self._buffer.take(number)
@@ -195,7 +195,7 @@ class StreamReel(Reel):
         self._correct(number, float(times[0]), float(times[-1]))
         decoder = VideoDecoder(stream, dimension_order="NHWC", grain=self._grain)
         shown = len(units) - 1 if self._rungs.layered else level
-        return Piece(decoder, 0, times, float(times[0] - ticks[0] / scale), shown)
+        return ReelPart(decoder, 0, times, float(times[0] - ticks[0] / scale), shown)
 
     def _correct(self, number: int, start: float, end: float) -> None:
         """The segment is exactly here; what follows in its part moves along."""

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from gvideo.errors import InvalidError, UnsupportedError
 from player.source.dash_clock import clock_of
-from player.source.dash_times import Span, Window, periods_of, seconds_of
+from player.source.dash_times import AvailabilityWindow, Span, periods_of, seconds_of
 from player.source.fetch import Fetcher
 from player.source.movie import read_index
 from player.source.record import Level, Presentation, Resource, Segment, Track, layered, resolve
@@ -62,7 +62,7 @@ def _presentation(
     codec: str,
     now: Callable[[], datetime],
 ) -> Presentation:
-    window = Window.of(root, now)
+    window = AvailabilityWindow.of(root, now)
     parts: list[tuple[Track, ...]] = []
     for period, span in zip(root.findall("Period"), periods_of(root), strict=True):
         tracks = []
@@ -158,7 +158,7 @@ class _Segments:
         url: str,
         level: Level,
         span: Span,
-        window: Window,
+        window: AvailabilityWindow,
         fetcher: Fetcher,
     ) -> None:
         self._path, self._level, self._span, self._window, self._fetcher = path, level, span, window, fetcher

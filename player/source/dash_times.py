@@ -56,7 +56,7 @@ def periods_of(root: ElementTree.Element) -> list[Span]:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class AvailabilityWindow:
     """What a clock says of a live manifest. now: s from the presentation's zero, None for one that does not grow.
     depth: s that stay on offer, None for all."""
 
@@ -64,7 +64,7 @@ class Window:
     depth: Fraction | None
 
     @classmethod
-    def of(cls, root: ElementTree.Element, now: Callable[[], datetime]) -> Window:
+    def of(cls, root: ElementTree.Element, now: Callable[[], datetime]) -> AvailabilityWindow:
         """The window of a manifest."""
         began = root.get("availabilityStartTime")
         if root.get("type") != "dynamic" or not began:

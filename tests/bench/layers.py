@@ -17,7 +17,7 @@ import numpy as np
 
 from player.adaptation.abr import RULES
 from player.adaptation.plan import Ladder
-from player.adaptation.simulate import Outcome, Simulation
+from player.adaptation.simulate import Simulation, SimulationOutcome
 from player.adaptation.traces import TRACES
 
 RATES = np.array([300e3, 600e3, 1200e3, 2400e3])
@@ -32,7 +32,7 @@ class Row:
     trace: str
     rule: str
     kind: str
-    outcome: Outcome
+    outcome: SimulationOutcome
 
 
 def ladder(overhead: float, layered: bool) -> Ladder:

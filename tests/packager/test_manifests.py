@@ -18,31 +18,33 @@ from packager.isobmff.entries import AudioSampleEntry, VisualSampleEntry
 from packager.presentation import (
     ByteRange,
     Live,
-    Presentation,
+    PublishedPresentation,
+    PublishedSegment,
     Representation,
-    Segment,
     Subtitles,
     SubtitleSegment,
     Thumbnails,
 )
 from packager.publish import scored
-from packager.tracks import Track
+from packager.tracks import MediaTrack
 from packager.virtual import virtual
 
 EXPECTED = Path(__file__).parent / "expected"
 
 
-def video_track(codecs: str, layers: int = 1) -> Track:
+def video_track(codecs: str, layers: int = 1) -> MediaTrack:
     entries = tuple(VisualSampleEntry() for _ in range(layers))
     rate = Fraction(30000, 1001)
-    return Track("video", 30000, entries, codecs, lambda: iter(()), width=640, height=360, frame_rate=rate)
+    return MediaTrack("video", 30000, entries, codecs, lambda: iter(()), width=640, height=360, frame_rate=rate)
 
 
-def segments(folder: str, sizes: list[int], places: list[ByteRange | None], key: ByteRange) -> tuple[Segment, ...]:
+def segments(
+    folder: str, sizes: list[int], places: list[ByteRange | None], key: ByteRange
+) -> tuple[PublishedSegment, ...]:
     durations = [60060, 60060, 45045]
     starts = [0, 60060, 120120]
     return tuple(
-        Segment(f"{folder}/seg_{n}.m4s", start, duration, size, place, key)
+        PublishedSegment(f"{folder}/seg_{n}.m4s", start, duration, size, place, key)
         for n, start, duration, size, place in zip((1, 2, 3), starts, durations, sizes, places, strict=True)
     )
 
@@ -53,7 +55,7 @@ def layered(layer: int, sizes: list[int]) -> Representation:
     return Representation(f"v0_{layer}", video_track("gsv1.00.21.08", 2), "v0-aa/init.mp4", own, layer=layer)
 
 
-def make_presentation() -> Presentation:
+def make_presentation() -> PublishedPresentation:
     avc = video_track("avc1.64001e")
     fallback = Representation(
         "f0", avc, "f0-bb/init.mp4", segments("f0-bb", [50000, 60000, 20000], [None] * 3, ByteRange(24, 9000)),
@@ -64,14 +66,14 @@ def make_presentation() -> Presentation:
     own = tuple(replace(s, uri="v1-cc.mp4", key=ByteRange(p.offset, 300)) for s, p in zip(base, single, strict=True))
     half = replace(video_track("gsv1.00.20.08"), width=320, height=180)
     whole = Representation("v1", half, "v1-cc.mp4", own, ByteRange(0, 800), ByteRange(800, 100))
-    sound = Track(
+    sound = MediaTrack(
         "audio", 48000, (AudioSampleEntry(),), "mp4a.40.2", lambda: iter(()), language="en", name='English "original"',
         channels=2, sample_rate=48000,
     )  # fmt: skip
     durations = [96256, 96256, 71680]
     audio = Representation(
         "a0", sound, "a0-dd/init.mp4",
-        tuple(Segment(f"a0-dd/seg_{n + 1}.m4s", sum(durations[:n]), durations[n], 32000) for n in range(3)),
+        tuple(PublishedSegment(f"a0-dd/seg_{n + 1}.m4s", sum(durations[:n]), durations[n], 32000) for n in range(3)),
         template="a0-dd/seg_$Number$.m4s",
     )  # fmt: skip
     two, rest = Fraction(1001, 500), Fraction(3003, 2000)
@@ -81,13 +83,13 @@ def make_presentation() -> Presentation:
     )  # fmt: skip
     rungs = scored([fallback], [layered(1, [9000, 8000, 7000]), layered(2, [20000, 19000, 15000]), whole])
     thumbnails = Thumbnails("thumbnails.jpg", "thumbnails.vtt", 160, 90, 6, 1, Fraction(1), 9000)
-    return Presentation(rungs, (audio,), (subtitles,), thumbnails, title="A <film> & more")
+    return PublishedPresentation(rungs, (audio,), (subtitles,), thumbnails, title="A <film> & more")
 
 
 PRESENTATION = make_presentation()
 
 
-def live_presentation(*, window: Fraction | None, ended: bool = False) -> Presentation:
+def live_presentation(*, window: Fraction | None, ended: bool = False) -> PublishedPresentation:
     """Two inputs, the first of two segments and the second of one; with a window the first segment has gone."""
     started = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     rung = next(r for r in PRESENTATION.video if r.id == "f0")
@@ -99,8 +101,9 @@ def live_presentation(*, window: Fraction | None, ended: bool = False) -> Presen
         replace(rung, segments=first[gone:], first_number=1 + gone),
         replace(rung, segments=(last,), first_number=3, init="f0-cc/init.mp4", template="f0-cc/seg_$Number$.m4s"),
     )
-    each = tuple(Presentation((part,)) for part in parts)
-    return Presentation(parts[-1:], live=Live(started, each, (Fraction(0), begun), 2, window, 1 + gone, 0, ended))
+    each = tuple(PublishedPresentation((part,)) for part in parts)
+    live = Live(started, each, (Fraction(0), begun), 2, window, 1 + gone, 0, ended)
+    return PublishedPresentation(parts[-1:], live=live)
 
 
 def expected(name: str, text: str) -> None:

@@ -16,7 +16,7 @@ from gvideo.errors import MediaError
 from packager.audio import audio_tracks
 from packager.segmenter import Rates, format_init, format_segment
 from packager.subtitles import cut_cues, format_webvtt, parse_cues, read_subtitles, subtitles_within
-from packager.tracks import Track
+from packager.tracks import MediaTrack
 
 CUTS = [Fraction(2), Fraction(4), Fraction(6)]
 
@@ -32,7 +32,7 @@ def write_sound(path: Path, codec: str, seconds: float = 6, *, late: float = 0.0
     return path
 
 
-def decoded(track: Track) -> np.ndarray:
+def decoded(track: MediaTrack) -> np.ndarray:
     """What FFmpeg hears of the track's files, from zero on."""
     data = format_init(track, 0, Rates(0, 0))
     data += b"".join(format_segment(track, p, n).data for n, p in enumerate(track.pieces(), 1))

@@ -10,7 +10,7 @@ import pytest
 
 from player.adaptation.abr import RULES, BolaBasic, Highest, Rule, State
 from player.adaptation.plan import Ladder
-from player.adaptation.simulate import Outcome, Simulation
+from player.adaptation.simulate import Simulation, SimulationOutcome
 from player.adaptation.traces import Trace
 
 RATES = np.array([300e3, 600e3, 1200e3, 2400e3])
@@ -45,7 +45,7 @@ class Lowest(Highest):
         return 0
 
 
-def play(rule: Rule, trace: Trace) -> Outcome:
+def play(rule: Rule, trace: Trace) -> SimulationOutcome:
     """What comes of a rule on a network."""
     count = round(SECONDS / 2)
     ladder = Ladder(np.tile(2 * RATES, (count, 1)), np.full(count, 2.0), np.log2(RATES / RATES[0]), False)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gvideo.media.reading.growing import LiveSource
     from gvideo.types import VideoFormat
     from packager.live import LivePublisher
-    from packager.tracks import Piece, Track
+    from packager.tracks import MediaTrack, TrackSegment
 
 #: How far pictures are read ahead of a cut for sound that has not come (s). Sound further behind has ended.
 _LATEST_SOUND = Fraction(2)
@@ -89,7 +89,7 @@ class LiveFolder:
         )
         self.num_frames += cut.rungs[0].num_frames
 
-    def _begin_parts(self, cut: LiveCut, fallback: Sequence[Track]) -> None:
+    def _begin_parts(self, cut: LiveCut, fallback: Sequence[MediaTrack]) -> None:
         """Tells the publisher what the input has, now that its first segment is there."""
         rate = self._rate(cut)
         video = [
@@ -123,7 +123,7 @@ class LiveFolder:
             for written in self._video.beside.written(index):
                 text.take(written, zero)
 
-    def _fallback(self, frames: Sequence[CodeFrame], start: int) -> tuple[Track, Piece]:
+    def _fallback(self, frames: Sequence[CodeFrame], start: int) -> tuple[MediaTrack, TrackSegment]:
         """(track, segment) of H.264. Every segment is coded by itself, so none waits for the next."""
         from gvideo.media.resize import in_format
         from packager.avc import FallbackFrame, encode_avc

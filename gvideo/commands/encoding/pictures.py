@@ -20,11 +20,11 @@ from gvideo.types import UInt8, VideoFormat
 if TYPE_CHECKING:
     from packager.avc import FallbackFrame
     from packager.gsv import GsvFile
-    from packager.pictures import Pictures
-    from packager.tracks import Track
+    from packager.pictures import PreviewPictures
+    from packager.tracks import MediaTrack
 
 
-def fallback_track(rung: GsvFile, source: Path | None, crf: float, number: int | None = None) -> Track:
+def fallback_track(rung: GsvFile, source: Path | None, crf: float, number: int | None = None) -> MediaTrack:
     """H.264 of the rung's size and cuts: of the source where its frames have the stream's times, else of the stream.
     number: of the source's stream."""
     from gvideo.media.timing import frame_rate_of
@@ -93,9 +93,9 @@ def _source_frames(
     return frames()
 
 
-def pictures_of(rung: GsvFile) -> Pictures:
+def pictures_of(rung: GsvFile) -> PreviewPictures:
     """Pictures of a stream as viewers see them: in square pixels, turned as its rotation says."""
-    from packager.pictures import Pictures
+    from packager.pictures import PreviewPictures
 
     rotation = rung.header.rotation
     width, height = rung.track().shown_size
@@ -110,4 +110,4 @@ def pictures_of(rung: GsvFile) -> Pictures:
         number = int(np.searchsorted(decoder.pts, int(ticks), side="right")) - 1
         return np.ascontiguousarray(np.rot90(decoder[number].transpose(1, 2, 0), -rotation // 90))
 
-    return Pictures(render, width, height, rung.cuts[-1])
+    return PreviewPictures(render, width, height, rung.cuts[-1])

@@ -240,8 +240,8 @@ class SegmentFit:
             if step % s.price_every == s.price_every - 1:
                 self._measure_prices(q, rules, geometry)
             rate = (0.5 * (1 + math.cos(math.pi * step / steps))) ** s.fall
-            dearness = min(1.0, s.first_price + (1 - s.first_price) * step / (s.price_ramp * steps))
-            self._train_step(q, rules, s.train_rate * rate, dearness)
+            rate_weight = min(1.0, s.first_price + (1 - s.first_price) * step / (s.price_ramp * steps))
+            self._train_step(q, rules, s.train_rate * rate, rate_weight)
             if report and step % 50 == 49:
                 report((step + 1) / steps)
 
@@ -296,8 +296,8 @@ class SegmentFit:
         s = self.settings
         return self.backend.quantise(self.parameters, rules, geometry, s.precision_bias, s.permanent_at)
 
-    def _train_step(self, q: Quantised, rules: StepRules, rate: float, dearness: float) -> None:
-        """rate: on TRAIN_RATES. dearness: share of their price that bits cost."""
+    def _train_step(self, q: Quantised, rules: StepRules, rate: float, rate_weight: float) -> None:
+        """rate: on TRAIN_RATES. rate_weight: share of their price that bits cost."""
         s, p = self.settings, self.parameters
         frames = self._frames()
         values = values_of(q)
@@ -305,7 +305,7 @@ class SegmentFit:
         width, height = self.target.size
         self.losses.append(error / (len(frames) * width * height))
         factor = self.target.num_frames / len(frames)
-        price = dearness * s.lagrangian * rules.allowed_error / factor
+        price = rate_weight * s.lagrangian * rules.allowed_error / factor
         share = s.price_share * price
         prices = (
             s.amplitude_price * price, s.residual_price * price, self.prices.existence * share,
