@@ -147,7 +147,10 @@ def test_size_and_frames(tmp_path, capsys):
     assert m.begin_stream_seconds == 0.08
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 3), (33, 1), (1, 200), (4, 64)], ids=lambda size: f"{size[0]}x{size[1]}")
+SMALL = [(1, 1), (3, 3), (33, 1), (1, 200), (4, 64), (1, 4096), (4096, 1)]
+
+
+@pytest.mark.parametrize("size", SMALL, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_pictures_too_small_for_optical_flow(tmp_path, size):
     """No point of a grid that tracks could start from lies in them."""
     fmt = VideoFormat(*size, timescale=25, chroma_format="444")
