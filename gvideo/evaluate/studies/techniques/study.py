@@ -93,7 +93,13 @@ def run_techniques(s: TechniqueSettings, root: Path, workers: int, tell: Tell) -
         except (GVideoError, OSError) as error:
             text = str(error)
             problems.append(text if clip in text else f"{clip}: {text}")
-    chosen = find(s.names)
+    chosen = []
+    for cls in find(s.names):
+        try:
+            cls()  # one that lacks a file says so here, not once a fit
+            chosen.append(cls)
+        except GVideoError as error:
+            problems.append(f"{cls.name}: {error}")
     wanted = list(dict.fromkeys(
         [(c.control, f) for c in chosen for f in STEP_FACTORS] + [(c.name, 1.0) for c in chosen]
     ))  # fmt: skip
@@ -137,9 +143,11 @@ def _tried(clip: str, s: TechniqueSettings) -> list[tuple[str, int, str]]:
 
 @functools.cache
 def _code(name: str) -> str:
-    """A hash of the code that a technique's result depends on, the codec aside."""
-    modules = [base, fit, scenes, coded, inspect.getmodule(REGISTRY[name])]
-    return hashlib.sha256("".join(inspect.getsource(m) for m in modules if m).encode()).hexdigest()[:16]
+    """A hash of the code, and of the file of weights, that a technique's result depends on, the codec aside."""
+    own = inspect.getmodule(REGISTRY[name])
+    code = "".join(inspect.getsource(m) for m in (base, fit, scenes, coded, own) if m).encode()
+    weights: Path | None = getattr(own, "WEIGHTS", None)
+    return hashlib.sha256(code + (weights.read_bytes() if weights and weights.is_file() else b"")).hexdigest()[:16]
 
 
 @functools.cache
