@@ -35,7 +35,7 @@ from gvideo.media import VideoSource
 
 WIDTH, HEIGHT, FRAMES_OF_CLIP, FIT_STEPS, SEED = 96, 64, 8, 300, 7
 FEWEST, MOST = 24, 240
-BATCH, RATE, SHAPE_WEIGHT = 16, 2e-3, 1.0
+BATCH, RATE, SHAPE_WEIGHT, CHECK_EVERY = 8, 2e-3, 1.0, 250
 
 
 @dataclass(frozen=True)
@@ -179,8 +179,8 @@ def train(pairs: Pairs, check: Pairs, steps: int) -> Network:
         optimiser.step()
         schedule.step()
         seen.append((float(places.detach()), float(shapes.detach())))
-        if (step + 1) % 100 == 0 or step + 1 == steps:
-            a, b = np.mean(seen[-100:], 0)
+        if (step + 1) % CHECK_EVERY == 0 or step + 1 == steps:
+            a, b = np.mean(seen[-CHECK_EVERY:], 0)
             c, d = checked(net, check)
             spent = time.process_time() - started
             print(f"{step + 1}: places {a:+.4f}, shapes {b:.4f}; check {c:+.4f}, {d:.4f}; {spent:.0f} s", flush=True)
@@ -199,8 +199,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", nargs="+", type=Path)
     parser.add_argument("--check", nargs="+", type=Path, required=True)
-    parser.add_argument("--crops", type=int, default=600)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--crops", type=int, default=640)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--pairs", type=Path, help="kept here, and read from here if it exists")
     parser.add_argument("-o", "--output", type=Path, default=WEIGHTS)
     args = parser.parse_args()

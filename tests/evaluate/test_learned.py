@@ -95,7 +95,7 @@ def _damaged(kind: str, path: Path) -> None:
 def test_weights_that_are_no_good_are_named(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "initialiser.npz"
     _damaged(kind, path)
-    with pytest.raises(MediaError, match="initialiser.npz: .*learned start.*install gvideo again") as caught:
+    with pytest.raises(MediaError, match=r"initialiser.npz: .*learned start.*install gvideo again") as caught:
         network(path)
     assert "\n" not in str(caught.value)
 

@@ -11,6 +11,7 @@ Instant-GaussianImage (Z. Zeng et al., 2025) in small; blocks as Z. Liu et al., 
 from __future__ import annotations
 
 import functools
+import io
 import math
 import zipfile
 from pathlib import Path
@@ -95,7 +96,7 @@ def network(path: Path) -> Network:
     """The trained network. Raises MediaError for weights that are missing, damaged, or of another network."""
     net = Network()
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
             net.load_state_dict({name: torch.from_numpy(stored[name].astype(np.float32)) for name in stored.files})
     except FileNotFoundError:
         raise MediaError(f"{path}: no weights of the learned start there; install gvideo again") from None
@@ -119,7 +120,7 @@ class Learned(Technique):
     """Every generation by the network: density from its answer, shapes from its answer at the places."""
 
     name, kind = "learned", "initialiser"
-    about = "a U-Net of 104 000 weights says from the residual where each generation goes, and its shapes"
+    about = "a U-Net of 120 000 weights says from the residual where each generation goes, and its shapes"
 
     def __init__(self) -> None:
         super().__init__()
