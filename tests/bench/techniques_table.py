@@ -9,12 +9,16 @@ import csv
 import sys
 from pathlib import Path
 
-HEAD = "| technique | stills: time, dB | bytes | clips: time, dB | bytes | seconds | verdict (time; bytes) | a guess at why |"
+HOW = ("dB at equal time", "dB at equal bytes", "bytes")
+HEAD = (
+    "| technique | stills: time | bytes | BD-rate | clips: time | bytes | BD-rate | seconds | verdict (time; bytes) "
+    "| an untested guess at why |"
+)
 
 
 def row_of(row: dict[str, str], guess: str) -> str:
-    figures = [row[name].replace("-", "−") for name in (
-        "stills: dB at equal time", "stills: bytes", "clips: dB at equal time", "clips: bytes")]  # fmt: skip
+    names = [f"{what}: {how}" for what in ("stills", "clips") for how in HOW]
+    figures = [row[name].replace("-", "−").replace(" ± nan", "") for name in names]
     verdict = f"{row['verdict: time']}; {row['verdict: bytes']}"
     return " | ".join([f"| {row['technique']}", *figures, f"× {row['seconds over control']}", verdict, guess]) + " |"
 
@@ -28,7 +32,7 @@ def main() -> None:
     guesses = {cells[0]: cells[-1] for cells in old}
     with tsv.open() as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
-    table = [HEAD, "|---" * 8 + "|", *(row_of(r, guesses.get(r["technique"], "")) for r in rows)]
+    table = [HEAD, "|---" * 10 + "|", *(row_of(r, guesses.get(r["technique"], "")) for r in rows)]
     document.write_text("\n".join([*lines[:first], *table, *lines[end:]]) + "\n")
 
 

@@ -273,11 +273,12 @@ def test_comparison_at_equal_time_and_bytes() -> None:
     control = [_run(DEFAULT, s, f, f, 30 + 2 * math.log2(f)) for s in (0, 1) for f in STEP_FACTORS]
     assert at_seconds(control[:4], math.sqrt(2)) == pytest.approx(31)
     runs = [*control, _run("euler", 0, 1.0, 2.0, 35.0, 0.5), _run("euler", 1, 1.0, 2.0, 33.0, 0.5)]
-    decibels, rates, times = compare(runs, "euler", video=False)
-    assert decibels == Gain(pytest.approx(2.0), pytest.approx(1.0), 2)
-    assert rates.mean == pytest.approx(-50)
-    assert times == pytest.approx(2)
-    assert (decibels.verdict(1), rates.verdict(-1)) == ("no difference", "wins")
+    found = compare(runs, "euler", video=False)
+    assert found.time == Gain(pytest.approx(2.0), pytest.approx(1.0), 2)
+    assert found.quality.mean == pytest.approx(1)
+    assert found.rate.mean == pytest.approx(-50)
+    assert found.seconds == pytest.approx(2)
+    assert (found.time.verdict(1), found.rate.verdict(-1)) == ("no difference", "wins")
     assert [row[0] for row in technique_table(runs)[1:]] == ["euler"]
     assert rising([(3, 5.0), (1, 4.0), (2, 6.0)]) == [(1, 4.0), (2, 6.0)]
 
