@@ -5,7 +5,7 @@
 A row for each picture, technique and number of steps, with the seconds of a processor and the luma PSNR. Steps 0: as
 placed, before any step (growth: its first generation); "solved": then amplitudes by conjugate gradients. Prints means
 over the pictures, at equal steps and at the default's seconds, and how many steps a technique needs to reach what the
-default reaches in STEPS.
+default reaches in STEPS. Three of the techniques, which are here alone, take the learned one apart.
 """
 
 from __future__ import annotations
@@ -18,16 +18,58 @@ from pathlib import Path
 
 import numpy as np
 
-from gvideo.evaluate.studies.techniques.base import DEFAULT, REGISTRY
+from gvideo.evaluate.studies.techniques.base import DEFAULT, REGISTRY, Technique, technique
 from gvideo.evaluate.studies.techniques.fit import Fit, StudyFitSettings, luma_psnr
+from gvideo.evaluate.studies.techniques.learned import Learned
 from gvideo.evaluate.studies.techniques.optimisers import solve_amplitudes
 from gvideo.evaluate.studies.techniques.scenes import scene
 from gvideo.evaluate.studies.techniques.study import run_one
 from gvideo.evaluate.tables import Table, write_tsv
+from gvideo.types import Float32, Int64
 
-NAMES = (DEFAULT, "all-at-once", "learned", "learned-start")
+NAMES = (
+    DEFAULT,
+    "all-at-once",
+    "learned",
+    "learned-start",
+    "learned-places",
+    "learned-shapes",
+    "root-energy",
+    "narrow-start",
+)
 STEPS, LENGTHS = 300, (38, 75, 150, 300, 600)
 Key = tuple[str, str, str]
+
+
+@technique
+class LearnedPlaces(Learned):
+    """The network's places with the default's shapes."""
+
+    name = "learned-places"
+
+    def shape(self, residual: Float32, frame: Int64, point: Float32, sigma: float) -> tuple[Float32, Float32]:
+        return Technique.shape(self, residual, frame, point, sigma)
+
+
+@technique
+class LearnedShapes(Learned):
+    """The default's places with the network's shapes."""
+
+    name = "learned-shapes"
+
+    def weigh(self, fit: Fit, energy: Float32) -> Float32:
+        super().weigh(fit, energy)
+        return energy
+
+
+@technique
+class RootEnergy(Technique):
+    """Places by the root of the energy: what the network's places have to beat."""
+
+    name = "root-energy"
+
+    def weigh(self, fit: Fit, energy: Float32) -> Float32:
+        return np.sqrt(energy)
 
 
 def start_of(name: str, picture: str, side: int, num: int) -> tuple[float, float]:
@@ -56,13 +98,15 @@ def main() -> None:
     parser.add_argument("pictures", nargs="+")
     parser.add_argument("--side", type=int, default=96)
     parser.add_argument("--num", type=int, default=120)
+    parser.add_argument("--names", nargs="+", default=NAMES, choices=NAMES, metavar="NAME")
     parser.add_argument("-o", "--output", type=Path)
     args = parser.parse_args()
+    names = list(dict.fromkeys([DEFAULT, *args.names]))
     table: Table = [("picture", "technique", "steps", "seconds", "y_psnr_db")]
     found: dict[Key, float] = {}
     timed: dict[tuple[str, str], list[tuple[float, float, float]]] = defaultdict(list)
     for picture in args.pictures:
-        for name in NAMES:
+        for name in names:
             for label, db in zip(("0", "solved"), start_of(name, picture, args.side, args.num), strict=True):
                 found[picture, name, label] = db
                 table.append((Path(picture).name, name, label, "–", f"{db:.2f}"))
@@ -75,7 +119,7 @@ def main() -> None:
         print(Path(picture).name, flush=True)
     if args.output:
         write_tsv(args.output, table)
-    for name in NAMES:
+    for name in names:
         means = [statistics.mean(found[p, name, s] for p in args.pictures) for s in ("0", "solved", *map(str, LENGTHS))]
         gains, ratios = [], []
         for picture in args.pictures:

@@ -10,6 +10,10 @@ eight frames of each clip are fitted by the study's default fit, with 24 to 240 
 
 Each pair is flipped and turned at random. The loss is the cross-entropy of the places under the density, and the smooth
 absolute error of the shapes. Seeds are fixed; on one processor the result is the same. --pairs keeps the fits' results.
+
+The weights that are shipped: room_vfr_720p (MIT), pdf_scroll_1024x768 and street_1080p30 (BSD-2), asl_book_480p30
+(CC BY 4.0), checked on parkjoy_270p50_raw10 and vid4_city; 640 crops, 2552 pairs, 165 s of a core; 1000 steps, 126 s;
+places -0.225 (checked -0.131) against the energy alone, shapes 0.263 (0.279).
 """
 
 from __future__ import annotations

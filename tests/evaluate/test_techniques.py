@@ -212,6 +212,15 @@ def test_early_exit_comes_back_whole() -> None:
     assert fit.frames is target.frames
 
 
+def test_a_pyramid_ends_at_the_whole_size() -> None:
+    technique = allocators.Pyramid()
+    fit = Fit(STILL, StudyFitSettings(12, 80), technique)
+    levels = []
+    for fit.done in range(1, 81):
+        levels.append(technique.level(fit))
+    assert levels == [2] * 10 + [1] * 10 + [0] * 60
+
+
 def test_merging_keeps_mass_and_middle() -> None:
     fit = Fit(STILL, StudyFitSettings(4, 8), Technique())
     row = {"mean": [[10.0, 10.0], [12.0, 10.0], [25.0, 15.0]], "shape": [[0.5, 0.5, 0.0]] * 3, "centre": [0.0] * 3,
@@ -334,9 +343,12 @@ def test_an_interrupted_study_goes_on(
     assert len(done) == 2
 
 
-def test_bad_names_and_settings_are_named(tmp_path: Path) -> None:
+def test_bad_names_and_settings_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(OptionError, match="magic: no such technique"):
         find(("magic",))
+    assert cli.main(["study", "techniques", "magic", "--report", str(tmp_path / "out")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
     with pytest.raises(OptionError, match="seeds"):
         TechniqueSettings(seeds=0)
     with pytest.raises(OptionError, match="steps"):
