@@ -212,6 +212,15 @@ def test_early_exit_comes_back_whole() -> None:
     assert fit.frames is target.frames
 
 
+def test_a_pyramid_ends_at_the_whole_size() -> None:
+    technique = allocators.Pyramid()
+    fit = Fit(STILL, StudyFitSettings(12, 80), technique)
+    levels = []
+    for fit.done in range(1, 81):
+        levels.append(technique.level(fit))
+    assert levels == [2] * 10 + [1] * 10 + [0] * 60
+
+
 def test_merging_keeps_mass_and_middle() -> None:
     fit = Fit(STILL, StudyFitSettings(4, 8), Technique())
     row = {"mean": [[10.0, 10.0], [12.0, 10.0], [25.0, 15.0]], "shape": [[0.5, 0.5, 0.0]] * 3, "centre": [0.0] * 3,
@@ -273,11 +282,12 @@ def test_comparison_at_equal_time_and_bytes() -> None:
     control = [_run(DEFAULT, s, f, f, 30 + 2 * math.log2(f)) for s in (0, 1) for f in STEP_FACTORS]
     assert at_seconds(control[:4], math.sqrt(2)) == pytest.approx(31)
     runs = [*control, _run("euler", 0, 1.0, 2.0, 35.0, 0.5), _run("euler", 1, 1.0, 2.0, 33.0, 0.5)]
-    decibels, rates, times = compare(runs, "euler", video=False)
-    assert decibels == Gain(pytest.approx(2.0), pytest.approx(1.0), 2)
-    assert rates.mean == pytest.approx(-50)
-    assert times == pytest.approx(2)
-    assert (decibels.verdict(1), rates.verdict(-1)) == ("no difference", "wins")
+    found = compare(runs, "euler", video=False)
+    assert found.time == Gain(pytest.approx(2.0), pytest.approx(1.0), 2)
+    assert found.quality.mean == pytest.approx(1)
+    assert found.rate.mean == pytest.approx(-50)
+    assert found.seconds == pytest.approx(2)
+    assert (found.time.verdict(1), found.rate.verdict(-1)) == ("no difference", "wins")
     assert [row[0] for row in technique_table(runs)[1:]] == ["euler"]
     assert rising([(3, 5.0), (1, 4.0), (2, 6.0)]) == [(1, 4.0), (2, 6.0)]
 
@@ -333,9 +343,12 @@ def test_an_interrupted_study_goes_on(
     assert len(done) == 2
 
 
-def test_bad_names_and_settings_are_named(tmp_path: Path) -> None:
+def test_bad_names_and_settings_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(OptionError, match="magic: no such technique"):
         find(("magic",))
+    assert cli.main(["study", "techniques", "magic", "--report", str(tmp_path / "out")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
     with pytest.raises(OptionError, match="seeds"):
         TechniqueSettings(seeds=0)
     with pytest.raises(OptionError, match="steps"):

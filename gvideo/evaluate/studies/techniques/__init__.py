@@ -8,6 +8,7 @@ from gvideo.evaluate.studies.techniques import (
     allocators,
     codings,
     initialisers,
+    learned,
     motions,
     optimisers,
     parameterisations,
@@ -16,5 +17,6 @@ from gvideo.evaluate.studies.techniques import (
 )
 
 __all__ = [
-    "allocators", "codings", "initialisers", "motions", "optimisers", "parameterisations", "regularisers", "renderings",
+    "allocators", "codings", "initialisers", "learned", "motions", "optimisers", "parameterisations", "regularisers",
+    "renderings",
 ]  # fmt: skip

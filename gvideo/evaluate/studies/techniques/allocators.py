@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from gvideo.evaluate.studies.techniques.base import PER_GAUSSIAN, Fields, Technique, Values, pixel_of, technique
-from gvideo.evaluate.studies.techniques.fit import Fit, luma_psnr, splats_of
+from gvideo.evaluate.studies.techniques.fit import GENERATIONS, Fit, luma_psnr, splats_of
 from gvideo.raster import Viewport
 from gvideo.types import Float32, Float64, Int64
 
@@ -221,6 +221,19 @@ class MultiResolution(Technique):
             if reached - self.last < self.GAIN_DB:
                 self.now = 0
             self.last = reached
+
+
+@technique
+class Pyramid(Technique):
+    """Coarse to fine by a schedule: generations on ever larger copies of the frames, each averaged by area."""
+
+    name, kind = "pyramid", "allocator"
+    about = "the first generation settles at a quarter of the size, the second at half, the others at the whole"
+    LEVELS = 2
+
+    def level(self, fit: Fit) -> int:
+        settled = int(2 * GENERATIONS * (fit.done - 1) / fit.settings.steps)
+        return max(0, self.LEVELS - settled)
 
 
 @technique

@@ -47,7 +47,8 @@ class StudyFitSettings:
 
 
 class Fit:
-    """The state of a fit. values: what is trained, by name; done: evaluations so far; curve: (done, loss)."""
+    """The state of a fit. values: what is trained, by name; done: evaluations so far; curve: (done, loss). residual f32
+    [T,3,H,W], sigma: what was missing when the last generation was placed, and what its spacing suggested, px."""
 
     def __init__(self, scene: Scene, settings: StudyFitSettings, technique: Technique) -> None:
         torch.set_num_threads(1)
@@ -60,7 +61,7 @@ class Fit:
         self.done = 0
         self.seconds = 0.0
         self.curve: list[tuple[int, float]] = []
-        self.frozen: Values | None = None
+        self.residual, self.sigma = scene.frames, 1.0
         shapes = {
             "mean": (2,), "motion": (scene.num_control, 2), "shape": (3,), "amplitude": (3,), "centre": (),
             "log_duration": (),
@@ -184,8 +185,8 @@ class Fit:
         """Places `count` new Gaussians where the picture is wrong. total: there will be so many."""
         scene, t = self.scene, self.technique
         width, height = scene.size
-        residual = self.frames - self.picture()
-        sigma = math.sqrt(width * height / total) * START_SIGMA
+        self.residual = residual = self.frames - self.picture()
+        self.sigma = sigma = math.sqrt(width * height / total) * START_SIGMA
         around = int(sigma) // 2 * 2 + 1
         energy = np.stack([cv2.blur(f[0] * f[0], (around, around), borderType=cv2.BORDER_CONSTANT) for f in residual])
         places = t.place(t.weigh(self, energy), count, self.rng)

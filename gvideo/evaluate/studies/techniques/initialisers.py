@@ -59,6 +59,21 @@ def diffuse(density: Float64, chosen: NDArray[np.bool_]) -> None:
 
 
 @technique
+class NarrowStart(Technique):
+    """The default's shapes, smaller and longer: what is left when the learned start's answers are averaged."""
+
+    name, kind = "narrow-start", "initialiser"
+    about = "start shapes of 0.6 times the size and twice the elongation"
+    SIZE, ELONGATION = 0.6, 2.0
+
+    def shape(self, residual: Float32, frame: Int64, point: Float32, sigma: float) -> tuple[Float32, Float32]:
+        log_scale, angle = super().shape(residual, frame, point, sigma)
+        middle = log_scale.mean(1, keepdims=True)
+        narrow = middle + math.log(self.SIZE) + self.ELONGATION * (log_scale - middle)
+        return np.maximum(narrow, SMALLEST_LOG_START).astype(np.float32), angle
+
+
+@technique
 class DelaunayShapes(Technique):
     """Start shapes from the edges that meet at a place in the Delaunay triangulation of its generation."""
 

@@ -1,7 +1,10 @@
 """Every technique against its control, at equal seconds and at equal bytes (`gvideo study techniques`).
 
 control at 1/2, 1, 2, 4 times the steps -> dB over seconds (a line)   a technique's dB above it at its own seconds
-control, technique at the same steps    -> dB over bits (four qualities)            BD-rate between the two curves
+control, technique at the same steps    -> dB over bits (four qualities)       BD-PSNR, BD-rate of the two curves
+
+Of two fits with as many Gaussians one is often better at every quality of the coder, and BD-rate, which needs qualities
+that both reach, has no figure then; BD-PSNR has, and verdicts go by it.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from gvideo.errors import GVideoError, OptionError
-from gvideo.evaluate.bd import bd_rate
+from gvideo.evaluate.bd import bd_quality, bd_rate
 from gvideo.evaluate.studies.pictures import MADE
 from gvideo.evaluate.studies.runner import Record, Task, Tell, run_all
 from gvideo.evaluate.studies.techniques import base, coded, fit, scenes
@@ -83,6 +86,17 @@ class Gain:
         return "wins" if self.mean * better > 0 else "loses"
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A technique against its control. time: dB at equal seconds; quality: dB at equal bytes; rate: percent of bytes at
+    equal dB, over the fits that have a quality in common; seconds: over the control's at equal steps."""
+
+    time: Gain
+    quality: Gain
+    rate: Gain
+    seconds: float
+
+
 def run_techniques(s: TechniqueSettings, root: Path, workers: int, tell: Tell) -> tuple[list[TechniqueRun], list[str]]:
     """All runs, resumed where they are known, and what went wrong."""
     problems: list[str] = []
@@ -93,7 +107,13 @@ def run_techniques(s: TechniqueSettings, root: Path, workers: int, tell: Tell) -
         except (GVideoError, OSError) as error:
             text = str(error)
             problems.append(text if clip in text else f"{clip}: {text}")
-    chosen = find(s.names)
+    chosen = []
+    for cls in find(s.names):
+        try:
+            cls()  # one that lacks a file says so here, not once a fit
+            chosen.append(cls)
+        except GVideoError as error:
+            problems.append(f"{cls.name}: {error}")
     wanted = list(dict.fromkeys(
         [(c.control, f) for c in chosen for f in STEP_FACTORS] + [(c.name, 1.0) for c in chosen]
     ))  # fmt: skip
@@ -137,9 +157,11 @@ def _tried(clip: str, s: TechniqueSettings) -> list[tuple[str, int, str]]:
 
 @functools.cache
 def _code(name: str) -> str:
-    """A hash of the code that a technique's result depends on, the codec aside."""
-    modules = [base, fit, scenes, coded, inspect.getmodule(REGISTRY[name])]
-    return hashlib.sha256("".join(inspect.getsource(m) for m in modules if m).encode()).hexdigest()[:16]
+    """A hash of the code, and of the file of weights, that a technique's result depends on, the codec aside."""
+    own = inspect.getmodule(REGISTRY[name])
+    code = "".join(inspect.getsource(m) for m in (base, fit, scenes, coded, own) if m).encode()
+    weights: Path | None = getattr(own, "WEIGHTS", None)
+    return hashlib.sha256(code + (weights.read_bytes() if weights and weights.is_file() else b"")).hexdigest()[:16]
 
 
 @functools.cache
@@ -161,11 +183,12 @@ def run_one(name: str, clip: str, side: int, frames: int, num: int, steps: int, 
     }  # fmt: skip
 
 
-def compare(runs: Sequence[TechniqueRun], name: str, video: bool) -> tuple[Gain, Gain, float]:
-    """(dB above the control at equal seconds, percent of bytes at equal dB, seconds over the control's at equal steps)
-    over stills or clips."""
+def compare(runs: Sequence[TechniqueRun], name: str, video: bool) -> Comparison:
+    """A technique against its control, over stills or clips."""
     found = {(r.technique, r.clip, r.video, r.seed, r.factor): r for r in runs if r.video == video}
-    decibels, rates, times = [], [], []
+    decibels, times = [], []
+    qualities: list[float] = []
+    rates: list[float] = []
     control = REGISTRY[name].control
     for (technique, clip, _, seed, factor), run in found.items():
         if technique != name or factor != 1.0:
@@ -176,10 +199,12 @@ def compare(runs: Sequence[TechniqueRun], name: str, video: bool) -> tuple[Gain,
         decibels.append(run.psnr_db - at_seconds(line, run.seconds))
         same = line[STEP_FACTORS.index(1.0)]
         times.append(run.seconds / same.seconds)
-        delta = bd_rate(rising(same.points), rising(run.points), "pchip")
-        if delta.value is not None:
-            rates.append(delta.value)
-    return _gain(decibels), _gain(rates), statistics.mean(times) if times else math.nan
+        curves = rising(same.points), rising(run.points)
+        for values, delta in ((qualities, bd_quality(*curves, "pchip")), (rates, bd_rate(*curves, "pchip"))):
+            if delta.value is not None:
+                values.append(delta.value)
+    seconds = statistics.mean(times) if times else math.nan
+    return Comparison(_gain(decibels), _gain(qualities), _gain(rates), seconds)
 
 
 def at_seconds(line: Sequence[TechniqueRun], seconds: float) -> float:
