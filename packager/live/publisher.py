@@ -176,10 +176,13 @@ class LivePublisher:
     def _add_segment(self, pieces: Sequence[TrackSegment], texts: Sequence[Sequence[Cue]]) -> None:
         state = self._state
         part = state.parts[-1]
-        number = state.number + 1
+        number = fragment = state.number + 1
+        if self._partial is not None:  # numbers of fragments rise from one to the next
+            state.partial += 1
+            fragment = state.partial
         files: dict[str, bytes] = {}
         made = [
-            self._made(stream, piece, part.begun, number, files)
+            self._made(stream, piece, part.begun, number, fragment, files)
             for stream, piece in zip(part.streams, pieces, strict=True)
         ]
         seconds = Fraction(pieces[0].duration, part.video[0].track.timescale)
@@ -267,10 +270,10 @@ class LivePublisher:
         self._delete()
 
     def _made(
-        self, stream: Stream, piece: TrackSegment, begun: Fraction, number: int, files: dict[str, bytes]
+        self, stream: Stream, piece: TrackSegment, begun: Fraction, number: int, fragment: int, files: dict[str, bytes]
     ) -> tuple[PublishedSegment, tuple[int, ...]]:
-        """A segment and where its layers end; its bytes go to `files`."""
-        found = segmenter.format_segment(stream.track, piece, number)
+        """A segment and where its layers end; its bytes go to `files`. fragment: number that its fragments go by."""
+        found = segmenter.format_segment(stream.track, piece, fragment)
         uri = stream.uri(number)
         files[uri] = found.data
         at = time_of(self._state.started, begun, piece.start, stream.track.timescale)

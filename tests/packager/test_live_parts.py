@@ -19,6 +19,8 @@ from gvideo.cli import main
 from gvideo.errors import OptionError
 from packager.check import check_presentation
 from packager.gsv import GsvFile
+from packager.isobmff.box import find_all, parse_boxes
+from packager.isobmff.fragments import FragmentHeader
 from packager.live import LivePublisher
 from packager.sink import LocalSink
 from packager.subtitles import Cue
@@ -204,6 +206,10 @@ def test_a_part_that_is_too_long_is_a_segment_without_parts(stream, tmp_path):
     segments, parts, _ = listed(tmp_path)
     assert [len(own) for _, own in segments] == [4, 1, 0]
     assert len(parts) == 1
+    boxes = [b for uri in [*(s for s, _ in segments), *parts] for b in parse_boxes((tmp_path / uri).read_bytes())]
+    numbers = [h.sequence_number for h in find_all([b for b in boxes if b.kind == "moof"], FragmentHeader)]
+    assert len(numbers) == 7
+    assert numbers == sorted(set(numbers))
     assert check_presentation(str(tmp_path))[0] == []
 
 
