@@ -3,17 +3,23 @@
     master.m3u8 -> rung.m3u8 (a rung each) · rung_iframes.m3u8 · audio and subtitle playlists
 
 Several rungs over one layered file name the same segments with `EXT-X-BYTERANGE:n@0`, n growing with the layers.
+
+Of a live stream with partial segments those of the last three target durations are named, and the next one:
+
+    … #EXTINF seg_6 │ #EXT-X-PART part_25 … part_28 #EXTINF seg_7 │ #EXT-X-PART part_29 #EXT-X-PRELOAD-HINT part_30
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from fractions import Fraction
 
 from packager.presentation import (
     ByteRange,
     Live,
+    Partial,
     PublishedPresentation,
     PublishedSegment,
     Representation,
@@ -22,6 +28,10 @@ from packager.presentation import (
 )
 
 VERSION = 7
+#: Of media playlists that may be answered with EXT-X-SKIP (second edition, §8).
+LOW_LATENCY_VERSION = 9
+#: PART-HOLD-BACK in durations of a partial segment, CAN-SKIP-UNTIL in target durations (second edition, §4.4.3.8).
+_HOLD_BACK, _SKIP_UNTIL = 3, 6
 MASTER = "master.m3u8"
 AUDIO_GROUP, SUBTITLE_GROUP = "audio", "subtitles"
 
@@ -29,13 +39,25 @@ AUDIO_GROUP, SUBTITLE_GROUP = "audio", "subtitles"
 def playlists(p: PublishedPresentation) -> dict[str, str]:
     """All playlists by name, the master last, so that nothing names what is not there yet."""
     if p.live is not None:
-        growing = {media_name(r): live_playlist(p.over_parts(r), p.live) for r in (*p.video, *p.audio)}
-        growing |= {subtitle_name(s): live_subtitles(place, p.live) for place, s in enumerate(p.subtitles)}
-        return growing | {MASTER: master_playlist(p)}
+        subtitles = {subtitle_name(s): live_subtitles(place, p.live) for place, s in enumerate(p.subtitles)}
+        return growing_playlists(p) | subtitles | {MASTER: master_playlist(p)}
     found = {media_name(r): media_playlist(r) for r in (*p.video, *p.audio)}
     found |= {subtitle_name(s): subtitle_playlist(s) for s in p.subtitles}
     found |= {iframe_name(r): iframe_playlist(r) for r in key_rungs(p)}
     return found | {MASTER: master_playlist(p)}
+
+
+def growing_playlists(p: PublishedPresentation) -> dict[str, str]:
+    """Of a live presentation the playlists that a new partial segment changes: those of rungs and audio."""
+    assert p.live is not None
+    media = (*p.video, *p.audio)
+    found = {}
+    for r in media:
+        lines = _live_lines(p.over_parts(r), p.live)
+        if p.live.partial_target is not None and not p.live.ended:
+            lines += [_report(q, p.live) for q in media if q.id != r.id]
+        found[media_name(r)] = _finish(lines) if p.live.ended else "\n".join(lines) + "\n"
+    return found
 
 
 def media_name(r: Representation) -> str:
@@ -137,15 +159,36 @@ def media_playlist(r: Representation) -> str:
     return _finish(lines)
 
 
-def live_playlist(parts: Sequence[Representation], live: Live) -> str:
+def _live_lines(parts: Sequence[Representation], live: Live) -> list[str]:
     """The playlist of a rung or an audio track that grows; a new input is a discontinuity with an init segment of its
     own."""
     lines = [*_live_head(live), "#EXT-X-INDEPENDENT-SEGMENTS"]
     for number, r in enumerate(parts):
         lines += ["#EXT-X-DISCONTINUITY"] * (number > 0) + [_map(r)]
         for segment in r.segments:
-            lines += _segment_lines(segment, r.seconds(segment))
-    return _finish(lines) if live.ended else "\n".join(lines) + "\n"
+            lines += _segment_lines(segment, r.seconds(segment), _partial_lines(r, segment.partials))
+        if r.partials:
+            lines += [*_time_lines(r.partials[0].at), *_partial_lines(r, r.partials)]
+        if r.hint:
+            lines.append(_tag("EXT-X-PRELOAD-HINT", {"TYPE": "PART", "URI": _quoted(r.hint)}))
+    return lines
+
+
+def _partial_lines(r: Representation, partials: Sequence[Partial]) -> list[str]:
+    return [
+        _tag("EXT-X-PART", {"DURATION": decimal(r.seconds(p), 6), "URI": _quoted(p.uri), "INDEPENDENT": "YES"})
+        for p in partials
+    ]
+
+
+def _report(r: Representation, live: Live) -> str:
+    """What the playlist of another representation ends with."""
+    whole = sum(len(q.video[0].segments) for q in live.parts)
+    attributes = {"URI": _quoted(media_name(r)), "LAST-MSN": str(live.media_sequence + whole - (not r.partials))}
+    last = r.partials or (r.segments[-1].partials if r.segments else ())
+    if last:
+        attributes["LAST-PART"] = str(len(last) - 1)
+    return _tag("EXT-X-RENDITION-REPORT", attributes)
 
 
 def live_subtitles(place: int, live: Live) -> str:
@@ -160,18 +203,33 @@ def live_subtitles(place: int, live: Live) -> str:
 
 def _live_head(live: Live) -> list[str]:
     kind = "#EXT-X-PLAYLIST-TYPE:EVENT" if live.window is None else f"#EXT-X-DISCONTINUITY-SEQUENCE:{live.first_part}"
+    told = []
+    if live.partial_target is not None:
+        control = {
+            "CAN-BLOCK-RELOAD": "YES",
+            "CAN-SKIP-UNTIL": decimal(Fraction(_SKIP_UNTIL * live.target), 3),
+            "PART-HOLD-BACK": decimal(_HOLD_BACK * live.partial_target, 3),
+        }
+        target = {"PART-TARGET": decimal(live.partial_target, 3)}
+        told = [_tag("EXT-X-SERVER-CONTROL", control), _tag("EXT-X-PART-INF", target)]
     return [
         "#EXTM3U",
-        f"#EXT-X-VERSION:{VERSION}",
+        f"#EXT-X-VERSION:{VERSION if live.partial_target is None else LOW_LATENCY_VERSION}",
         f"#EXT-X-TARGETDURATION:{live.target}",
+        *told,
         f"#EXT-X-MEDIA-SEQUENCE:{live.media_sequence}",
         kind,
     ]
 
 
-def _segment_lines(s: PublishedSegment, seconds: Fraction) -> Iterable[str]:
-    if s.at is not None:
-        yield f"#EXT-X-PROGRAM-DATE-TIME:{s.at.isoformat(timespec='milliseconds').replace('+00:00', 'Z')}"
+def _time_lines(at: datetime | None) -> Iterable[str]:
+    if at is not None:
+        yield f"#EXT-X-PROGRAM-DATE-TIME:{at.isoformat(timespec='milliseconds').replace('+00:00', 'Z')}"
+
+
+def _segment_lines(s: PublishedSegment, seconds: Fraction, partials: Iterable[str] = ()) -> Iterable[str]:
+    yield from _time_lines(s.at)
+    yield from partials
     yield f"#EXTINF:{decimal(seconds, 6)},"
     if s.place is not None:
         yield f"#EXT-X-BYTERANGE:{_range(s.place)}"

@@ -25,10 +25,22 @@ class ByteRange:
 
 
 @dataclass(frozen=True, slots=True)
+class Partial:
+    """A partial segment of HLS: a coded segment of its own, which is part of a longer one. start, duration: ticks. at:
+    wall-clock time of its first frame."""
+
+    uri: str
+    start: int
+    duration: int
+    num_bytes: int
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PublishedSegment:
     """A media segment. place: the bytes within the resource, or None if it is the whole resource. key: the bytes that
     hold its key frame, counted from the resource's start. start, duration: ticks. num_bytes: what a client fetches.
-    at: wall-clock time of its first frame, if known."""
+    at: wall-clock time of its first frame, if known. partials: the partial segments that it can be had in."""
 
     uri: str
     start: int
@@ -37,6 +49,7 @@ class PublishedSegment:
     place: ByteRange | None = None
     key: ByteRange | None = None
     at: datetime | None = None
+    partials: tuple[Partial, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +59,8 @@ class Representation:
     track: what it is made of. init: the init segment's resource, with its range if it shares a file. index: the range
     of a sidx over all segments. template: the segments' names with $Number$, if they have such; first_number: of the
     first segment. layer: for a rung over a layered file the number of layers that it fetches. score: order of quality
-    among the rungs, higher is better.
+    among the rungs, higher is better. partials: of the segment behind the last one, which is not whole yet; hint: name
+    of the partial segment that comes next, "" if none is promised.
     """
 
     id: str
@@ -59,13 +73,15 @@ class Representation:
     first_number: int = 1
     layer: int | None = None
     score: float = 0.0
+    partials: tuple[Partial, ...] = ()
+    hint: str = ""
 
     @property
     def timescale(self) -> int:
         """Ticks per second of the segments' times."""
         return self.track.timescale
 
-    def seconds(self, segment: PublishedSegment) -> Fraction:
+    def seconds(self, segment: PublishedSegment | Partial) -> Fraction:
         """How long a segment lasts."""
         return Fraction(segment.duration, self.timescale)
 
@@ -131,7 +147,8 @@ class Live:
     started: wall-clock time of zero. parts: what is on offer of every input, one after the other, each with the same
     representations in the same order. starts: seconds from zero at which they begin, and first_part: how many came
     before the first on offer. target: no segment is longer, in whole seconds. window: seconds that stay on offer, None
-    for all (EVENT). media_sequence: number of the first segment on offer. ended: nothing follows.
+    for all (EVENT). media_sequence: number of the first segment on offer. ended: nothing follows. partial_target:
+    seconds that no partial segment passes, None where there are none.
     """
 
     started: datetime
@@ -142,6 +159,7 @@ class Live:
     media_sequence: int = 1
     first_part: int = 0
     ended: bool = False
+    partial_target: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ from packager.tracks import Chunk, MediaTrack, TrackSegment
 
 SINGLE_BRANDS = ("iso6", "cmfc", "cmf2", "dash")
 LAYERED_BRANDS = ("iso6", "msdh", "msix", "dash")
+#: Brand of a segment that may be made of several coded segments, a fragment or more each (CMAF chunks).
+CHUNKED = ("cmfl",)
 #: In tkhd's size and mvhd's rate.
 _FIXED = 1 << 16
 _HANDLERS = {"video": "vide", "audio": "soun", "text": "sbtl"}
@@ -136,16 +138,23 @@ def format_fragment(chunk: Chunk, track_id: int, number: int) -> bytes:
 
 
 def format_segment(
-    track: MediaTrack, piece: TrackSegment, number: int, *, first_track_id: int = 1, bare: bool = False
+    track: MediaTrack,
+    piece: TrackSegment,
+    number: int,
+    *,
+    first_track_id: int = 1,
+    bare: bool = False,
+    goes_on: bool = False,
 ) -> SegmentBytes:
-    """The media segment of a piece; number counts from 1. bare: without styp and indices, for a single file."""
+    """The media segment of a piece; number counts from 1. bare: without styp and indices, for a single file, or for
+    what is appended to a segment. goes_on: more of these will be appended (brand cmfl)."""
     per_segment = max(track.num_layers, 2)
     parts = [
         format_fragment(chunk, first_track_id + chunk.layer, (number - 1) * per_segment + place + 1)
         for place, chunk in enumerate(piece.chunks)
     ]
     layered = track.num_layers > 1
-    head = b"" if bare else format_box(_styp(track))
+    head = b"" if bare else format_box(_styp(track, goes_on))
     if layered and not bare:
         head += _indices(track, piece, parts, first_track_id)
     ends: list[int] = []
@@ -158,10 +167,10 @@ def format_segment(
     return SegmentBytes(head + b"".join(parts), tuple(ends), (len(head), len(parts[0]) if parts else 0))
 
 
-def _styp(track: MediaTrack) -> movie.FileType:
+def _styp(track: MediaTrack, goes_on: bool) -> movie.FileType:
     if track.num_layers > 1:
         return movie.FileType("styp", "msdh", LAYERED_BRANDS)
-    return movie.FileType("styp", "msdh", ("msdh", "cmfs"))
+    return movie.FileType("styp", "msdh", ("msdh", "cmfs", *CHUNKED * goes_on))
 
 
 def _indices(track: MediaTrack, piece: TrackSegment, parts: list[bytes], first_track_id: int) -> bytes:

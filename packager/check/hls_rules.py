@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from packager.check.media import InitFacts, SegmentFacts
+from packager.check.part_rules import control_faults, part_faults
 from packager.check.playlists import MasterPlaylist, MediaPlaylist, parse_master, parse_media
 from packager.check.reading import Library, guarded
 from packager.hls import MASTER
@@ -137,6 +138,7 @@ def _measure(library: Library, name: str, faults: list[str]) -> MeasuredPlaylist
         if facts is None:
             expected = None
             continue
+        faults += part_faults(library, playlist, entry.parts, init, entry)
         segments.append(facts)
         lengths.append(facts.seconds(init))
         if abs(entry.seconds - facts.seconds(init)) > _ROUNDING:
@@ -148,6 +150,9 @@ def _measure(library: Library, name: str, faults: list[str]) -> MeasuredPlaylist
             if expected or init.kind == "video" or late > _AUDIO_DIFFERENCE:
                 faults.append(f"{entry.uri}: tfdt {facts.start}, {expected} wanted")
         expected = facts.start + facts.duration
+    opened = library.init(*playlist.open_init) if playlist.open_init else None
+    if opened is not None:
+        faults += part_faults(library, playlist, playlist.open_parts, opened)
     return MeasuredPlaylist(playlist, init, tuple(segments), tuple(lengths))
 
 
@@ -159,6 +164,7 @@ def _playlist_faults(playlist: MediaPlaylist) -> Iterator[str]:
         for e in playlist.entries:
             if int(e.seconds + Fraction(1, 2)) > int(target):
                 yield f"{e.uri}: EXTINF {float(e.seconds):.3f} s is beyond EXT-X-TARGETDURATION {target}"
+    yield from control_faults(playlist)
     kind = playlist.tags.get("EXT-X-PLAYLIST-TYPE")
     if kind == "VOD" and "EXT-X-ENDLIST" not in playlist.tags:
         yield "EXT-X-ENDLIST is missing"

@@ -14,22 +14,36 @@ _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)(?:,|$)')
 
 
 @dataclass(frozen=True)
+class PartEntry:
+    """A partial segment of a media playlist."""
+
+    uri: str
+    seconds: Fraction
+    place: ByteRange | None
+    independent: bool
+
+
+@dataclass(frozen=True)
 class PlaylistEntry:
-    """A segment of a media playlist. init: (uri, range) of the map that holds for it."""
+    """A segment of a media playlist. init: (uri, range) of the map that holds for it. parts: what it is offered in."""
 
     uri: str
     seconds: Fraction
     place: ByteRange | None
     init: tuple[str, ByteRange | None] | None
     discontinuity: bool
+    parts: tuple[PartEntry, ...] = ()
 
 
 @dataclass
 class MediaPlaylist:
-    """A media playlist: its tags by name, and its segments."""
+    """A media playlist: its tags by name, its segments, and the parts of the one that is not whole yet, with the map
+    that holds for them."""
 
     tags: dict[str, str] = field(default_factory=dict)
     entries: list[PlaylistEntry] = field(default_factory=list)
+    open_parts: tuple[PartEntry, ...] = ()
+    open_init: tuple[str, ByteRange | None] | None = None
     faults: list[str] = field(default_factory=list)
 
 
@@ -78,6 +92,7 @@ def parse_media(text: str) -> MediaPlaylist:
     place: ByteRange | None = None
     init: tuple[str, ByteRange | None] | None = None
     discontinuity = False
+    parts: list[PartEntry] = []
     for line in _lines(text, found.faults):
         name, _, value = line.partition(":")
         try:
@@ -89,6 +104,8 @@ def parse_media(text: str) -> MediaPlaylist:
                 attributes = parse_attributes(value)
                 part = _range(attributes["BYTERANGE"]) if "BYTERANGE" in attributes else None
                 init = (attributes.get("URI", ""), part)
+            elif name == "#EXT-X-PART":
+                parts.append(_part(parse_attributes(value)))
             elif name == "#EXT-X-DISCONTINUITY":
                 discontinuity = True
             elif line.startswith("#EXT"):
@@ -96,11 +113,20 @@ def parse_media(text: str) -> MediaPlaylist:
             elif not line.startswith("#"):
                 if seconds is None:
                     found.faults.append(f"{line}: no EXTINF before it")
-                found.entries.append(PlaylistEntry(line, seconds or Fraction(0), place, init, discontinuity))
-                seconds, place, discontinuity = None, None, False
+                found.entries.append(
+                    PlaylistEntry(line, seconds or Fraction(0), place, init, discontinuity, tuple(parts))
+                )
+                seconds, place, discontinuity, parts = None, None, False, []
         except ValueError:
             found.faults.append(f"{line}: cannot be read")
+    found.open_parts, found.open_init = tuple(parts), init
     return found
+
+
+def _part(attributes: dict[str, str]) -> PartEntry:
+    place = _range(attributes["BYTERANGE"]) if "BYTERANGE" in attributes else None
+    independent = attributes.get("INDEPENDENT") == "YES"
+    return PartEntry(attributes.get("URI", ""), _seconds(attributes.get("DURATION", "")), place, independent)
 
 
 def _seconds(text: str) -> Fraction:

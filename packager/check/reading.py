@@ -35,8 +35,8 @@ class Library:
             self.faults.append(str(error))
             return None
 
-    def bytes(self, name: str, part: ByteRange) -> bytes | None:
-        """A part of a file, None if it is missing."""
+    def bytes(self, name: str, part: ByteRange | None) -> bytes | None:
+        """A part of a file, or all of it, None if it is missing."""
         return self._read(name, part)
 
     def text(self, name: str) -> str | None:

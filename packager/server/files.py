@@ -3,6 +3,8 @@
     GET /v0-1f0c/seg_7.m4s        the file, or the ranges asked for
     GET /r2/v0-1f0c/seg_7.m4s     its first two layers, as if that were the whole file
 
+Playlists with partial segments, and these, may be waited for (low_latency.py).
+
 Ranges (RFC 9110) are Starlette's, but for those that nobody understands: section 14.2 has a server ignore these. A
 prefix is found in the segment's own sidx and ssix.
 """
@@ -26,6 +28,7 @@ from starlette.types import Scope
 from gvideo.errors import BitstreamError
 from packager.isobmff.box import box_header, find_one, parse_boxes
 from packager.isobmff.fragments import SegmentIndex, SubsegmentIndex
+from packager.server.low_latency import LowLatency, wanted_of
 from packager.sink import CHANGING, MEDIA_TYPES
 
 #: Types of the player's page besides those of published files.
@@ -48,6 +51,7 @@ class PublishedFiles(StaticFiles):
 
     def __init__(self, folder: Path, page: Path | None = None) -> None:
         super().__init__(directory=folder, packages=None, html=False, check_dir=True)
+        self._folder, self._low_latency = str(folder), LowLatency()
         # the page's table of start states is a link to the decoder's own
         self._page = None if page is None else StaticFiles(directory=page, follow_symlink=True)
 
@@ -71,10 +75,22 @@ class PublishedFiles(StaticFiles):
         if rung:
             whole, whole_stat = await self._regular_file(rung.group(2))
             return await anyio.to_thread.run_sync(_prefix_response, whole, whole_stat, int(rung.group(1)), scope)
-        name, found_stat = await self._regular_file(path)
+        name, found_stat = await self._coming_file(path)
+        wanted = wanted_of(scope["query_string"].decode("latin-1")) if name.endswith(".m3u8") else None
+        if wanted is not None:
+            return _text_response((await self._low_latency.playlist(name, wanted)).encode(), name, scope)
         if os.path.splitext(name)[1] in _COMPRESSED and "gzip" in Headers(scope=scope).get("accept-encoding", ""):
             return await anyio.to_thread.run_sync(_compressed_response, name, scope)
         return self._file(name, found_stat, Headers(scope=scope))
+
+    async def _coming_file(self, path: str) -> tuple[str, os.stat_result]:
+        """As _regular_file; what a playlist says to come next is waited for."""
+        try:
+            return await self._regular_file(path)
+        except HTTPException:
+            if not await self._low_latency.is_coming(self._folder, path):
+                raise
+        return await self._regular_file(path)
 
     async def _regular_file(self, path: str) -> tuple[str, os.stat_result]:
         """(full name, what the file system says) of a file within the folders; 404 for everything else."""
@@ -123,6 +139,20 @@ def _compressed_response(name: str, scope: Scope) -> Response:
     """A text, compressed, with an entity tag of its own; without ranges, which are of no use in it."""
     with open(name, "rb") as file:
         data = file.read()
+    return _gzip_response(data, name, scope)
+
+
+def _text_response(data: bytes, name: str, scope: Scope) -> Response:
+    """A text that is as no file is, compressed for clients that like it."""
+    if "gzip" in Headers(scope=scope).get("accept-encoding", ""):
+        return _gzip_response(data, name, scope)
+    headers = _headers(name) | {"ETag": f'"{hashlib.sha256(data).hexdigest()[:20]}"'}
+    if _matches(headers["ETag"], Headers(scope=scope)):
+        return Response(status_code=304, headers=headers)
+    return Response(data, headers=headers, media_type=_media_type(name))
+
+
+def _gzip_response(data: bytes, name: str, scope: Scope) -> Response:
     headers = _headers(name) | {"ETag": f'"{hashlib.sha256(data).hexdigest()[:20]}-gzip"'}
     if _matches(headers["ETag"], Headers(scope=scope)):
         return Response(status_code=304, headers=headers)

@@ -1,6 +1,6 @@
 """Published streams, played: a segment is fetched when it is due, at the level that a rule chooses, and decoded alone.
 
-manifest ──► rungs ──► buffer (bytes ahead) ──► piece: one segment as a stream of its own
+manifest ──► rungs ──► buffer (bytes ahead) ──► piece: one media segment as a stream of its own
       ▲                                  times: media time + shift of its part
       └── read again while it grows
 
@@ -180,8 +180,12 @@ class StreamReel(Reel):
         try:
             init = self._init(segment.init)
             head = boxes.read_head(data, init, min(_HEAD_BYTES, len(data)))
-            units = boxes.read_units(data, init)[: self._max_level + 1 if self._rungs.layered else None]
-            stream = SegmentStream(_OneSegment(url, init.sequence_unit, units, head.media_time))
+            most = self._max_level + 1 if self._rungs.layered else None
+            units = [
+                boxes.read_units(data[offset : offset + size], init)[:most]
+                for offset, size in boxes.coded_segments(data, init)
+            ]
+            stream = SegmentStream(_OneFile(url, init.sequence_unit, units, head.media_time))
         except BitstreamError as error:
             text = str(error)
             raise type(error)(text if url in text else f"{url}: {text}") from error
@@ -190,11 +194,12 @@ class StreamReel(Reel):
         if segment.part not in self._shifts:
             self._shifts[segment.part] = self.starts[number] - media
         start = media + self._shifts[segment.part]
-        ticks = stream.frame_ticks(0)
+        each = [stream.frame_ticks(n) for n in range(len(units))]
+        ticks = np.concatenate([*(t[:-1] for t in each), each[-1][-1:]])
         times = start + (ticks - ticks[0]) / scale
         self._correct(number, float(times[0]), float(times[-1]))
         decoder = VideoDecoder(stream, dimension_order="NHWC", grain=self._grain)
-        shown = len(units) - 1 if self._rungs.layered else level
+        shown = len(units[0]) - 1 if self._rungs.layered else level
         return ReelPart(decoder, 0, times, float(times[0] - ticks[0] / scale), shown)
 
     def _correct(self, number: int, start: float, end: float) -> None:
@@ -253,30 +258,30 @@ class StreamReel(Reel):
             self._buffer.grow(self._ladder())
 
 
-class _OneSegment:
-    """A segment in memory as a source of SegmentStream."""
+class _OneFile:
+    """A media segment in memory as a source of SegmentStream: the units of its coded segments, mostly one."""
 
-    def __init__(self, name: str, sequence_unit: bytes, units: Sequence[bytes], media_time: int) -> None:
+    def __init__(self, name: str, sequence_unit: bytes, units: Sequence[Sequence[bytes]], media_time: int) -> None:
         self.name, self._sequence, self._units, self._media_time = name, sequence_unit, units, media_time
-        self.size = sum(map(len, units))
+        self.size = sum(len(unit) for each in units for unit in each)
 
     def __len__(self) -> int:
-        return 1
+        return len(self._units)
 
     def sequence_unit(self, number: int) -> bytes:
         return self._sequence
 
     def head(self, number: int) -> bytes:
-        return self._units[0]
+        return self._units[number][0]
 
     def media_time(self) -> int:
         return self._media_time
 
     def units(self, number: int, num_layers: int | None) -> Sequence[bytes]:
-        return self._units[:num_layers]
+        return self._units[number][:num_layers]
 
     def num_bytes(self, number: int) -> int:
-        return self.size
+        return sum(map(len, self._units[number]))
 
     def close(self) -> None:
         pass

@@ -1,6 +1,7 @@
 """Init and media segments to units of the stream (docs/carriage.md §1, §4, §5). Heads come from incomplete ones.
 
 styp sidx ssix [moof mdat] base [moof mdat] layer 1 …   ──►   segment unit, layer unit …
+styp(cmfl) [moof mdat] [moof mdat] …                    ──►   ranges of several coded segments, then as above
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from packager.isobmff.entries import GaussianConfiguration
 
 #: Boxes of a head that are parsed; what else there is, is passed over.
 _INDEX_KINDS = ("sidx", "ssix")
+#: Brand of a media segment that may hold several coded segments.
+_CHUNKED = "cmfl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +32,13 @@ class Init:
 @dataclass(frozen=True, slots=True)
 class Head:
     """What the first bytes of a media segment say. unit: the first bytes of the segment unit. media_time: ticks.
-    ends: bytes at which the layers end, () without an ssix."""
+    ends: bytes at which the layers end, () without an ssix. goes_on: more coded segments may follow in the same media
+    segment (coded_segments)."""
 
     unit: bytes
     media_time: int
     ends: tuple[int, ...]
+    goes_on: bool = False
 
 
 def read_init(data: bytes) -> Init:
@@ -67,6 +72,7 @@ def read_head(data: bytes, init: Init, whole_unit_bytes: int) -> Head:
     boxes: list[Box] = []
     start = 0
     time = None
+    goes_on = False
     while True:
         kind, header, size = box_header(data, start, len(data))
         if kind == "mdat" and time is not None:
@@ -74,8 +80,8 @@ def read_head(data: bytes, init: Init, whole_unit_bytes: int) -> Head:
             unit = data[start + header : start + header + wanted]
             if len(unit) < wanted:
                 raise TruncatedError(f"mdat at byte {start}: {wanted - len(unit)} byte(s) missing")
-            return Head(unit, time, ends)
-        if kind in (*_INDEX_KINDS, "moof"):
+            return Head(unit, time, ends, goes_on)
+        if kind in (*_INDEX_KINDS, "styp", "moof"):
             if start + size > len(data):
                 raise TruncatedError(f"{kind} at byte {start}: {start + size - len(data)} byte(s) missing")
             (box,) = parse_boxes(data, start, start + size)
@@ -83,6 +89,8 @@ def read_head(data: bytes, init: Init, whole_unit_bytes: int) -> Head:
                 track = find_one([box], fragments.TrackFragmentHeader, "moof").track_id
                 if track == init.track_ids[0]:
                     time = find_one([box], fragments.FragmentTime, "moof").time
+            elif kind == "styp":
+                goes_on = isinstance(box, movie.FileType) and _CHUNKED in box.compatible
             else:
                 boxes.append(box)
                 ends = _layer_ends(boxes)
@@ -107,6 +115,20 @@ def _layer_ends(boxes: list[Box]) -> tuple[int, ...]:
             ends.append(at)
         level = part.level
     return tuple(ends)
+
+
+def coded_segments(data: bytes, init: Init) -> list[tuple[int, int]]:
+    """(offset, bytes) of the coded segments that a media segment holds: one for every fragment of the base track, the
+    fragments of its layers included."""
+    base = init.track_ids[0]
+    moofs = [box for box in parse_boxes(data) if box.kind == "moof"]
+    starts = [box.offset for box in moofs if any(h.track_id == base for h in _headers(box))]
+    starts = [0, *starts[1:]]
+    return [(start, end - start) for start, end in zip(starts, [*starts[1:], len(data)], strict=True)]
+
+
+def _headers(moof: Box) -> list[fragments.TrackFragmentHeader]:
+    return find_all([moof], fragments.TrackFragmentHeader)
 
 
 def read_units(data: bytes, init: Init) -> list[bytes]:

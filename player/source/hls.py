@@ -116,6 +116,8 @@ def _track(url: str, playlist: Any, track: Track) -> Track:
     next_offset: dict[str, int] = {}
     part, first = playlist.discontinuity_sequence or 0, playlist.media_sequence or 0
     for number, entry in enumerate(playlist.segments):
+        if not entry.uri and entry.parts:  # of a segment that is not whole yet
+            continue
         if not entry.uri or entry.duration is None:
             raise InvalidError(f"{url}: segment {number} lacks its EXTINF or its URI")
         if entry.key is not None and entry.key.method not in (None, "NONE"):

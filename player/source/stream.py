@@ -10,6 +10,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from gvideo.bitstream import headers, units
@@ -126,19 +127,20 @@ class TrackSource:
     """The segments of a track (see gvideo.decoder.segments.SegmentSource). keep: edition of its files for the cache."""
 
     def __init__(self, name: str, track: Track, fetcher: Fetcher, keep: str = "") -> None:
-        self.name, self._track, self._fetcher, self._keep = name, track, fetcher, keep
+        self.name, self._fetcher, self._keep = name, fetcher, keep
         self._inits: dict[Resource, boxes.Init] = {}
         for segment in track.segments:
             if segment.init not in self._inits:
                 self._inits[segment.init] = self._read_init(segment.init)
         with ThreadPoolExecutor(_NUM_CONNECTIONS) as pool:
-            found = list(pool.map(self._read_head, track.segments))
-        self._heads = [head for head, _ in found]
-        self._sizes = [size for _, size in found]
+            found = [each for several in pool.map(self._read_heads, track.segments) for each in several]
+        self._segments = [segment for segment, _, _ in found]
+        self._heads = [head for _, head, _ in found]
+        self._sizes = [size for _, _, size in found]
         self.size = sum(self._sizes)
 
     def __len__(self) -> int:
-        return len(self._track.segments)
+        return len(self._segments)
 
     def sequence_unit(self, number: int) -> bytes:
         """The sequence unit that holds for a segment."""
@@ -158,7 +160,7 @@ class TrackSource:
 
     def units(self, number: int, num_layers: int | None) -> Sequence[bytes]:
         """The segment unit and its layer units; no bytes behind the last one wanted are fetched."""
-        segment, head = self._track.segments[number], self._heads[number]
+        segment, head = self._segments[number], self._heads[number]
         size = segment.media.size
         known: Sequence[int | None] = head.ends or segment.ends
         if num_layers is not None and num_layers < len(known):
@@ -176,7 +178,7 @@ class TrackSource:
         self._fetcher.close()
 
     def _init(self, number: int) -> boxes.Init:
-        return self._inits[self._track.segments[number].init]
+        return self._inits[self._segments[number].init]
 
     def _read_init(self, place: Resource) -> boxes.Init:
         if not place.url:
@@ -186,6 +188,25 @@ class TrackSource:
             return boxes.read_init(data)
         except BitstreamError as error:
             raise type(error)(f"{place.url}: {error}") from error
+
+    def _read_heads(self, segment: Segment) -> list[tuple[Segment, boxes.Head, int]]:
+        """The coded segments that a media segment holds, each with its head and its bytes. Where there may be several,
+        all of it is read, since nothing tells where they begin."""
+        head, size = self._read_head(segment)
+        if not head.goes_on:
+            return [(segment, head, size)]
+        media, init = segment.media, self._inits[segment.init]
+        data = self._fetcher.read(media.url, media.offset, media.size, keep=self._keep)
+        found = []
+        try:
+            for start, length in boxes.coded_segments(data, init):
+                place = Resource(media.url, media.offset + start, length)
+                part = data[start : start + length]
+                head = boxes.read_head(part, init, min(_LONG_UNIT_BYTES, length))
+                found.append((replace(segment, media=place, ends=(length,)), head, length))
+        except BitstreamError as error:
+            raise type(error)(f"{media.url}: {error}") from error
+        return found
 
     def _read_head(self, segment: Segment) -> tuple[boxes.Head, int]:
         """The head of a segment and its bytes, from as few of them as will do."""

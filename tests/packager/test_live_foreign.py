@@ -79,3 +79,38 @@ def test_players_of_others_go_on_over_a_restart(tmp_path):
         assert found["dash"]["shown"] > 2
     finally:
         stop()
+
+
+@pytest.mark.slow
+def test_players_of_others_play_a_stream_in_parts(tmp_path):
+    """hls.js follows the parts of the H.264 rung, Shaka and dash.js the segments that they make; by hand, as above."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None or shutil.which("node") is None or not (PLAYERS / "node_modules" / "hls.js").is_dir():
+        pytest.skip("node, `npm ci` in tests/players and Chromium are needed")
+    ffmpeg = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
+    clip, folder, log = write_clip(tmp_path / "clip.mkv", 8), tmp_path / "live", tmp_path / "log"
+    send = [ffmpeg, "-v", "error", "-re", "-stream_loop", "-1", "-i", str(clip), "-c", "copy", "-f", "matroska", "-"]
+    encode = [sys.executable, "-c", QUICK_PROGRAM, "encode", "-", "-o", f"{folder}/", "--live", "--segment", "2"]
+    encode += ["--part", "0.5", "--fallback", "avc", "--window", "60"]
+    with (
+        subprocess.Popen(send, stdout=subprocess.PIPE) as sender,
+        subprocess.Popen(encode, cwd=ROOT, stdin=sender.stdout) as encoder,
+    ):
+        try:
+            end = time.monotonic() + 60
+            while not (folder / "f0.m3u8").exists() or len(m3u8.load(f"{folder}/f0.m3u8").segments) < 5:
+                assert time.monotonic() < end
+                time.sleep(0.1)
+            for url in serve(folder, log=log):
+                jobs = [f"hls={url}/master.m3u8", f"shaka={url}/manifest.mpd", f"dash={url}/manifest.mpd"]
+                command = ["node", str(PLAYERS / "live.mjs"), chromium, "20", *jobs]
+                done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+        finally:
+            for child in (encoder, sender):
+                child.kill()
+    print(done.stdout)
+    for each in map(json.loads, done.stdout.splitlines()):
+        assert each["errors"] == []
+        assert each["codecs"][0].startswith("avc1")
+        assert each["shown"] > 8
+    assert log.read_text().count("/part_") > 10

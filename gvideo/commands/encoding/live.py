@@ -33,6 +33,12 @@ def add_live_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--window", type=float, metavar="S", help="keep only the last S seconds on offer (default: all)")
     group.add_argument(
+        "--part",
+        type=float,
+        metavar="S",
+        help="low latency: publish parts of S seconds, e.g. 0.5, of segments of --segment seconds (LL-HLS)",
+    )
+    group.add_argument(
         "--anew",
         action="store_true",
         help="begin again in a folder where a live stream was; without it that one goes on",
@@ -61,6 +67,13 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
         raise OptionError(f"--idle {arguments.idle:g}: above 0 seconds wanted")
     if not arguments.give_up >= 0:
         raise OptionError(f"--give-up {arguments.give_up:g}: 0 seconds or more wanted")
+    if arguments.part is not None:
+        if not 0.1 <= arguments.part <= arguments.segment / 2:
+            raise OptionError(
+                f"--part {arguments.part:g}: 0.1 seconds to half of --segment {arguments.segment:g} wanted"
+            )
+        if arguments.layers > 1:
+            raise OptionError("--layers: a segment of several parts has one layer; leave out --layers or --part")
     ladder = rungs_of(arguments)
     _check(arguments, ladder)
 
@@ -74,7 +87,8 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
     from packager.sink import open_sink
 
     window = None if arguments.window is None else Fraction(arguments.window)
-    keep_up = None if arguments.no_keep_up else KeepUp(arguments.preset, arguments.segment)
+    part = None if arguments.part is None else Fraction(arguments.part)
+    keep_up = None if arguments.no_keep_up else KeepUp(arguments.preset, _fitted_seconds(arguments))
     crf = arguments.fallback_crf if arguments.fallback else None
     folder: LiveFolder | None = None
     size = ladder[0].size if len(ladder) == 1 else None
@@ -93,7 +107,9 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
                 with video:
                     if folder is None:
                         seconds = Fraction(arguments.segment)
-                        publisher = LivePublisher(sink, datetime.now(UTC), seconds, window, anew=arguments.anew)
+                        publisher = LivePublisher(
+                            sink, datetime.now(UTC), seconds, window, anew=arguments.anew, partial=part
+                        )
                         stack.callback(publisher.end)
                         folder = LiveFolder(publisher, arguments.layers, crf)
                     rungs = [_live_rung(arguments, rung, video.format) for rung in ladder]
@@ -105,6 +121,7 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
                         for cut in cuts:
                             folder.add(cut)
                             told.tell(video.notes)
+                        folder.pause()
                         if not video.is_stalled:
                             break
                         told.tell_line("nothing comes; waits")
@@ -125,6 +142,12 @@ def _check(arguments: argparse.Namespace, ladder: list[Rung]) -> None:
         _live_rung(arguments, rung, VideoFormat(16, 16, ColourDescription(1, 1, 1, False)))
 
 
+def _fitted_seconds(arguments: argparse.Namespace) -> float:
+    """The longest coded segment: a part where there are parts."""
+    seconds: float = arguments.segment if arguments.part is None else arguments.part
+    return seconds
+
+
 def _live_rung(arguments: argparse.Namespace, rung: Rung, own: VideoFormat) -> LiveRung:
     """A rung of a source of that format."""
     from gvideo.encoder.jobs.live import LiveRung
@@ -132,11 +155,10 @@ def _live_rung(arguments: argparse.Namespace, rung: Rung, own: VideoFormat) -> L
     from gvideo.encoder.settings import DEFAULT_CRF, EncodeSettings
 
     crf = DEFAULT_CRF if rung.crf is None else rung.crf
-    settings = EncodeSettings(
-        crf, arguments.preset, arguments.segment, arguments.seed, arguments.layers, tune=arguments.tune
-    )
+    seconds = _fitted_seconds(arguments)
+    settings = EncodeSettings(crf, arguments.preset, seconds, arguments.seed, arguments.layers, tune=arguments.tune)
     maxrate, bufsize = (parse_bits(name, getattr(arguments, name)) for name in ("maxrate", "bufsize"))
-    target = RateTarget.of(rung.bitrate, maxrate, bufsize, arguments.segment, rung.crf)
+    target = RateTarget.of(rung.bitrate, maxrate, bufsize, seconds, rung.crf)
     return LiveRung(own.resized(*rung.size) if rung.size else own, settings, target)
 
 

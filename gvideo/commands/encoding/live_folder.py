@@ -71,7 +71,7 @@ class LiveFolder:
         return notes
 
     def add(self, cut: LiveCut) -> None:
-        """The next segment of the latest input."""
+        """The next segment of the latest input, or part of one."""
         fmt = self._video.format
         is_first, zero = self._zero is None, cut.start if self._zero is None else self._zero
         fallback = [] if self._crf is None else [self._fallback(cut.frames, cut.start - zero)]
@@ -88,6 +88,10 @@ class LiveFolder:
             texts=[t.cut(start, end) for t in self._texts],
         )
         self.num_frames += cut.rungs[0].num_frames
+
+    def pause(self) -> None:
+        """Nothing comes for a while, or nothing more: what is there becomes a whole segment."""
+        self._publisher.finish_segment()
 
     def _begin_parts(self, cut: LiveCut, fallback: Sequence[MediaTrack]) -> None:
         """Tells the publisher what the input has, now that its first segment is there."""

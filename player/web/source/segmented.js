@@ -7,6 +7,9 @@
  * A sample is whole units as they stand in a .gsv file; layer k is in track 1 + k. Rungs that name growing prefixes of
  * the same files are layers: going up fetches only the bytes between. Rungs with files of their own are a ladder. Both
  * are one thing here: bytes of a file as far as they were fetched.
+ *
+ * A file of several coded segments (a live stream in parts) is known to be one when it is there: then the segment that
+ * it was becomes so many, numbered 7, 7.25, 7.5, 7.75.
  */
 
 import { ContainerError, UnsupportedError } from "../codec/errors.js";
@@ -17,7 +20,7 @@ import { InitCache } from "./inits.js";
 
 /** @import { Http } from "./http.js" */
 /** @import { Quality, Segment } from "../types/gvideo-player.d.ts" */
-/** @import { InitMap, Loaded, Offer, Place, Playlist, Rung, Track } from "../types/internal.d.ts" */
+/** @import { InitMap, InitTrack, Loaded, Offer, Place, Playlist, Rung, Sample, Track } from "../types/internal.d.ts" */
 
 export const OWN_CODEC = "gsv1";
 export const FALLBACK_CODEC = "avc1";
@@ -123,7 +126,10 @@ export class SegmentedSource {
     const init = await this.#inits.get(place.map, signal);
     const file = await this.#fetch(segment, place, signal);
     const all = parseSamples(file.bytes, init.tracks).filter(({ trackId }) => init.tracks.get(trackId)?.sequenceUnit);
-    const samples = all.sort((a, b) => a.trackId - b.trackId);
+    const coded = codedSegments(all);
+    const which = Math.round((segment.number % 1) * coded.length);
+    if (coded.length > 1 && segment.number % 1 === 0) this.#split(segment, coded, init.tracks);
+    const samples = coded[which] ?? [];
     const base = samples[0];
     const track = base && init.tracks.get(base.trackId);
     if (!track?.sequenceUnit) throw new ContainerError(`${shortName(place.url)}: there is no ${OWN_CODEC} sample`);
@@ -135,9 +141,29 @@ export class SegmentedSource {
       sequenceUnit,
       units: joined(samples.map(({ data }) => data)),
       maxLayers: Infinity,
-      size: file.bytes.length,
+      size: coded.length > 1 ? samples.reduce((sum, { data }) => sum + data.length, 0) : file.bytes.length,
       numBytes: file.numBytes,
     };
+  }
+
+  /** Makes a segment as many as its file holds, unless that was done.
+   * @param {Segment} segment
+   * @param {Sample[][]} coded
+   * @param {Map<number, InitTrack>} tracks */
+  #split(segment, coded, tracks) {
+    const at = this.segments.indexOf(segment);
+    if (at < 0 || (this.segments[at + 1]?.number ?? 0) % 1 !== 0) return;
+    const timescale = tracks.get(coded[0][0].trackId)?.timescale ?? 1;
+    const starts = coded.map(([{ time }]) => segment.start + (time - coded[0][0].time) / timescale);
+    const ends = [...starts.slice(1), segment.start + segment.duration];
+    const parts = starts.map((start, k) => ({
+      number: segment.number + k / coded.length,
+      start,
+      duration: Math.max(ends[k] - start, 0),
+      numFrames: null,
+    }));
+    segment.duration = parts[0].duration;
+    this.segments.splice(at + 1, 0, ...parts.slice(1));
   }
 
   /** Forgets the bytes of a segment.
@@ -155,7 +181,7 @@ export class SegmentedSource {
     const playlist = this.#playlists[quality];
     let media = await playlist.get(signal);
     /** @param {Place} place */
-    const wanted = (place) => place.number === number;
+    const wanted = (place) => place.number === Math.floor(number);
     if (!media.ended && !media.segments.some(wanted)) media = await playlist.get(signal, true);
     const place = media.segments.find(wanted);
     if (!place) throw new ContainerError(`segment ${number}: the playlist no longer lists it`);
@@ -178,7 +204,7 @@ export class SegmentedSource {
     const got = await this.http.bytes(place.url, { start: from, end: place.end, signal });
     const fresh = got.whole ? got.bytes.subarray(from, place.end) : got.bytes;
     const bytes = had ? joined([had.bytes, fresh]) : fresh;
-    this.#files.set(key, { number: segment.number, bytes, whole: place.end === undefined });
+    this.#files.set(key, { number: Math.floor(segment.number), bytes, whole: place.end === undefined });
     return { bytes, numBytes: got.bytes.length };
   }
 
@@ -190,6 +216,20 @@ export class SegmentedSource {
     if (!own?.sequenceUnit) throw new UnsupportedError(`${shortName(map.url)}: there is no ${OWN_CODEC} track`);
     return own.sequenceUnit;
   }
+}
+
+/** Samples of a file by coded segment: each begins with one of the base, and those of its layers follow.
+ * @param {Sample[]} samples of gsv1 tracks, as they lie in the file
+ * @returns {Sample[][]} */
+function codedSegments(samples) {
+  const base = Math.min(...samples.map(({ trackId }) => trackId));
+  /** @type {Sample[][]} */
+  const found = [];
+  for (const sample of samples) {
+    if (sample.trackId === base || found.length === 0) found.push([]);
+    found[found.length - 1].push(sample);
+  }
+  return found.map((each) => each.sort((a, b) => a.trackId - b.trackId));
 }
 
 /** A quality's name: its height, and its place where heights do not tell qualities apart.

@@ -7,7 +7,11 @@ Files have a random word in their names, since their content is not known in adv
 (rungs, layers, sound, languages) is what the first input has; every further input has the same.
 
 A publisher into a folder where one has been before goes on there: numbers rise, what is on offer stays, and what comes
-now is a further input that begins at the time of day that it is (live_state.py).
+now is a further input that begins at the time of day that it is (state.py).
+
+With partial segments (low latency), what is added is one of these, on offer at once, until they make a whole segment:
+
+    part_7 part_8 part_9 part_10 ─their bytes, joined─► seg_3      part_11 part_12 (open) part_13 (the next, a hint)
 """
 
 from __future__ import annotations
@@ -22,9 +26,9 @@ from fractions import Fraction
 
 from gvideo.errors import MediaError, OptionError
 from packager import dash, hls, segmenter
-from packager.live_parts import Part, Stream, Text, moment_of
-from packager.live_state import State, read_state, write_state
-from packager.presentation import Live, PublishedPresentation, PublishedSegment, SubtitleSegment
+from packager.live.parts import Part, Stream, Text, time_of
+from packager.live.state import State, read_state, write_state
+from packager.presentation import Live, Partial, PublishedPresentation, PublishedSegment, SubtitleSegment
 from packager.segmenter import Rates
 from packager.sink import Sink
 from packager.subtitles import Cue, format_webvtt
@@ -32,27 +36,39 @@ from packager.tracks import MediaTrack, TrackSegment
 
 #: A playlist keeps so many segments at least, whatever the window (Apple's authoring specification).
 MIN_SEGMENTS = 6
+#: Partial segments stay on offer until they are so many target durations old (RFC 8216, second edition, §6.2.2).
+_PARTIAL_TARGETS = 3
+#: Samples of a packet of AAC. Sound is cut where one ends, so its partial segments may be so much longer.
+_PACKET = 1024
 
 
 class LivePublisher:
     """Writes segments and manifests into a sink. started: wall-clock time of the first frame. longest: seconds that no
     segment passes. window: seconds that stay on offer, None for all. anew: forgets what a publisher before has put
-    there, and takes its files away as if they had left a window.
+    there, and takes its files away as if they had left a window. partial: what is added are partial segments of so many
+    seconds, which are gathered to segments; None: segments.
 
-    Raises OptionError where the one before had shorter segments or another kind of playlist, MediaError where what it
-    left cannot be read."""
+    Raises OptionError where the one before had shorter segments, other partial ones or another kind of playlist,
+    MediaError where what it left cannot be read."""
 
     def __init__(
-        self, sink: Sink, started: datetime, longest: Fraction, window: Fraction | None = None, *, anew: bool = False
+        self,
+        sink: Sink,
+        started: datetime,
+        longest: Fraction,
+        window: Fraction | None = None,
+        *,
+        anew: bool = False,
+        partial: Fraction | None = None,
     ) -> None:
-        self._sink, self._window = sink, window
+        self._sink, self._window, self._longest, self._partial = sink, window, longest, partial
         self._word = secrets.token_hex(4)
         self._now: datetime | None = None
         self._is_new = True
         self._layers: list[int] = []
         target = max(1, math.ceil(longest))
         before = None if anew else read_state(sink)
-        self._state = before or State(started, Fraction(0), 0, target, window is None, 0, [], [])
+        self._state = before or State(started, Fraction(0), 0, target, window is None, 0, [], [], partial)
         self._resumed = before.parts[-1] if before and before.parts else None
         if anew:
             self._forget()
@@ -69,6 +85,12 @@ class LivePublisher:
             raise OptionError(
                 f"--window: the live stream in this folder {kind}, and players were told so; {option} --window, "
                 f"or give another folder or --anew"
+            )
+        if partial != before.asked:
+            kind = "no parts" if before.asked is None else f"parts of {float(before.asked):g} s"
+            raise OptionError(
+                f"--part: the live stream in this folder has {kind}, and players were told so; give the same, another "
+                f"folder, or --anew"
             )
 
     @property
@@ -105,6 +127,8 @@ class LivePublisher:
                 for number, (track, count) in enumerate(zip(tracks, layers, strict=True))
             ]
 
+        if any(layers > 1 for layers in self._layers) and self._partial is not None:
+            raise OptionError("--layers: a segment of several parts has one layer; leave out --layers or --part")
         at = at or (self._now if self._is_new else None)
         gone_by = Fraction(0) if at is None else Fraction((at - state.started) // timedelta(microseconds=1), 1_000_000)
         part = Part(
@@ -117,6 +141,11 @@ class LivePublisher:
                 f"the live stream in this folder has {_described(self._resumed)}, this input would give "
                 f"{_described(part)}; give the same options, another folder, or --anew, which begins again"
             )
+        self.finish_segment()  # of the input before, whose publisher may have been killed
+        part.number = state.number + 1
+        if self._partial is not None and not state.partial_target:
+            margin = max((Fraction(_PACKET, s.track.sample_rate) for s in part.audio), default=Fraction(0))
+            state.partial_target = Fraction(math.ceil(1000 * (self._partial + margin)), 1000)
         for stream in part.streams:
             self._sink.put(stream.init, [segmenter.format_init(stream.track, 0, Rates(0, 0))])
         state.parts.append(part)
@@ -129,17 +158,34 @@ class LivePublisher:
         audio: Sequence[TrackSegment] = (),
         texts: Sequence[Sequence[Cue]] = (),
     ) -> None:
-        """The next segment of the latest input, in the order of begin(): its files, then the state, then the
-        manifests."""
+        """The next segment of the latest input, or the next partial one, in the order of begin(): its files, then the
+        state, then the manifests."""
+        part = self._state.parts[-1]
+        pieces = [*video, *fallback, *audio]
+        if self._partial is not None:
+            seconds = [Fraction(p.duration, s.track.timescale) for p, s in zip(pieces, part.streams, strict=True)]
+            fits = max(seconds) <= self._state.partial_target
+            if not fits or part.open_seconds + seconds[0] > self._longest:
+                self.finish_segment()
+            if fits:
+                self._add_partial(pieces, texts)
+                return
+            # a frame that lasts longer than a part may: a segment that is not offered in parts
+        self._add_segment(pieces, texts)
+
+    def _add_segment(self, pieces: Sequence[TrackSegment], texts: Sequence[Sequence[Cue]]) -> None:
         state = self._state
         part = state.parts[-1]
-        number = state.number + 1
+        number = fragment = state.number + 1
+        if self._partial is not None:  # numbers of fragments rise from one to the next
+            state.partial += 1
+            fragment = state.partial
         files: dict[str, bytes] = {}
         made = [
-            self._made(stream, piece, part.begun, number, files)
-            for stream, piece in zip(part.streams, [*video, *fallback, *audio], strict=True)
+            self._made(stream, piece, part.begun, number, fragment, files)
+            for stream, piece in zip(part.streams, pieces, strict=True)
         ]
-        seconds = Fraction(video[0].duration, part.video[0].track.timescale)
+        seconds = Fraction(pieces[0].duration, part.video[0].track.timescale)
         shown = []
         for text, cues in zip(part.texts, texts, strict=True):
             files[text.uri(number)] = format_webvtt(cues, mapped=True)
@@ -154,20 +200,83 @@ class LivePublisher:
             if self._window is None:
                 text.cues |= dict.fromkeys(cues)
         state.number = number
-        state.end = part.begun + Fraction(video[0].start, part.video[0].track.timescale) + seconds
+        state.end = part.begun + Fraction(pieces[0].start, part.video[0].track.timescale) + seconds
+        self._settle()
+
+    def _add_partial(self, pieces: Sequence[TrackSegment], texts: Sequence[Sequence[Cue]]) -> None:
+        assert self._partial is not None
+        state = self._state
+        part = state.parts[-1]
+        number, is_first = state.partial + 1, not part.open_files
+        files: dict[str, bytes] = {}
+        for stream, piece in zip(part.streams, pieces, strict=True):
+            found = segmenter.format_segment(stream.track, piece, number, bare=not is_first, goes_on=True)
+            files[stream.partial_uri(number)] = found.data
+        self._write(files)
+        for stream, piece in zip(part.streams, pieces, strict=True):
+            uri = stream.partial_uri(number)
+            at = time_of(state.started, part.begun, piece.start, stream.track.timescale)
+            stream.open.append(Partial(uri, piece.start, piece.duration, len(files[uri]), at))
+            stream.open_data.append(files[uri])
+        for text, cues in zip(part.texts, texts, strict=True):
+            text.open |= dict.fromkeys(cues)
+        state.partial = number
+        timescale = part.video[0].track.timescale
+        state.end = part.begun + Fraction(pieces[0].start + pieces[0].duration, timescale)
+        is_whole = part.open_seconds + self._partial / 2 >= self._longest  # there is no room for another one
+        if is_whole:
+            self._join()
+        self._settle(whole=is_whole)
+
+    def finish_segment(self) -> None:
+        """Partial segments that are there become a whole one, as nothing follows them for a while."""
+        if self._state.parts and self._state.parts[-1].open_files:
+            self._join()
+            self._settle(hints=False)
+
+    def _join(self) -> None:
+        """The open partial segments to a segment, and the cues of that time."""
+        state = self._state
+        part = state.parts[-1]
+        number, seconds = state.number + 1, part.open_seconds
+        files = {}
+        for stream in part.streams:
+            if not stream.open_data:
+                stream.open_data = [self._sink.get_range(p.uri, 0, p.num_bytes) for p in stream.open]
+            files[stream.uri(number)] = b"".join(stream.open_data)
+        for text in part.texts:
+            files[text.uri(number)] = format_webvtt(text.open, mapped=True)
+        self._write(files)
+        for stream in part.streams:
+            stream.close(number, len(files[stream.uri(number)]))
+        for text in part.texts:
+            text.segments.append(SubtitleSegment(text.uri(number), seconds))
+            if self._window is None:
+                text.cues |= text.open
+            text.open = {}
+        state.number = number
+
+    def _settle(self, *, whole: bool = True, hints: bool = True) -> None:
+        """What is new is there: what is old goes, the state and the manifests follow. whole: a segment is new. hints: a
+        partial segment of the same input will follow."""
         self._slide()
-        write_state(self._sink, state)
-        self._publish(ended=False)
+        self._drop_partials()
+        write_state(self._sink, self._state)
+        if whole:
+            self._publish(hints=hints)
+        elif any(p.count for p in self._state.parts):
+            for name, text in hls.growing_playlists(self.presentation(hints=hints)).items():
+                self._sink.put(name, [text.encode()])
         self._delete()
 
     def _made(
-        self, stream: Stream, piece: TrackSegment, begun: Fraction, number: int, files: dict[str, bytes]
+        self, stream: Stream, piece: TrackSegment, begun: Fraction, number: int, fragment: int, files: dict[str, bytes]
     ) -> tuple[PublishedSegment, tuple[int, ...]]:
-        """A segment and where its layers end; its bytes go to `files`."""
-        found = segmenter.format_segment(stream.track, piece, number)
+        """A segment and where its layers end; its bytes go to `files`. fragment: number that its fragments go by."""
+        found = segmenter.format_segment(stream.track, piece, fragment)
         uri = stream.uri(number)
         files[uri] = found.data
-        at = self._state.started + timedelta(microseconds=moment_of(begun, piece.start, stream.track.timescale))
+        at = time_of(self._state.started, begun, piece.start, stream.track.timescale)
         return PublishedSegment(uri, piece.start, piece.duration, len(found.data), at=at), found.ends
 
     def _write(self, files: dict[str, bytes]) -> None:
@@ -186,7 +295,10 @@ class LivePublisher:
     def end(self) -> None:
         """Nothing follows: the manifests say so. Subtitles that are all there become whole files too, for DASH."""
         state = self._state
-        if self._is_new or not any(p.count for p in state.parts):
+        if self._is_new:
+            return
+        self.finish_segment()
+        if not any(p.count for p in state.parts):
             return
         if len(state.parts) == 1 and self._window is None:
             for text in state.parts[0].texts:
@@ -212,6 +324,18 @@ class LivePublisher:
                 del state.parts[0]
                 state.first_part += 1
 
+    def _drop_partials(self) -> None:
+        """Takes partial segments that are old off the offer; the whole ones stay."""
+        state = self._state
+        for part in reversed(state.parts):
+            for place in reversed(range(part.count)):
+                if state.end - part.end_of(place) < _PARTIAL_TARGETS * state.target:
+                    continue
+                gone = part.drop_partials(place)
+                if not gone:
+                    return
+                state.gone += [(name, state.end) for name in gone]
+
     def _delete(self) -> None:
         """Removes files once no client can hold a playlist that names them: a whole playlist later, and a segment."""
         state = self._state
@@ -219,19 +343,20 @@ class LivePublisher:
         while state.gone and state.end - state.gone[0][1] > keep:
             self._sink.delete(state.gone.pop(0)[0])
 
-    def presentation(self, *, ended: bool = False) -> PublishedPresentation:
-        """What is on offer now."""
+    def presentation(self, *, ended: bool = False, hints: bool = True) -> PublishedPresentation:
+        """What is on offer now. ended: nothing follows. hints: what is to come next is told."""
         state = self._state
-        shown = [p for p in state.parts if p.count]
-        parts = tuple(p.presentation() for p in shown)
+        shown = [p for p in state.parts if p.count or p.open_files]
+        following = state.partial + 1 if self._partial is not None and hints and not ended else None
+        parts = tuple(p.presentation(following if p is shown[-1] else None) for p in shown)
         live = Live(
             state.started, parts, tuple(p.begun for p in shown), state.target, self._window, shown[0].number,
-            state.first_part, ended,
+            state.first_part, ended, state.partial_target if self._partial is not None else None,
         )  # fmt: skip
         return replace(parts[-1], live=live)
 
-    def _publish(self, *, ended: bool) -> None:
-        p = self.presentation(ended=ended)
+    def _publish(self, *, ended: bool = False, hints: bool = True) -> None:
+        p = self.presentation(ended=ended, hints=hints)
         texts = hls.playlists(p)
         for name, text in texts.items():
             if name != hls.MASTER:
