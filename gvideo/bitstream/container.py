@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from gvideo.bitstream import headers, units
 from gvideo.bitstream.fields import Reader
 from gvideo.bitstream.headers import Index, IndexEntry, SegmentHeader, SequenceHeader
-from gvideo.errors import InvalidError, TruncatedError
+from gvideo.errors import BitstreamError, InvalidError, TruncatedError
 
 #: Bytes of a segment unit that hold its header for sure: the fixed fields and a duration for every frame.
 _HEADER_BYTES = 64
@@ -192,7 +192,10 @@ def parse_sequence(payload: bytes) -> SequenceHeader:
 
 def parse_sequence_unit(unit: bytes) -> SequenceHeader:
     """The header in a sequence unit as gsvC holds it. Raises BitstreamError."""
-    kind, payload = parse_unit(unit)
+    try:
+        kind, payload = parse_unit(unit)
+    except BitstreamError as error:
+        raise type(error)(f"gsvC: {error}") from None
     if kind != units.SEQUENCE:
         raise InvalidError(f"gsvC: holds a {units.name_of(kind)} unit, a sequence unit is wanted")
     return parse_sequence(payload)

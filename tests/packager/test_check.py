@@ -151,7 +151,7 @@ FAULTS: dict[str, tuple[Edit, str]] = {
     "sidx duration": (boxes("v0-*/seg_1.m4s", smaller_reference), "sidx: 25599 ticks"),
     "ssix range": (boxes("v0-*/seg_1.m4s", smaller_range), "ssix: a range does not end where a layer ends"),
     "edit list": (boxes("v1-*/init.mp4", with_edit_list), "must not have an edit list"),
-    "missing codebooks": (boxes("v1-*/init.mp4", cut_codebooks), "gsvC: .* bytes, its unit has"),
+    "missing codebooks": (boxes("v1-*/init.mp4", cut_codebooks), r"gsvC: sequence unit: \d+ byte\(s\) missing"),
     "entry size": (boxes("v1-*/init.mp4", add(VisualSampleEntry, "width", 2)), "size is not that of its seq"),
     "timescale": (boxes("v1-*/init.mp4", add(movie.MediaHeader, "timescale", 1)), "mdhd.timescale"),
     "no levels": (boxes("v0-*/init.mp4", no_leva), "leva: not one level"),
