@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from packager.check.media import InitFacts
-from packager.check.playlists import MediaPlaylist, PartEntry, PlaylistEntry, parse_attributes
+from packager.check.playlists import MediaPlaylist, PartEntry, PlaylistEntry, decimal, parse_attributes
 from packager.check.reading import Library
 
 #: Durations have six decimals.
@@ -22,9 +22,11 @@ _KEPT = 3
 def control_faults(playlist: MediaPlaylist) -> Iterator[str]:
     """Faults of what a playlist says of parts as a whole, and of when it names them."""
     control = parse_attributes(playlist.tags.get("EXT-X-SERVER-CONTROL", ""))
-    target = Fraction(playlist.tags.get("EXT-X-TARGETDURATION", "0"))
-    if "CAN-SKIP-UNTIL" in control and Fraction(control["CAN-SKIP-UNTIL"]) < _SKIP_UNTIL * target:
-        yield f"CAN-SKIP-UNTIL {control['CAN-SKIP-UNTIL']}: {_SKIP_UNTIL} target durations at least wanted"
+    target = decimal(playlist.tags.get("EXT-X-TARGETDURATION", "0")) or Fraction(0)
+    if "CAN-SKIP-UNTIL" in control:
+        skipped = decimal(control["CAN-SKIP-UNTIL"])
+        if skipped is None or skipped < _SKIP_UNTIL * target:
+            yield f"CAN-SKIP-UNTIL {control['CAN-SKIP-UNTIL']}: {_SKIP_UNTIL} target durations at least wanted"
     parts = [*(p for e in playlist.entries for p in e.parts), *playlist.open_parts]
     if "EXT-X-PART-INF" not in playlist.tags:
         if parts:
@@ -32,10 +34,10 @@ def control_faults(playlist: MediaPlaylist) -> Iterator[str]:
         return
     part_target = _part_target(playlist)
     if not part_target:
-        yield "EXT-X-PART-INF: PART-TARGET is missing"
+        yield "EXT-X-PART-INF: PART-TARGET is missing, or no number"
     if "PART-HOLD-BACK" not in control:
         yield "EXT-X-SERVER-CONTROL: PART-HOLD-BACK is missing"
-    elif Fraction(control["PART-HOLD-BACK"]) < _HOLD_BACK * part_target:
+    elif (decimal(control["PART-HOLD-BACK"]) or Fraction(0)) < _HOLD_BACK * part_target:
         yield f"PART-HOLD-BACK {control['PART-HOLD-BACK']}: {_HOLD_BACK} part targets at least wanted"
     behind = sum((p.seconds for p in playlist.open_parts), Fraction(0))
     for entry in reversed(playlist.entries):
@@ -81,4 +83,5 @@ def part_faults(
 
 def _part_target(playlist: MediaPlaylist) -> Fraction:
     """Seconds, 0 if it is not told."""
-    return Fraction(parse_attributes(playlist.tags.get("EXT-X-PART-INF", "")).get("PART-TARGET", "0"))
+    told = parse_attributes(playlist.tags.get("EXT-X-PART-INF", "")).get("PART-TARGET", "0")
+    return decimal(told) or Fraction(0)

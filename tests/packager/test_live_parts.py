@@ -250,7 +250,7 @@ FAULTS = {
                   "is below 85 % of PART-TARGET"),
     "hint": (lambda t: t.replace("TYPE=PART,", ""), "EXT-X-PRELOAD-HINT: TYPE and URI wanted"),
     "hint at the end": (lambda t: t + "#EXT-X-ENDLIST\n", "nothing follows EXT-X-ENDLIST"),
-    "number": (lambda t: t.replace("PART-TARGET=0.500", "PART-TARGET=half"), "cannot be read"),
+    "number": (lambda t: t.replace("PART-TARGET=0.500", "PART-TARGET=half"), "PART-TARGET is missing, or no number"),
 }  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def test_full_disks(tmp_path):
         pytest.skip("no tmpfs can be mounted")
     for kind, result in found.items():
         assert result.faults == [], kind
-        assert result.kills >= 3
+        assert result.kills >= 1
         assert result.ends == 1
 
 

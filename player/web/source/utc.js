@@ -43,7 +43,7 @@ export class ManifestClock {
 
   /** @param {() => number} own milliseconds since 1970
    * @param {() => number} steady milliseconds since any moment */
-  constructor(own = Date.now, steady = () => performance.now()) {
+  constructor(own = () => Date.now(), steady = () => performance.now()) {
     this.own = own;
     this.steady = steady;
   }
