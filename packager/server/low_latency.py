@@ -182,6 +182,8 @@ class LowLatency:
         if found is None:
             raise HTTPException(404)
         if found.blocks and wanted.number is not None:
+            if found.is_too_far(wanted.number, wanted.part):  # what was seen a moment ago may be too old to say so
+                found = await self._progress(name, fresh=True) or found
             if found.is_too_far(wanted.number, wanted.part):
                 raise _refused(f"_HLS_msn={wanted.number}: too far ahead")
             end = time.monotonic() + _HELD_TARGETS * found.target
@@ -210,11 +212,11 @@ class LowLatency:
             found = await self._progress(playlist)
         return True
 
-    async def _progress(self, name: str) -> Progress | None:
-        """How far a playlist is now, or was a moment ago; None if it is not there."""
+    async def _progress(self, name: str, fresh: bool = False) -> Progress | None:
+        """How far a playlist is now, or unless fresh was a moment ago; None if it is not there."""
         known, now = self._known.get(name), time.monotonic()
         if known is not None:
-            if now - known[0] < _POLL_SECONDS:
+            if now - known[0] < _POLL_SECONDS and not fresh:
                 return known[2]
             self._known[name] = (now, *known[1:])  # who comes meanwhile need not look
         found = await anyio.to_thread.run_sync(_look, name, known)
