@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from packager.check.media import InitFacts
-from packager.check.playlists import MediaPlaylist, PartEntry, PlaylistEntry, decimal, parse_attributes
+from packager.check.playlists import MediaPlaylist, PartEntry, PlaylistEntry, parse_attributes, parse_decimal
 from packager.check.reading import Library
 
 #: Durations have six decimals.
@@ -22,9 +22,9 @@ _KEPT = 3
 def control_faults(playlist: MediaPlaylist) -> Iterator[str]:
     """Faults of what a playlist says of parts as a whole, and of when it names them."""
     control = parse_attributes(playlist.tags.get("EXT-X-SERVER-CONTROL", ""))
-    target = decimal(playlist.tags.get("EXT-X-TARGETDURATION", "0")) or Fraction(0)
+    target = parse_decimal(playlist.tags.get("EXT-X-TARGETDURATION", "0")) or Fraction(0)
     if "CAN-SKIP-UNTIL" in control:
-        skipped = decimal(control["CAN-SKIP-UNTIL"])
+        skipped = parse_decimal(control["CAN-SKIP-UNTIL"])
         if skipped is None or skipped < _SKIP_UNTIL * target:
             yield f"CAN-SKIP-UNTIL {control['CAN-SKIP-UNTIL']}: {_SKIP_UNTIL} target durations at least wanted"
     parts = [*(p for e in playlist.entries for p in e.parts), *playlist.open_parts]
@@ -37,7 +37,7 @@ def control_faults(playlist: MediaPlaylist) -> Iterator[str]:
         yield "EXT-X-PART-INF: PART-TARGET is missing, or no number"
     if "PART-HOLD-BACK" not in control:
         yield "EXT-X-SERVER-CONTROL: PART-HOLD-BACK is missing"
-    elif (decimal(control["PART-HOLD-BACK"]) or Fraction(0)) < _HOLD_BACK * part_target:
+    elif (parse_decimal(control["PART-HOLD-BACK"]) or Fraction(0)) < _HOLD_BACK * part_target:
         yield f"PART-HOLD-BACK {control['PART-HOLD-BACK']}: {_HOLD_BACK} part targets at least wanted"
     behind = sum((p.seconds for p in playlist.open_parts), Fraction(0))
     for entry in reversed(playlist.entries):
@@ -84,4 +84,4 @@ def part_faults(
 def _part_target(playlist: MediaPlaylist) -> Fraction:
     """Seconds, 0 if it is not told."""
     told = parse_attributes(playlist.tags.get("EXT-X-PART-INF", "")).get("PART-TARGET", "0")
-    return decimal(told) or Fraction(0)
+    return parse_decimal(told) or Fraction(0)

@@ -129,14 +129,14 @@ def _part(attributes: dict[str, str]) -> PartEntry:
     return PartEntry(attributes.get("URI", ""), _seconds(attributes.get("DURATION", "")), place, independent)
 
 
-def decimal(text: str) -> Fraction | None:
+def parse_decimal(text: str) -> Fraction | None:
     """A decimal number as playlists write it, None for anything else: Fraction reads powers of ten that fill the
     memory."""
     return Fraction(text.strip()) if _DECIMAL.fullmatch(text.strip()) else None
 
 
 def _seconds(text: str) -> Fraction:
-    seconds = decimal(text)
+    seconds = parse_decimal(text)
     if seconds is None:
         raise ValueError(text)
     return seconds

@@ -26,11 +26,16 @@ WATCHED, KILLED = 40, 12
 BY_HAND = pytest.mark.skipif("GVIDEO_BY_HAND" not in os.environ, reason="by hand, with GVIDEO_BY_HAND=1")
 
 
-@BY_HAND
-def test_players_of_others_go_on_over_a_restart(tmp_path):
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None or shutil.which("node") is None or not (PLAYERS / "node_modules" / "hls.js").is_dir():
+@pytest.fixture
+def chromium():
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None or shutil.which("node") is None or not (PLAYERS / "node_modules" / "hls.js").is_dir():
         pytest.skip("node, `npm ci` in tests/players and Chromium are needed")
+    return found
+
+
+@BY_HAND
+def test_players_of_others_go_on_over_a_restart(tmp_path, chromium):
     ffmpeg = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
     clip, folder = write_clip(tmp_path / "clip.mkv", 8), tmp_path / "live"
     send = [ffmpeg, "-v", "error", "-re", "-stream_loop", "-1", "-i", str(clip), "-c", "copy", "-f", "matroska", "-"]
@@ -85,11 +90,8 @@ def test_players_of_others_go_on_over_a_restart(tmp_path):
 
 
 @BY_HAND
-def test_players_of_others_play_a_stream_in_parts(tmp_path):
+def test_players_of_others_play_a_stream_in_parts(tmp_path, chromium):
     """hls.js follows the parts of the H.264 rung, Shaka and dash.js the segments that they make; by hand, as above."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None or shutil.which("node") is None or not (PLAYERS / "node_modules" / "hls.js").is_dir():
-        pytest.skip("node, `npm ci` in tests/players and Chromium are needed")
     ffmpeg = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
     clip, folder, log = write_clip(tmp_path / "clip.mkv", 8), tmp_path / "live", tmp_path / "log"
     send = [ffmpeg, "-v", "error", "-re", "-stream_loop", "-1", "-i", str(clip), "-c", "copy", "-f", "matroska", "-"]

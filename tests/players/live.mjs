@@ -1,14 +1,7 @@
 // Plays a live stream with the players of others in headless Chromium, all at once; prints a line of JSON for each.
 // usage: node live.mjs CHROMIUM SECONDS player=URL ...      player: hls, shaka, dash
 import { chromium } from "playwright-core";
-import { createRequire } from "node:module";
-
-const require = createRequire(import.meta.url);
-const SCRIPTS = {
-  hls: require.resolve("hls.js/dist/hls.min.js"),
-  shaka: require.resolve("shaka-player/dist/shaka-player.compiled.js"),
-  dash: require.resolve("dashjs").replace(/dist\/.*$/, "dist/modern/umd/dash.all.min.js"),
-};
+import { SCRIPTS } from "./scripts.mjs";
 
 /** Runs in the page: attaches a player, plays for some seconds, tells how far the picture came. */
 async function watch({ player, url, seconds }) {

@@ -1,14 +1,7 @@
 // Plays manifests with the players of others in headless Chromium; prints a line of JSON for each.
 // usage: node play.mjs CHROMIUM player=URL ...      player: hls, shaka, dash
 import { chromium } from "playwright-core";
-import { createRequire } from "node:module";
-
-const require = createRequire(import.meta.url);
-const SCRIPTS = {
-  hls: require.resolve("hls.js/dist/hls.min.js"),
-  shaka: require.resolve("shaka-player/dist/shaka-player.compiled.js"),
-  dash: require.resolve("dashjs").replace(/dist\/.*$/, "dist/modern/umd/dash.all.min.js"),
-};
+import { SCRIPTS } from "./scripts.mjs";
 
 /** Runs in the page: attaches a player, plays to the end, then seeks. */
 async function play({ player, url, rate }) {
