@@ -265,6 +265,27 @@ def test_other_versions_are_told(cluster, jobs, monkeypatch):
         RayExecutor()
 
 
+@pytest.mark.parametrize("failures", [2, 3])
+def test_a_client_port_that_starts_no_server_is_asked_again(monkeypatch, failures):
+    """Ray starts a process for every client; that one may not come up while the cluster itself is well."""
+    tries = []
+
+    def init(address: str, **options: Any) -> None:
+        tries.append(address)
+        if len(tries) <= failures:
+            raise ConnectionError("Initialization failure from server: Starting Ray client server failed.")
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray_connection, "resolve", lambda address: address)
+    monkeypatch.setattr(ray_connection.time, "sleep", lambda seconds: None)
+    if failures == 2:
+        ray_connection.connect("ray://head:10001")
+    else:
+        with pytest.raises(OptionError, match=r"ray://head:10001: no Ray cluster found .*Starting Ray client"):
+            ray_connection.connect("ray://head:10001")
+    assert tries == 3 * ["ray://head:10001"]
+
+
 @pytest.mark.parametrize("kind", ["closed", "client", "silent", "stale", "none", "odd"])
 def test_no_cluster_is_one_line_within_ten_seconds(clip, tmp_path, monkeypatch, capsys, kind):
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))

@@ -15,6 +15,7 @@ import logging
 import os
 import platform
 import socket
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from gvideo.extras import explained
 
 #: Seconds that a cluster has to answer.
 ANSWER_SECONDS = 8.0
+#: Tries to get a server of one's own from Ray's client port: it starts a process for every client, on the next of its
+#: ports, and that process may find the port taken or be ended for want of memory.
+_CLIENT_TRIES = 3
 #: Seconds that a machine of the cluster has to start a worker and say what it runs.
 _PROBE_SECONDS = 60.0
 DEFAULT_PORTS = {"ray": 10001, "": 6379}
@@ -46,12 +50,24 @@ def connect(address: str) -> None:
     found = resolve(address)
     options: dict[str, Any] = {"include_dashboard": False} if found == "local" else {}
     try:
-        ray.init(found, logging_level=logging.ERROR, log_to_driver=False, **options)
+        _start(ray, found, options)
     except ConnectionError as error:
         raise OptionError(f"--cluster {address}: no Ray cluster found ({_line(error)})") from error
     except (RuntimeError, ValueError, SystemExit, OSError) as error:
         hint = "; install the same versions on all machines" if "ersion" in str(error) else ""
         raise OptionError(f"--cluster {address}: {_line(error)}{hint}") from error
+
+
+def _start(ray: Any, address: str, options: dict[str, Any]) -> None:
+    """ray.init, once more where the cluster is there but its client port could not start a server for this client."""
+    for tries_left in reversed(range(_CLIENT_TRIES)):
+        try:
+            ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **options)
+            return
+        except ConnectionError as error:
+            if tries_left == 0 or "Initialization failure from server" not in str(error):
+                raise
+            time.sleep(1)
 
 
 def resolve(address: str) -> str:
