@@ -12,6 +12,16 @@ MAX_EXPONENT = 24
 
 
 @exact_kernel
+def bit_length(value):  # type: ignore[no-untyped-def]
+    """Binary digits of a value >= 0; 0 for 0."""
+    length = 0
+    while value > 0:
+        value >>= 1
+        length += 1
+    return length
+
+
+@exact_kernel
 def code_tree(c, base, num_bits, value):  # type: ignore[no-untyped-def]
     """A value of num_bits bits through a binary tree of 2^num_bits - 1 contexts at base."""
     node = 1

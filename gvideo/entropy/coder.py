@@ -3,6 +3,9 @@
     range  |---------- p/65536: bit 0 ----------|--- bit 1 ---|
            low                                  low+bound     low+range
 
+A context has two estimates of p: a fast one that follows what is near, and a slow one that knows the segment; bits are
+coded with a quarter of the first and three quarters of the second.
+
 Invariants: 2^24 <= range < 2^32 before each bit; low < 2^32 after the pending carry is moved out; the decoder keeps
 code - low, so it never sees a carry. Structure after the range coder of G. N. N. Martin (1979), renormalised by bytes.
 All arithmetic is integer; `cost` (bits per attribute, for `info` and for prices) never influences a symbol.
@@ -28,24 +31,33 @@ NUM_REGISTERS = 9
 PROBABILITY_ONE = 1 << 16
 TOP = 1 << 24
 MASK32 = (1 << 32) - 1
-#: Adaptation shift by number of bits seen: 1 + [n>=1] + [n>=4] + [n>=10] + [n>=24] + [n>=56], at most 6.
-COUNT_LIMIT = 56
-SHIFTS = np.array([1 + (n >= 1) + (n >= 4) + (n >= 10) + (n >= 24) + (n >= 56) for n in range(57)], np.int64)
-SHIFTS = np.minimum(SHIFTS, 6)
+#: Adaptation shifts of the slow estimate by number of bits seen: 1, and one more from each of these on.
+_SLOWER_FROM = (1, 4, 10, 24, 56, 120)
+COUNT_LIMIT = _SLOWER_FROM[-1]
+SLOW_SHIFTS = np.array([1 + sum(n >= least for least in _SLOWER_FROM) for n in range(COUNT_LIMIT + 1)], np.int64)
+#: The fast estimate's.
+FAST_SHIFTS = np.minimum(SLOW_SHIFTS, 2)
 
 #: Bits that a symbol of probability (i+0.5)/4096 costs.
 COST_TABLE = np.array([-math.log2((i + 0.5) / 4096) for i in range(4096)], np.float64)
 
 
 class Coder(NamedTuple):
-    """Everything a visit carries. registers i64[9], buffer u8[B], probability u16[C] (of a 0 bit), seen u8[C],
-    cost f64[A] bits per attribute."""
+    """Everything a visit carries. registers i64[9], buffer u8[B], probability u16[C,2] of a 0 bit (fast, slow),
+    seen u8[C], cost f64[A] bits per attribute."""
 
     registers: NDArray[np.int64]
     buffer: NDArray[np.uint8]
     probability: NDArray[np.uint16]
     seen: NDArray[np.uint8]
     cost: NDArray[np.float64]
+
+
+def begin(
+    probability: NDArray[np.uint16], seen: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
+    """Contexts for coders to use up (u16 [C,2], u8 [C]) from start states (u16 [C], u8 [C])."""
+    return np.stack([probability, probability], 1), seen.copy()
 
 
 def make_coder(
@@ -146,10 +158,27 @@ def _note(c, event):  # type: ignore[no-untyped-def]
 
 
 @exact_kernel
+def mixed(fast, slow):  # type: ignore[no-untyped-def]
+    """The probability that a bit is coded with."""
+    return (fast + 3 * slow) >> 2
+
+
+@exact_kernel
+def adapted(p, bit, shift):  # type: ignore[no-untyped-def]
+    """An estimate after a bit."""
+    if bit == 0:
+        p += (PROBABILITY_ONE - p) >> shift
+    else:
+        p -= p >> shift
+    return min(max(p, 32), PROBABILITY_ONE - 32)
+
+
+@exact_kernel
 def code_bit(c, context, bit):  # type: ignore[no-untyped-def]
     """Codes one bit with an adaptive context. Returns the bit (the one read in READ mode)."""
     r = c.registers
-    p = np.int64(c.probability[context])
+    fast, slow = np.int64(c.probability[context, 0]), np.int64(c.probability[context, 1])
+    p = mixed(fast, slow)
     if r[MODE] > COUNT:
         bit = _apply(c, (r[RANGE] >> 16) * p, bit)
     elif r[MODE] == RECORD:
@@ -157,12 +186,8 @@ def code_bit(c, context, bit):  # type: ignore[no-untyped-def]
     q = p if bit == 0 else PROBABILITY_ONE - p
     c.cost[r[ATTRIBUTE]] += COST_TABLE[q >> 4]
     n = np.int64(c.seen[context])
-    shift = SHIFTS[n]
-    if bit == 0:
-        p += (PROBABILITY_ONE - p) >> shift
-    else:
-        p -= p >> shift
-    c.probability[context] = min(max(p, 32), PROBABILITY_ONE - 32)
+    c.probability[context, 0] = adapted(fast, bit, FAST_SHIFTS[n])
+    c.probability[context, 1] = adapted(slow, bit, SLOW_SHIFTS[n])
     if n < COUNT_LIMIT:
         c.seen[context] = n + 1
     return bit

@@ -16,13 +16,13 @@ _BLOCKS: dict[str, int] = {
     "precision": 10 * 7,
     "scale_octave": 8 * 15,
     "scale_fraction": 5 * 15,
-    "ratio": 8 * 4 * (24 + 8),
+    "ratio": 8 * 8 * (24 + 8),
     "angle": 3 * 9 * 7,
-    "angle_low": 10,
-    "permanent": 4 * 4,
+    "permanent": 8 * 4,
     "duration": 4 * 4 * 31,
-    "centre": 4 * 15,
-    "trajectory_same": 8,
+    "centre": 3 * 4 * 15,
+    "trajectory_same": 7 * 4,
+    "trajectory_second": 7 * 4,
     "trajectory": 63,
     "residual_flag": 4 * 4,
     "residual_zero": 5 * 9,
@@ -30,9 +30,9 @@ _BLOCKS: dict[str, int] = {
     "luma": 8 * (14 + 8),
     "luma_sign": 3,
     "blue_zero": 8 * 3,
-    "blue": 4 * (14 + 8),
+    "blue": 8 * 6 * (14 + 8),
     "red_zero": 8 * 3,
-    "red": 4 * (14 + 8),
+    "red": 8 * 3 * (14 + 8),
     "chroma_sign": 6,
     "control": 3 * 3 * 3 * (8 + 8),
     "vector_index": 3 * 4 * 63,
@@ -60,11 +60,11 @@ SCALE_OCTAVE = OFFSETS["scale_octave"]
 SCALE_FRACTION = OFFSETS["scale_fraction"]
 RATIO = OFFSETS["ratio"]
 ANGLE = OFFSETS["angle"]
-ANGLE_LOW = OFFSETS["angle_low"]
 PERMANENT = OFFSETS["permanent"]
 DURATION = OFFSETS["duration"]
 CENTRE = OFFSETS["centre"]
 TRAJECTORY_SAME = OFFSETS["trajectory_same"]
+TRAJECTORY_SECOND = OFFSETS["trajectory_second"]
 TRAJECTORY = OFFSETS["trajectory"]
 RESIDUAL_FLAG = OFFSETS["residual_flag"]
 RESIDUAL_ZERO = OFFSETS["residual_zero"]

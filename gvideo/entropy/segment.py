@@ -31,8 +31,8 @@ _SLACK_BYTES, _SLACK_SHARE, _SLACK_PER_GAUSSIAN = 64, 1.05, 1
 
 def block_map(parameters: NDArray[np.int64]) -> NDArray[np.int64]:
     """An empty neighbour map of the position domain."""
-    wide = ((int(parameters[walk.CELLS_X]) - 1) >> walk.BLOCK_BITS) + 1
-    high = ((int(parameters[walk.CELLS_Y]) - 1) >> walk.BLOCK_BITS) + 1
+    wide = ((int(parameters[sym.CELLS_X]) - 1) >> walk.BLOCK_BITS) + 1
+    high = ((int(parameters[sym.CELLS_Y]) - 1) >> walk.BLOCK_BITS) + 1
     return np.full(wide * high + 1, -1, np.int64)
 
 
@@ -50,11 +50,11 @@ def visit(
 ) -> tuple[list[coder.Coder], Float64]:
     """One visit of all layers in any mode of the coder; READ fills `symbols`' arrays and `choices`. sequence: with the
     segment's distortion. choices i64 [N,3]: index into the codebook of each group, 0 (or None) for scalar coding; an
-    entry without a residual must fit exactly. states: used up; by default the sequence's.
+    entry without a residual must fit exactly. states: to start from; by default the sequence's.
     Returns (a coder for each layer, bits f64 [attributes] spent in all). Raises InvalidError on a bad symbol."""
     parameters = sym.parameters_of(symbols, width, height, num_frames)
     neighbours = block_map(parameters)
-    states = sequence.states() if states is None else states
+    contexts = sequence.states() if states is None else coder.begin(*states)
     choices = np.zeros((len(symbols.table), 3), np.int64) if choices is None else choices
     rules, books = sequence.rules.as_array(), sequence.codebooks.as_array()
     cost = np.zeros(len(ATTRIBUTES))
@@ -62,10 +62,10 @@ def visit(
     for layer, end in enumerate(symbols.layer_ends):
         buffer = buffers[layer] if buffers is not None else None
         size = len(buffer) if buffer is not None else 0
-        c = coder.make_coder(mode, *states, len(ATTRIBUTES), buffer, 0, size)
+        c = coder.make_coder(mode, *contexts, len(ATTRIBUTES), buffer, 0, size)
         if layer == 0 and walk.walk_trajectories(c, symbols.control, symbols.parents) != walk.OK:
             raise InvalidError("segment.trajectories: a control point out of range")
-        parameters[walk.LAYER] = layer
+        parameters[sym.LAYER] = layer
         problem = walk.walk_layer(
             c, symbols.table, symbols.residual, choices, start, end, rules, parameters, books, neighbours
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from gvideo.bitstream.headers import SequenceHeader
-from gvideo.entropy import priors
+from gvideo.entropy import coder, priors
 from gvideo.model.codebooks import Codebooks, parse_codebooks
 from gvideo.model.steps import StepRules
 
@@ -30,9 +30,8 @@ class SequenceState:
         return replace(self, rules=self.rules.with_distortion(distortion))
 
     def states(self) -> priors.States:
-        """Fresh copies of the start states, to be used up by one segment."""
-        probability, seen = self.start
-        return probability.copy(), seen.copy()
+        """The states that a segment begins with, to be used up by its coders: (probability u16 [C,2], seen u8 [C])."""
+        return coder.begin(*self.start)
 
 
 def rules_of(h: SequenceHeader) -> StepRules:

@@ -12,9 +12,10 @@ import numpy as np
 
 from gvideo.entropy import attributes
 from gvideo.entropy import contexts as ctx
-from gvideo.entropy.binarise import code_signed, code_tree, code_unary
+from gvideo.entropy.binarise import bit_length, code_signed, code_tree, code_unary
 from gvideo.entropy.coder import ATTRIBUTE, code_bit, code_raw
 from gvideo.entropy.jit import exact_kernel
+from gvideo.entropy.trajectory import code_residual, code_trajectory
 from gvideo.entropy.vectors import (
     BAD_CELL,
     BAD_MAGNITUDE,
@@ -32,22 +33,22 @@ from gvideo.model import steps
 from gvideo.model.symbols import (
     ANGLE,
     BLUE,
+    CELL_BITS,
+    CELLS_X,
+    CELLS_Y,
     CENTRE,
     DURATION,
+    LAYER,
     LUMA,
+    NUM_FRAMES,
     PERMANENT,
     PRECISION,
     RATIO,
     SCALE,
-    TRAJECTORY,
     X,
     Y,
     interleave,
 )  # fmt: skip
-
-# Parameters of a visit (int64 array of parameters_of).
-CELL_BITS, CELLS_X, CELLS_Y, NUM_FRAMES, NUM_CONTROL, NUM_TRAJECTORIES, LAYER = range(7)
-NUM_PARAMETERS = 7
 
 #: log2 of the cells along a side of a block of the neighbour map.
 BLOCK_BITS = 2
@@ -61,15 +62,6 @@ def _even_bits(code):  # type: ignore[no-untyped-def]
     for i in range(12):
         value |= ((code >> (2 * i)) & 1) << i
     return value
-
-
-@exact_kernel
-def _bit_length(value):  # type: ignore[no-untyped-def]
-    length = 0
-    while value > 0:
-        value >>= 1
-        length += 1
-    return length
 
 
 @exact_kernel
@@ -103,7 +95,7 @@ def _code_cell(c, table, i, first, block_map, parameters, previous_code, previou
     shift = parameters[CELL_BITS] + 4
     code = interleave(table[i, X] >> shift, table[i, Y] >> shift)
     delta = code - previous_code + 1
-    exponent = _bit_length(delta) - 1
+    exponent = bit_length(delta) - 1
     base = ctx.CELL_EXPONENT + 31 * min(max(previous_exponent, 0), 3)
     if first:
         base = ctx.CELL_EXPONENT + 31 * 3
@@ -141,8 +133,7 @@ def _code_shape(c, table, i, rules, near):  # type: ignore[no-untyped-def]
     scale = (octave << bits) | fraction
     table[i, SCALE] = scale
     c.registers[ATTRIBUTE] = attributes.RATIO
-    group = min(octave >> 1, 3) if octave < 8 else 3
-    ratio = code_unary(c, ctx.RATIO + 32 * (4 * precision + group), 24, table[i, RATIO])
+    ratio = code_unary(c, ctx.RATIO + 32 * (8 * precision + min(octave, 7)), 24, table[i, RATIO])
     table[i, RATIO] = ratio
     if ratio > scale:
         return BAD_SCALE
@@ -165,12 +156,17 @@ def _code_shape(c, table, i, rules, near):  # type: ignore[no-untyped-def]
 
 
 @exact_kernel
+def _duration_class(duration):  # type: ignore[no-untyped-def]
+    return 1 if duration < 6 else (2 if duration < 9 else 3)
+
+
+@exact_kernel
 def _code_life(c, table, i, rules, parameters, permanent_near, duration_near):  # type: ignore[no-untyped-def]
     """Always alive or not; if not, log2 of the duration in half octaves and the centre."""
     precision = table[i, PRECISION]
     p = min(precision, 3)
     c.registers[ATTRIBUTE] = attributes.LIFE
-    always = code_bit(c, ctx.PERMANENT + 4 * p + permanent_near, 1 if table[i, DURATION] == PERMANENT else 0)
+    always = code_bit(c, ctx.PERMANENT + 4 * precision + permanent_near, 1 if table[i, DURATION] == PERMANENT else 0)
     if always:
         table[i, DURATION] = PERMANENT
         table[i, CENTRE] = 0
@@ -181,84 +177,9 @@ def _code_life(c, table, i, rules, parameters, permanent_near, duration_near):  
     bits = steps.centre_bits(rules, precision, duration, parameters[NUM_FRAMES])
     high = min(bits, 4)
     low = bits - high
-    top = code_tree(c, ctx.CENTRE + 15 * (high - 1), high, table[i, CENTRE] >> low) if high > 0 else 0
+    base = ctx.CENTRE + 15 * (4 * (_duration_class(duration) - 1) + high - 1)
+    top = code_tree(c, base, high, table[i, CENTRE] >> low) if high > 0 else 0
     table[i, CENTRE] = (top << low) | code_raw(c, low, table[i, CENTRE] & ((1 << low) - 1))
-    return OK
-
-
-@exact_kernel
-def _code_trajectory(c, table, i, parameters, found, count):  # type: ignore[no-untyped-def]
-    """The trajectory: the one that most neighbours follow, or an index."""
-    num = parameters[NUM_TRAJECTORIES]
-    c.registers[ATTRIBUTE] = attributes.TRAJECTORY
-    if num == 1:
-        table[i, TRAJECTORY] = 0
-        return OK
-    guess, votes = np.int64(0), 0
-    for a in range(count):
-        v = 0
-        for b in range(count):
-            v += table[found[b], TRAJECTORY] == table[found[a], TRAJECTORY]
-        if v > votes:
-            guess, votes = table[found[a], TRAJECTORY], v
-    same = code_bit(c, ctx.TRAJECTORY_SAME + min(votes, 6), 1 if table[i, TRAJECTORY] == guess else 0)
-    if same:
-        table[i, TRAJECTORY] = guess
-        return OK
-    index = code_tree(c, ctx.TRAJECTORY, _bit_length(num - 1), table[i, TRAJECTORY])
-    table[i, TRAJECTORY] = index
-    return OK if index < num else BAD_TRAJECTORY
-
-
-@exact_kernel
-def _reach(table, i, k, rules, parameters):  # type: ignore[no-untyped-def]
-    """How far control point k lies from a Gaussian's life: 0 within a sigma, 1 within 2, 2 within 4, 3 beyond;
-    4 if it is always alive."""
-    duration = table[i, DURATION]
-    if duration == PERMANENT:
-        return 4
-    num_frames, num_control = parameters[NUM_FRAMES], parameters[NUM_CONTROL]
-    bits = steps.centre_bits(rules, table[i, PRECISION], duration, num_frames)
-    centre = (((2 * table[i, CENTRE] + 1) * num_frames * 16) >> bits) - num_frames * 8
-    place = (k * (num_frames - 1) * 16) // max(num_control - 1, 1)
-    sigma = (16 << (duration >> 1)) >> 1
-    if duration & 1:
-        sigma = (sigma * 181) >> 7
-    distance = abs(place - centre)
-    if distance <= sigma:
-        return 0
-    return 1 if distance <= 2 * sigma else (2 if distance <= 4 * sigma else 3)
-
-
-@exact_kernel
-def _code_residual(c, table, residual, i, rules, parameters):  # type: ignore[no-untyped-def]
-    """Residual motion: whether there is any, then the control points in order of time."""
-    c.registers[ATTRIBUTE] = attributes.RESIDUAL
-    n = residual.shape[1]
-    moves = 0
-    for k in range(n):
-        if residual[i, k] != 0:
-            moves = 1
-    p = min(table[i, PRECISION], 3)
-    life = 3 if table[i, DURATION] == PERMANENT else min(table[i, DURATION] >> 2, 2)
-    moves = code_bit(c, ctx.RESIDUAL_FLAG + 4 * p + life, moves)
-    for k in range(n):
-        if moves == 0:
-            residual[i, k] = 0
-            continue
-        before = abs(residual[i, k - 2]) if k >= 2 else 0
-        near = min(before, 2)
-        other = min(abs(residual[i, k - 1]), 2) if k & 1 else 0
-        value = residual[i, k]
-        reach = _reach(table, i, k >> 1, rules, parameters)
-        nonzero = code_bit(c, ctx.RESIDUAL_ZERO + 9 * reach + 3 * near + other, 1 if value != 0 else 0)
-        if nonzero == 0:
-            residual[i, k] = 0
-            continue
-        magnitude = 1 + code_unary(c, ctx.RESIDUAL, 8, abs(value) - 1)
-        if magnitude > MAX_MAGNITUDE:
-            return BAD_MAGNITUDE
-        residual[i, k] = -magnitude if code_raw(c, 1, 1 if value < 0 else 0) else magnitude
     return OK
 
 
@@ -277,6 +198,7 @@ def _code_amplitudes(c, table, i, luma_near):  # type: ignore[no-untyped-def]
         magnitude = -magnitude if code_bit(c, ctx.LUMA_SIGN + luma_near, 1 if value < 0 else 0) else magnitude
     table[i, LUMA] = magnitude
     c.registers[ATTRIBUTE] = attributes.CHROMA
+    luma_class = min(bit_length(abs(magnitude)), 5)
     for channel in range(2):
         column = BLUE + channel
         value = table[i, column]
@@ -289,7 +211,7 @@ def _code_amplitudes(c, table, i, luma_near):  # type: ignore[no-untyped-def]
         if code_bit(c, zero_base, 0 if value == 0 else 1) == 0:
             table[i, column] = 0
             continue
-        base = (ctx.RED if channel else ctx.BLUE) + 22 * min(precision, 3)
+        base = ctx.RED + 22 * (3 * precision + other) if channel else ctx.BLUE + 22 * (6 * precision + luma_class)
         size = 1 + code_unary(c, base, 14, abs(value) - 1)
         if size > MAX_MAGNITUDE:
             return BAD_MAGNITUDE
@@ -344,7 +266,7 @@ def walk_layer(c, table, residual, choices, start, stop, rules, parameters, book
                 permanents += table[found[k], DURATION] == PERMANENT
             permanent_near = 1 + (2 * permanents + count // 2) // count if count > 0 else 0
             duration = table[found[0], DURATION]
-            duration_near = 0 if duration == PERMANENT else (1 if duration < 6 else (2 if duration < 9 else 3))
+            duration_near = 0 if duration == PERMANENT else _duration_class(duration)
             for k in range(count):
                 j = found[k]
                 step = steps.scale_step(table[j, PRECISION])
@@ -363,10 +285,10 @@ def walk_layer(c, table, residual, choices, start, stop, rules, parameters, book
             problem = _code_life(c, table, i, rules, parameters, permanent_near, duration_near)
         if problem != OK:
             return problem
-        problem = _code_trajectory(c, table, i, parameters, found, count)
+        problem = code_trajectory(c, table, i, parameters, found, count)
         if problem != OK:
             return problem
-        problem = _code_residual(c, table, residual, i, rules, parameters)
+        problem = code_residual(c, table, residual, i, rules, parameters)
         if problem != OK:
             return problem
         luma_near = 0
@@ -390,7 +312,7 @@ def walk_trajectories(c, control, parents):  # type: ignore[no-untyped-def]
     c.registers[ATTRIBUTE] = attributes.CODEBOOK
     coded = np.zeros((control.shape[1], 6), np.int64)
     for m in range(control.shape[0]):
-        parents[m] = code_raw(c, _bit_length(m), parents[m])
+        parents[m] = code_raw(c, bit_length(m), parents[m])
         parent = parents[m] - 1
         if parent >= m:
             return BAD_TRAJECTORY

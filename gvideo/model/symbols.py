@@ -80,8 +80,12 @@ def cells(width: int, height: int, cell_bits: int, margins: tuple[int, int, int,
     return -(-width // cell) + margins[0] + margins[2], -(-height // cell) + margins[1] + margins[3]
 
 
+#: Places in the array of `parameters_of`; LAYER is the number of the layer that is visited.
+CELL_BITS, CELLS_X, CELLS_Y, NUM_FRAMES, NUM_CONTROL, NUM_TRAJECTORIES, LAYER = range(7)
+
+
 def parameters_of(symbols: SegmentSymbols, width: int, height: int, num_frames: int) -> Int64:
-    """The parameters of a visit (entropy/walk.py) without the layer."""
+    """The parameters of a visit (entropy/walk.py), i64 [7], without the layer."""
     cells_x, cells_y = cells(width, height, symbols.cell_bits, symbols.margins)
     return np.array(
         [symbols.cell_bits, cells_x, cells_y, num_frames, symbols.num_control, symbols.num_trajectories, 0], np.int64

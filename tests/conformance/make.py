@@ -114,7 +114,7 @@ class Scripted(page_symbols.Coder):
     def bit(self, context: int) -> int:
         self.wanted = self.script(context)
         if self.wanted is None:
-            self.wanted = int(self.rng.random() * 65536 >= self.probability[context])
+            self.wanted = int(self.rng.random() * 65536 >= self.probability(context))
         return super().bit(context)
 
     def decode(self, bound: int) -> int:
@@ -258,6 +258,12 @@ MAKERS: dict[str, Callable[[], bytes]] = {
             count=120, seed=k, num_layers=2, num_frames=(6, 60, 200)[k % 3], sequence=shared_header(k), num_segments=1
         )
         for k in range(6, 12)
+    },
+    **{
+        f"amplitudes_{n}": lambda n=n: made(  # type: ignore[misc]
+            levels=n, seed=n, count=600, num_trajectories=4, num_segments=1
+        )
+        for n in (2, 12, 60)
     },
     **{f"cells_{k}": lambda k=k: made(cell_bits=k, seed=20 + k, count=30, num_segments=1) for k in range(7)},  # type: ignore[misc]
     **{

@@ -14,16 +14,16 @@ PAGE = Path(__file__).parents[2] / "gvideo" / "bitstream" / "SYNTAX.md"
 #: First numbers of the contexts, from the table of §6.4.
 _TABLE = PAGE.read_text().partition("### 6.4")[2].partition("### 6.5")[0]
 FIRST = {name: int(first) for name, first in re.findall(r"^\| (\w+) \| \d+ \| (\d+)", _TABLE, re.MULTILINE)}
-NUM_CONTEXTS = 4092
+NUM_CONTEXTS = 6698
 LIMIT = 1 << 20
 
 
 class Coder:
-    """§6.1 to §6.3. probability and seen carry over from layer to layer; used counts the bits of each context."""
+    """§6.1 to §6.3. fast, slow and seen carry over from layer to layer; used counts the bits of each context."""
 
-    def __init__(self, data: bytes, probability: list[int], seen: list[int], used: np.ndarray) -> None:
+    def __init__(self, data: bytes, fast: list[int], slow: list[int], seen: list[int], used: np.ndarray) -> None:
         self.data, self.at = data, 0
-        self.probability, self.seen, self.used = probability, seen, used
+        self.fast, self.slow, self.seen, self.used = fast, slow, seen, used
         self.range, self.code = 0xFFFFFFFF, 0
         for _ in range(4):
             self.code = self.code << 8 | self.next_byte()
@@ -44,13 +44,20 @@ class Coder:
         return bit
 
     def bit(self, context: int) -> int:
-        p, n = self.probability[context], self.seen[context]
+        n = self.seen[context]
         self.used[context] += 1
-        bit = self.decode((self.range >> 16) * p)
-        shift = min(6, 1 + (n >= 1) + (n >= 4) + (n >= 10) + (n >= 24) + (n >= 56))
-        p = p - (p >> shift) if bit else p + ((65536 - p) >> shift)
-        self.probability[context], self.seen[context] = min(max(p, 32), 65504), min(n + 1, 56)
+        bit = self.decode((self.range >> 16) * self.probability(context))
+        for p, shift in (
+            (self.fast, min(2, n + 1)),
+            (self.slow, 1 + (n >= 1) + (n >= 4) + (n >= 10) + (n >= 24) + (n >= 56) + (n >= 120)),
+        ):
+            q = p[context] - (p[context] >> shift) if bit else p[context] + ((65536 - p[context]) >> shift)
+            p[context] = min(max(q, 32), 65504)
+        self.seen[context] = min(n + 1, 120)
         return bit
+
+    def probability(self, context: int) -> int:
+        return (self.fast[context] + 3 * self.slow[context]) >> 2
 
     def raw(self, k: int) -> int:
         value = 0
@@ -112,8 +119,8 @@ def read_codebooks(block: bytes) -> list[Codebook]:
     return books
 
 
-def start_states(block: bytes) -> tuple[list[int], list[int]]:
-    """§6.6."""
+def start_states(block: bytes) -> tuple[list[int], list[int], list[int]]:
+    """§6.6: fast and slow estimates, and counts."""
     table = (ENTROPY / "priors.bin").read_bytes()
     p = [table[3 * k] << 8 | table[3 * k + 1] for k in range(NUM_CONTEXTS)]
     n = [table[3 * k + 2] for k in range(NUM_CONTEXTS)]
@@ -126,4 +133,4 @@ def start_states(block: bytes) -> tuple[list[int], list[int]]:
             q = (32768, 27554, 23170, 19484)[(v >> 2) & 3] >> ((v >> 4) & 7)
             p[context], n[context] = (q if v >= 128 else 65536 - q), (2, 6, 14, 30)[v & 3]
         f.end()
-    return p, n
+    return p, list(p), n

@@ -234,7 +234,7 @@ class Visit:
         b, s = min(q.c, 4), rules.step(q.c)
         octave = d.tree(FIRST["scale_octave"] + 15 * q.c, 4)
         q.scale = octave << b | d.tree(FIRST["scale_fraction"] + 15 * min(q.c, 4), b)
-        q.ratio = within(d.unary(FIRST["ratio"] + 32 * (4 * q.c + min(octave >> 1, 3)), 24), 0, q.scale)
+        q.ratio = within(d.unary(FIRST["ratio"] + 32 * (8 * q.c + min(octave, 7)), 24), 0, q.scale)
         # 4 angle
         n = rules.angle_bits(q.c, q.ratio)
         if n > 0:
@@ -265,7 +265,7 @@ class Visit:
         # 5 life
         p, m = min(q.c, 3), len(near)
         g = 1 + (2 * sum(a.duration == PERMANENT for a in near) + m // 2) // m if m else 0
-        if d.bit(FIRST["permanent"] + 4 * p + g):
+        if d.bit(FIRST["permanent"] + 4 * q.c + g):
             q.duration = PERMANENT
             return
         last = near[0].duration if near else PERMANENT
@@ -273,17 +273,22 @@ class Visit:
         q.duration = d.tree(FIRST["duration"] + 31 * (4 * p + g), 5)
         n = rules.centre_bits(q.c, q.duration)
         h = min(n, 4)
-        q.centre = (d.tree(FIRST["centre"] + 15 * (h - 1), h) if h > 0 else 0) << (n - h) | d.raw(n - h)
+        g = 0 if q.duration < 6 else 1 if q.duration < 9 else 2
+        q.centre = (d.tree(FIRST["centre"] + 15 * (4 * g + h - 1), h) if h > 0 else 0) << (n - h) | d.raw(n - h)
 
     def motion(self, q: Gaussian, near: list[Gaussian]) -> None:
         d = self.coder
         # 6 trajectory
         if self.g.num_trajectories > 1:
-            votes = [sum(b.trajectory == a.trajectory for b in near) for a in near]
-            v = max(votes, default=0)
-            guess = near[votes.index(v)].trajectory if near else 0
-            if d.bit(FIRST["trajectory_same"] + min(v, 6)):
+            indices = [a.trajectory for a in near]
+            guess = max(indices, key=indices.count, default=0)
+            others = [i for i in indices if i != guess]
+            second = max(others, key=others.count, default=0)
+            v = 4 * indices.count(guess) + others.count(second)
+            if d.bit(FIRST["trajectory_same"] + v):
                 q.trajectory = guess
+            elif others and d.bit(FIRST["trajectory_second"] + v):
+                q.trajectory = second
             else:
                 n = (self.g.num_trajectories - 1).bit_length()
                 q.trajectory = within(d.tree(FIRST["trajectory"], n), 0, self.g.num_trajectories - 1)
@@ -317,15 +322,16 @@ class Visit:
             q.luma = -magnitude if d.bit(FIRST["luma_sign"] + g) else magnitude
         # 9 chroma
         size = abs(q.luma)
-        q.blue = self.chroma(q, "blue", 0 if size == 0 else 1 if size <= 2 else 2, q.luma, 0)
-        size = abs(q.blue)
-        q.red = self.chroma(q, "red", 0 if size == 0 else 1 if size == 1 else 2, q.blue, 3)
+        o = 0 if size == 0 else 1 if size <= 2 else 2
+        q.blue = self.chroma("blue", 3 * q.c + o, 6 * q.c + min(size.bit_length(), 5), q.luma, 0)
+        o = min(abs(q.blue), 2)
+        q.red = self.chroma("red", 3 * q.c + o, 3 * q.c + o, q.blue, 3)
 
-    def chroma(self, q: Gaussian, name: str, o: int, other: int, signs: int) -> int:
+    def chroma(self, name: str, of_zero: int, of_size: int, other: int, signs: int) -> int:
         d = self.coder
-        if not d.bit(FIRST[f"{name}_zero"] + 3 * q.c + o):
+        if not d.bit(FIRST[f"{name}_zero"] + of_zero):
             return 0
-        magnitude = within(1 + d.unary(FIRST[name] + 22 * min(q.c, 3), 14), 0, LIMIT)
+        magnitude = within(1 + d.unary(FIRST[name] + 22 * of_size, 14), 0, LIMIT)
         g = 0 if other == 0 else 1 if other > 0 else 2
         return -magnitude if d.bit(FIRST["chroma_sign"] + signs + g) else magnitude
 

@@ -26,7 +26,7 @@ def code_all(c, contexts, bits):  # type: ignore[no-untyped-def]
 
 def states(probability=None):
     start = np.full(NUM_CONTEXTS, 32768, np.uint16) if probability is None else probability.astype(np.uint16).copy()
-    return start, np.zeros(NUM_CONTEXTS, np.uint8)
+    return coder.begin(start, np.zeros(NUM_CONTEXTS, np.uint8))
 
 
 def round_trip(contexts, bits, probability=None) -> tuple[float, int]:
@@ -73,7 +73,8 @@ def test_long_streams_cost_what_is_counted(share, num_contexts):
     cost, size = round_trip(rng.integers(0, num_contexts, len(bits)), bits)
     entropy = -(share * np.log2(share) + (1 - share) * np.log2(1 - share)) * len(bits)
     assert abs(8 * size - cost) < max(0.001 * cost, 200)
-    assert 8 * size < 1.1 * entropy + 400
+    # the fast estimate forgets: a rare bit makes a few that follow dear
+    assert 8 * size < 1.2 * entropy + 400
 
 
 def test_the_write_buffer_is_large_enough_for_the_unlikely():

@@ -116,7 +116,7 @@ def test_start_states_come_back():
     rng = np.random.default_rng(0)
     states = (
         rng.integers(32, 65505, NUM_CONTEXTS).astype(np.uint16),
-        rng.integers(0, 57, NUM_CONTEXTS).astype(np.uint8),
+        rng.integers(0, 121, NUM_CONTEXTS).astype(np.uint8),
     )
     read = priors.parse_states(priors.format_states(states))
     for one, two in zip(states, read, strict=True):

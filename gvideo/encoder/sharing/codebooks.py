@@ -87,7 +87,7 @@ def _visit_each(c, table, residual, ends, rules, parameters, books, neighbours, 
     for i in range(table.shape[0]):
         while i >= ends[layer]:
             layer += 1
-        parameters[walk.LAYER] = layer
+        parameters[sym.LAYER] = layer
         out[i] = -c.cost
         walk.walk_layer(c, table, residual, choices, i, i + 1, rules, parameters, books, neighbours)
         out[i] += c.cost

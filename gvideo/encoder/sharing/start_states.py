@@ -13,7 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from gvideo.entropy import coder, contexts, priors
-from gvideo.entropy.coder import COST_TABLE, COUNT_LIMIT, PROBABILITY_ONE, SHIFTS
+from gvideo.entropy.coder import (
+    COST_TABLE,
+    COUNT_LIMIT,
+    FAST_SHIFTS,
+    PROBABILITY_ONE,
+    SLOW_SHIFTS,
+    adapted,
+    mixed,
+)
 from gvideo.entropy.jit import exact_kernel
 from gvideo.entropy.priors import Corrections, States
 from gvideo.entropy.segment import visit
@@ -87,20 +95,17 @@ def context_bits(events: Events, start: States) -> Float64:
 
 
 @exact_kernel
-def _price(bit, low, high, probability, seen):  # type: ignore[no-untyped-def]
-    total, p, n = 0.0, probability, seen
+def price_from(bit, low, high, probability, seen):  # type: ignore[no-untyped-def]
+    """Bits of one context's events low … high-1 (Events.bit) if every segment begins with (probability, seen)."""
+    total, fast, slow, n = 0.0, probability, probability, seen
     for k in range(low, high):
         event = bit[k]
         if event & 2:
-            p, n = probability, seen
-        shift = SHIFTS[n]
-        if event & 1 == 0:
-            total += COST_TABLE[p >> 4]
-            p += (PROBABILITY_ONE - p) >> shift
-        else:
-            total += COST_TABLE[(PROBABILITY_ONE - p) >> 4]
-            p -= p >> shift
-        p = min(max(p, 32), PROBABILITY_ONE - 32)
+            fast, slow, n = probability, probability, seen
+        bit_of = event & 1
+        p = mixed(fast, slow)
+        total += COST_TABLE[(p if bit_of == 0 else PROBABILITY_ONE - p) >> 4]
+        fast, slow = adapted(fast, bit_of, FAST_SHIFTS[n]), adapted(slow, bit_of, SLOW_SHIFTS[n])
         n = min(n + 1, COUNT_LIMIT)
     return total
 
@@ -108,7 +113,7 @@ def _price(bit, low, high, probability, seen):  # type: ignore[no-untyped-def]
 @exact_kernel
 def _price_all(bit, first, probability, seen, out):  # type: ignore[no-untyped-def]
     for c in range(len(out)):
-        out[c] = _price(bit, first[c], first[c + 1], probability[c], seen[c])
+        out[c] = price_from(bit, first[c], first[c + 1], probability[c], seen[c])
 
 
 @exact_kernel
@@ -128,7 +133,7 @@ def _best_states(bit, first, before, limit, table, codes, bits):  # type: ignore
         for v in range(max(middle - _SPREAD, 0), min(middle + _SPREAD, 31) + 1):
             for age in range(4):
                 code = side | (v & 3) << 2 | (v >> 2) << 4 | age
-                cost = _price(bit, low, high, table[code, 0], table[code, 1])
+                cost = price_from(bit, low, high, table[code, 0], table[code, 1])
                 if cost < bits[c]:
                     bits[c], codes[c] = cost, code
 

@@ -96,7 +96,7 @@ def bits_of_gaussians(decoded: DecodedSegment, stream: CodedStream, number: int)
     spent = np.zeros((count, len(ATTRIBUTES)))
     before = c.cost.copy()
     for row in range(count):
-        parameters[walk.LAYER] = np.searchsorted(symbols.layer_ends, row, side="right")
+        parameters[sym.LAYER] = np.searchsorted(symbols.layer_ends, row, side="right")
         walk.walk_layer(c, table, residual, choices, row, row + 1, rules, parameters, books, neighbours)
         spent[row] = c.cost - before
         before = c.cost.copy()

@@ -5,29 +5,41 @@
 
 import { BitstreamError } from "./errors.js";
 
+/** @import { Contexts } from "../types/internal.d.ts" */
+
 const TOP = 2 ** 24;
 const PROBABILITY_ONE = 65536;
-const COUNT_LIMIT = 56;
+export const COUNT_LIMIT = 120;
 const MAX_EXPONENT = 24;
-/** Adaptation shift by number of bits seen. */
+/** Adaptation shifts of the slow estimate by number of bits seen. */
 const SHIFTS = Uint8Array.from(
   { length: COUNT_LIMIT + 1 },
-  (_, n) => 1 + [1, 4, 10, 24, 56].filter((least) => n >= least).length,
+  (_, n) => 1 + [1, 4, 10, 24, 56, 120].filter((least) => n >= least).length,
 );
+
+/** An estimate of the probability of a 0 bit, after a bit.
+ * @param {number} p
+ * @param {number} bit
+ * @param {number} shift */
+function adapted(p, bit, shift) {
+  const q = bit === 0 ? p + ((PROBABILITY_ONE - p) >> shift) : p - (p >> shift);
+  return q < 32 ? 32 : q > PROBABILITY_ONE - 32 ? PROBABILITY_ONE - 32 : q;
+}
+
 /** Amplitudes, residuals and differences of trajectories beyond this are not legal. */
 export const MAX_MAGNITUDE = 2 ** 20;
 
 export class Decoder {
   /**
    * @param {Uint8Array} bytes one layer's coded bytes; bytes behind the end are 0
-   * @param {Uint16Array} probability of a 0 bit, per context; used up
-   * @param {Uint8Array} seen bits seen, per context; used up
+   * @param {Contexts} contexts used up
    */
-  constructor(bytes, probability, seen) {
+  constructor(bytes, contexts) {
     this.bytes = bytes;
     this.position = 0;
-    this.probability = probability;
-    this.seen = seen;
+    this.fast = contexts.fast;
+    this.slow = contexts.slow;
+    this.seen = contexts.seen;
     this.range = 0xffffffff;
     this.code = 0;
     for (let i = 0; i < 4; i++) this.code = ((this.code << 8) | this.#next()) >>> 0;
@@ -62,12 +74,12 @@ export class Decoder {
   /** One bit with an adaptive context.
    * @param {number} context */
   bit(context) {
-    const p = this.probability[context];
+    const fast = this.fast[context];
+    const slow = this.slow[context];
     const n = this.seen[context];
-    const bit = this.#decode((this.range >>> 16) * p);
-    const shift = SHIFTS[n];
-    const q = bit === 0 ? p + ((PROBABILITY_ONE - p) >> shift) : p - (p >> shift);
-    this.probability[context] = q < 32 ? 32 : q > PROBABILITY_ONE - 32 ? PROBABILITY_ONE - 32 : q;
+    const bit = this.#decode((this.range >>> 16) * ((fast + 3 * slow) >> 2));
+    this.fast[context] = adapted(fast, bit, n === 0 ? 1 : 2);
+    this.slow[context] = adapted(slow, bit, SHIFTS[n]);
     if (n < COUNT_LIMIT) this.seen[context] = n + 1;
     return bit;
   }

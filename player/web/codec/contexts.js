@@ -1,5 +1,6 @@
 /** Numbers of the contexts (SYNTAX.md §6.4) and their start states (§6.6). */
 
+import { COUNT_LIMIT } from "./coder.js";
 import { BitstreamError } from "./errors.js";
 import { Reader } from "./fields.js";
 
@@ -11,13 +12,13 @@ const SIZES = {
   precision: 70,
   scaleOctave: 120,
   scaleFraction: 75,
-  ratio: 1024,
+  ratio: 2048,
   angle: 189,
-  angleLow: 10,
-  permanent: 16,
+  permanent: 32,
   duration: 496,
-  centre: 60,
-  trajectorySame: 8,
+  centre: 180,
+  trajectorySame: 28,
+  trajectorySecond: 28,
   trajectory: 63,
   residualFlag: 16,
   residualZero: 45,
@@ -25,9 +26,9 @@ const SIZES = {
   luma: 176,
   lumaSign: 3,
   blueZero: 24,
-  blue: 88,
+  blue: 1056,
   redZero: 24,
-  red: 88,
+  red: 528,
   chromaSign: 6,
   control: 432,
   vectorIndex: 756,
@@ -58,7 +59,7 @@ export function parseStates(table) {
   const seen = new Uint8Array(NUM_CONTEXTS);
   for (let i = 0; 3 * i < table.length; i++) {
     probability[i] = Math.min(Math.max((table[3 * i] << 8) | table[3 * i + 1], 32), 65504);
-    seen[i] = Math.min(table[3 * i + 2], 56);
+    seen[i] = Math.min(table[3 * i + 2], COUNT_LIMIT);
   }
   return { probability, seen };
 }

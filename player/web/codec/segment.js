@@ -75,14 +75,14 @@ export function decodeSegment(payloads, sequence) {
     throw new BitstreamError(`layer.num_gaussians: ${count} with ${header.numPathControl} control points are too many`);
   }
   const [cellsX, cellsY] = domainCells(header, sequence.header);
-  const probability = sequence.states.probability.slice();
-  const seen = sequence.states.seen.slice();
+  const { probability, seen } = sequence.states;
+  const contexts = { fast: probability.slice(), slow: probability.slice(), seen: seen.slice() };
   const walk = new Walk({ ...header, cellsX, cellsY }, sequence, count);
   /** @type {Int32Array | null} */
   let control = null;
   let start = 0;
   const layerEnds = layers.map((layer, number) => {
-    const decoder = new Decoder(layer.bytes, probability, seen);
+    const decoder = new Decoder(layer.bytes, contexts);
     control ??= readTrajectories(decoder, header.numTrajectories, header.numPathControl);
     walk.readLayer(decoder, start, start + layer.count, number);
     start += layer.count;

@@ -54,6 +54,12 @@ function bitLength(value) {
   return 32 - Math.clz32(value);
 }
 
+/** 1, 2, 3 for lives of up to a few frames, of many, and of most of a segment.
+ * @param {number} duration */
+function durationClass(duration) {
+  return duration < 6 ? 1 : duration < 9 ? 2 : 3;
+}
+
 /** The trajectories' control points, Int32Array [(M-1)·K·6]: steps along time less those of a parent.
  * @param {Decoder} decoder
  * @param {number} numTrajectories
@@ -235,7 +241,7 @@ export class Walk {
     const fine = Math.min(precision, 4);
     const octave = d.tree(CONTEXT.scaleOctave + 15 * precision, 4);
     const scale = (octave << fine) | d.tree(CONTEXT.scaleFraction + 15 * fine, fine);
-    const ratio = d.unary(CONTEXT.ratio + 32 * (4 * precision + Math.min(octave >> 1, 3)), 24);
+    const ratio = d.unary(CONTEXT.ratio + 32 * (8 * precision + Math.min(octave, 7)), 24);
     if (ratio > scale) throw bad("scale");
     table[row + SCALE] = scale;
     table[row + RATIO] = ratio;
@@ -299,9 +305,9 @@ export class Walk {
       for (let k = 0; k < this.count; k++) permanents += table[this.found[k] + DURATION] === PERMANENT ? 1 : 0;
       permanentNear = 1 + Math.floor((2 * permanents + (this.count >> 1)) / this.count);
       const duration = table[near + DURATION];
-      durationNear = duration === PERMANENT ? 0 : duration < 6 ? 1 : duration < 9 ? 2 : 3;
+      durationNear = duration === PERMANENT ? 0 : durationClass(duration);
     }
-    if (d.bit(CONTEXT.permanent + 4 * p + permanentNear) === 1) {
+    if (d.bit(CONTEXT.permanent + 4 * precision + permanentNear) === 1) {
       table[row + DURATION] = PERMANENT;
       return;
     }
@@ -309,7 +315,8 @@ export class Walk {
     table[row + DURATION] = duration;
     const bits = steps.centreBits(rules, precision, duration, this.segment.numFrames);
     const high = Math.min(bits, 4);
-    const top = high > 0 ? d.tree(CONTEXT.centre + 15 * (high - 1), high) : 0;
+    const base = CONTEXT.centre + 15 * (4 * (durationClass(duration) - 1) + high - 1);
+    const top = high > 0 ? d.tree(base, high) : 0;
     table[row + CENTRE] = (top << (bits - high)) | d.raw(bits - high);
   }
 
@@ -319,18 +326,35 @@ export class Walk {
   #readTrajectory(row) {
     const { table, decoder: d } = this;
     if (this.segment.numTrajectories === 1) return;
-    let guess = 0;
+    const [guess, votes] = this.#favourite(-1);
+    const [second, votesSecond] = this.#favourite(guess);
+    const context = 4 * votes + votesSecond; // of at most six neighbours
+    if (d.bit(CONTEXT.trajectorySame + context) === 1) {
+      table[row + TRAJECTORY] = guess;
+    } else if (votesSecond > 0 && d.bit(CONTEXT.trajectorySecond + context) === 1) {
+      table[row + TRAJECTORY] = second;
+    } else {
+      const index = d.tree(CONTEXT.trajectory, bitLength(this.segment.numTrajectories - 1));
+      if (index >= this.segment.numTrajectories) throw bad("trajectory");
+      table[row + TRAJECTORY] = index;
+    }
+  }
+
+  /** The trajectory, but for one, that most neighbours follow (the earliest in case of a tie), and how many do.
+   * @param {number} but
+   * @returns {[number, number]} */
+  #favourite(but) {
+    const { table } = this;
+    let found = 0;
     let votes = 0;
     for (let a = 0; a < this.count; a++) {
       const candidate = table[this.found[a] + TRAJECTORY];
+      if (candidate === but) continue;
       let same = 0;
       for (let b = 0; b < this.count; b++) same += table[this.found[b] + TRAJECTORY] === candidate ? 1 : 0;
-      if (same > votes) [guess, votes] = [candidate, same];
+      if (same > votes) [found, votes] = [candidate, same];
     }
-    const follows = d.bit(CONTEXT.trajectorySame + Math.min(votes, 6)) === 1;
-    const index = follows ? guess : d.tree(CONTEXT.trajectory, bitLength(this.segment.numTrajectories - 1));
-    if (index >= this.segment.numTrajectories) throw bad("trajectory");
-    table[row + TRAJECTORY] = index;
+    return [found, votes];
   }
 
   /** @param {number} row */
@@ -381,23 +405,25 @@ export class Walk {
       if (d.bit(CONTEXT.lumaSign + lumaNear) === 1) luma = -luma;
     }
     table[row + LUMA] = luma;
-    const blue = this.#readChroma(precision, "blue", luma, luma === 0 ? 0 : Math.abs(luma) <= 2 ? 1 : 2);
+    const sizeOfLuma = luma === 0 ? 0 : Math.abs(luma) <= 2 ? 1 : 2;
+    const ofBlue = CONTEXT.blue + 22 * (6 * precision + Math.min(bitLength(Math.abs(luma)), 5));
+    const blue = this.#readChroma(CONTEXT.blueZero + 3 * precision + sizeOfLuma, ofBlue, CONTEXT.chromaSign, luma);
     table[row + BLUE] = blue;
-    table[row + RED] = this.#readChroma(precision, "red", blue, blue === 0 ? 0 : Math.abs(blue) === 1 ? 1 : 2);
+    const red = 3 * precision + Math.min(Math.abs(blue), 2);
+    table[row + RED] = this.#readChroma(CONTEXT.redZero + red, CONTEXT.red + 22 * red, CONTEXT.chromaSign + 3, blue);
   }
 
-  /** One chroma amplitude; its sign leans on that of the amplitude before it.
-   * @param {number} precision
-   * @param {"blue" | "red"} name
-   * @param {number} before
-   * @param {number} size */
-  #readChroma(precision, name, before, size) {
+  /** One chroma amplitude, by its contexts of zero, magnitude and sign; its sign leans on that of the amplitude before.
+   * @param {number} zero
+   * @param {number} base
+   * @param {number} signs
+   * @param {number} before */
+  #readChroma(zero, base, signs, before) {
     const d = this.decoder;
-    const red = name === "red";
-    if (d.bit((red ? CONTEXT.redZero : CONTEXT.blueZero) + 3 * precision + size) === 0) return 0;
-    const magnitude = checkedMagnitude(1 + d.unary(CONTEXT[name] + 22 * Math.min(precision, 3), 14));
+    if (d.bit(zero) === 0) return 0;
+    const magnitude = checkedMagnitude(1 + d.unary(base, 14));
     const sign = before === 0 ? 0 : before > 0 ? 1 : 2;
-    return d.bit(CONTEXT.chromaSign + (red ? 3 : 0) + sign) === 1 ? -magnitude : magnitude;
+    return d.bit(signs + sign) === 1 ? -magnitude : magnitude;
   }
 
   // --- position below the cell

@@ -12,6 +12,13 @@ export interface States {
   seen: Uint8Array;
 }
 
+/** Contexts in use: a fast and a slow estimate of the probability of a 0 bit, and bits seen. */
+export interface Contexts {
+  fast: Uint16Array;
+  slow: Uint16Array;
+  seen: Uint8Array;
+}
+
 export interface Codebook {
   entries: number[][];
   residual: boolean;
