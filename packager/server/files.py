@@ -11,6 +11,7 @@ prefix is found in the segment's own sidx and ssix.
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import os
@@ -152,11 +153,17 @@ def _text_response(data: bytes, name: str, scope: Scope) -> Response:
     return Response(data, headers=headers, media_type=_media_type(name))
 
 
+@functools.lru_cache(maxsize=32)  # a playlist that many have waited for is compressed once
+def _compressed(data: bytes) -> tuple[str, bytes]:
+    """An entity tag, and the data compressed."""
+    return f'"{hashlib.sha256(data).hexdigest()[:20]}-gzip"', gzip.compress(data, 6, mtime=0)
+
+
 def _gzip_response(data: bytes, name: str, scope: Scope) -> Response:
-    headers = _headers(name) | {"ETag": f'"{hashlib.sha256(data).hexdigest()[:20]}-gzip"'}
-    if _matches(headers["ETag"], Headers(scope=scope)):
+    tag, body = _compressed(data)
+    headers = _headers(name) | {"ETag": tag}
+    if _matches(tag, Headers(scope=scope)):
         return Response(status_code=304, headers=headers)
-    body = gzip.compress(data, 6, mtime=0)
     return Response(body, headers=headers | {"Content-Encoding": "gzip"}, media_type=_media_type(name))
 
 

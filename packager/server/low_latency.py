@@ -5,11 +5,13 @@
     GET /v0-1f0c9a22/part_31.m4s                             held while it is the one that EXT-X-PRELOAD-HINT names
 
 Only what the playlist itself offers (EXT-X-SERVER-CONTROL) is done; everything is read from the published files, so the
-publisher may be another process. Requests that wait look once in 50 ms and share what they see.
+publisher may be another process. Of the requests that wait for a playlist one looks, 50 times a second, and wakes the
+others when it has changed.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import re
@@ -23,7 +25,7 @@ import anyio
 import anyio.to_thread
 from starlette.exceptions import HTTPException
 
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.02
 #: What waits is told to come again after so many target durations.
 _HELD_TARGETS = 3
 #: Playlists that are kept in memory.
@@ -140,6 +142,7 @@ def _attribute(text: str, name: str) -> Fraction | None:
     return None
 
 
+@functools.lru_cache(maxsize=32)  # all that have waited for a part want the same
 def without_old(text: str, skip_until: Fraction) -> str:
     """A playlist without the segments that ended so many seconds before its end, which EXT-X-SKIP stands for. The init
     segment that holds for the first one left is named again."""
@@ -174,6 +177,7 @@ class LowLatency:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[float, tuple[int, int], Progress]] = {}
+        self._watched: dict[str, anyio.Event] = {}
 
     async def playlist(self, name: str, wanted: Wanted) -> str:
         """The playlist of that full name, as a request wants it. Raises HTTPException: 400 for what is too far ahead,
@@ -190,8 +194,7 @@ class LowLatency:
             while not found.has(wanted.number, wanted.part):
                 if time.monotonic() > end:
                     raise HTTPException(503, headers={"Cache-Control": "no-store", "Retry-After": str(found.target)})
-                await anyio.sleep(_POLL_SECONDS)
-                found = await self._progress(name) or found
+                found = await self._following(name, found, end) or found
         if wanted.skip and found.skip_until is not None:
             return without_old(found.text, found.skip_until)
         return found.text
@@ -208,9 +211,27 @@ class LowLatency:
             return False
         end = time.monotonic() + _HELD_TARGETS * found.target
         while found is not None and found.hint == match["own"] and time.monotonic() < end:
-            await anyio.sleep(_POLL_SECONDS)
-            found = await self._progress(playlist)
+            found = await self._following(playlist, found, end)
         return True
+
+    async def _following(self, name: str, known: Progress, end: float) -> Progress | None:
+        """A playlist once it is another one than is known, or as it is at the end (time.monotonic), or when the request
+        that looks for all has left."""
+        changed = self._watched.get(name)
+        if changed is not None:
+            with anyio.move_on_after(max(0.0, end - time.monotonic())):
+                await changed.wait()
+            return await self._progress(name)
+        changed = self._watched[name] = anyio.Event()
+        try:
+            found: Progress | None = known
+            while found is known and time.monotonic() <= end:
+                await anyio.sleep(_POLL_SECONDS)
+                found = await self._progress(name)
+            return found
+        finally:
+            del self._watched[name]
+            changed.set()
 
     async def _progress(self, name: str, fresh: bool = False) -> Progress | None:
         """How far a playlist is now, or unless fresh was a moment ago; None if it is not there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -63,13 +63,38 @@ def choose_rungs(presentation: Presentation) -> Rungs:
         )
     if len(best.levels) > 1:
         return Rungs((best,), True)
+    if presentation.is_live:
+        tracks = [t for t in tracks if len(t.levels) == 1 and _have_common(t, best)]
+        return Rungs(_by_rate(aligned(tracks)), False)
     return Rungs(_by_rate([t for t in tracks if _cut_alike(t, best)]), False)
 
 
 def aligned(tracks: Sequence[Track]) -> tuple[Track, ...]:
-    """Rungs of a live stream cut to what all of them list: their playlists are not read in one moment."""
+    """Rungs of a live stream cut to what all of them list: their playlists are not read in one moment. Where one lists
+    a segment piece by piece all do, be it as cuts of the whole one."""
+    pieces: dict[tuple[int, int], dict[int, Segment]] = {}
+    for segment in (s for t in tracks for s in t.segments if s.is_piece):
+        pieces.setdefault(segment.place[:2], {}).setdefault(segment.piece, segment)
+    if pieces:
+        tracks = [replace(t, segments=tuple(c for s in t.segments for c in _cuts(s, pieces))) for t in tracks]
     common = set.intersection(*({s.place for s in t.segments} for t in tracks))
     return tuple(replace(t, segments=tuple(s for s in t.segments if s.place in common)) for t in tracks)
+
+
+def _cuts(segment: Segment, pieces: Mapping[tuple[int, int], Mapping[int, Segment]]) -> Sequence[Segment]:
+    named = pieces.get(segment.place[:2])
+    if segment.is_piece or not named:
+        return (segment,)
+    return [replace(segment, seconds=p.seconds, piece=n, cut=(n, 1)) for n, p in sorted(named.items())]
+
+
+def _have_common(one: Track, other: Track) -> bool:
+    """Whether rungs of a live stream are cut alike where both list something."""
+    lengths = {s.place: s.seconds for s in one.segments if not s.is_piece}
+    both = [s.seconds == lengths[s.place] for s in other.segments if not s.is_piece and s.place in lengths]
+    if both:
+        return all(both)
+    return bool({s.place[:2] for s in one.segments} & {s.place[:2] for s in other.segments})
 
 
 def _cut_alike(one: Track, other: Track) -> bool:

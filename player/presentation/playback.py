@@ -33,7 +33,8 @@ _RESET, _HOME, _CLEAR = "\x1b[0m", "\x1b[H", "\x1b[2J"
 class Report:
     """What was shown. seconds: by the wall clock from the first picture to the end of the last; stall_seconds of it the
     picture waited for bytes or the processor; startup_seconds: to the first picture; worst_seconds: largest lateness of
-    a picture that did not wait for its data; levels: of the segments, counted from 0."""
+    a picture that did not wait for its data; skipped_seconds: left out to be near the end of a live stream again;
+    levels: of the segments, counted from 0."""
 
     num_frames: int = 0
     seconds: float = 0.0
@@ -41,6 +42,7 @@ class Report:
     stall_seconds: float = 0.0
     num_stalls: int = 0
     worst_seconds: float = 0.0
+    skipped_seconds: float = 0.0
     num_switches: int = 0
     levels: list[int] = field(default_factory=list)
 
@@ -50,8 +52,9 @@ def play(reel: Reel, screen: Screen, *, size: tuple[int, int] | None = None) -> 
     here, after all that came before was shown."""
     report = Report()
     ahead: queue.Queue[_Frame | BaseException | None] = queue.Queue(_AHEAD_FRAMES)
-    stop = threading.Event()
-    worker = threading.Thread(target=_decode, args=(reel, size, ahead, stop), daemon=True)
+    stop, jump = threading.Event(), _Jump()
+    is_skipping = False
+    worker = threading.Thread(target=_decode, args=(reel, size, ahead, stop, jump), daemon=True)
     began = time.monotonic()
     worker.start()
     zero = 0.0  # wall clock at media time 0
@@ -64,7 +67,13 @@ def play(reel: Reel, screen: Screen, *, size: tuple[int, int] | None = None) -> 
                 break
             if isinstance(item, BaseException):
                 raise item
+            if is_skipping and not item.jumps:
+                continue
             now = time.monotonic()
+            if is_skipping:
+                is_skipping = False
+                report.skipped_seconds += item.start - (end - zero)
+                zero = now - item.start
             if report.num_frames == 0:
                 report.startup_seconds = now - began
                 zero = began = now
@@ -86,6 +95,10 @@ def play(reel: Reel, screen: Screen, *, size: tuple[int, int] | None = None) -> 
             if item.is_first:
                 report.levels.append(item.level)
             end = due + item.end - item.start
+            target = reel.catch_up(item.start)
+            if target is not None:
+                jump.ask(target)
+                is_skipping = True
         time.sleep(max(0.0, end - time.monotonic()))
         report.seconds = time.monotonic() - began
     finally:
@@ -96,13 +109,32 @@ def play(reel: Reel, screen: Screen, *, size: tuple[int, int] | None = None) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """picture u8 [H,W,3] shown from start to end (s). is_first: of its segment, which is at a level."""
+    """picture u8 [H,W,3] shown from start to end (s). is_first: of its segment, which is at a level.
+    jumps: what lies before it is left out."""
 
     picture: UInt8
     start: float
     end: float
     level: int
     is_first: bool
+    jumps: bool = False
+
+
+class _Jump:
+    """Tells a thread where to go on, s."""
+
+    def __init__(self) -> None:
+        self._target: float | None = None
+
+    def ask(self, target: float) -> None:
+        self._target = target
+
+    def is_asked(self) -> bool:
+        return self._target is not None
+
+    def take(self) -> float | None:
+        target, self._target = self._target, None
+        return target
 
 
 def _decode(
@@ -110,6 +142,7 @@ def _decode(
     size: tuple[int, int] | None,
     ahead: queue.Queue[_Frame | BaseException | None],
     stop: threading.Event,
+    jump: _Jump,
 ) -> None:
     """Puts every frame into the queue, then None; or an error."""
 
@@ -123,6 +156,10 @@ def _decode(
     try:
         number = reel.number_at(reel.begin)
         while not stop.is_set():
+            target = jump.take()
+            jumps = target is not None
+            if target is not None:
+                number = reel.number_at(target)
             if number >= len(reel.starts):
                 if not reel.is_waiting(number):
                     break
@@ -134,9 +171,12 @@ def _decode(
                 times = piece.times[first : min(first + _AT_ONCE, piece.num_frames) + 1]
                 pictures = piece.pictures(times[:-1], shape, (0.0, 0.0, 1.0, 1.0))
                 for k, picture in enumerate(pictures):
-                    put(_Frame(picture, float(times[k]), float(times[k + 1]), piece.level, first + k == 0))
+                    put(_Frame(picture, float(times[k]), float(times[k + 1]), piece.level, first + k == 0, jumps))
+                    jumps = False
                 if stop.is_set():
                     return
+                if jump.is_asked():
+                    break
             number += 1
         put(None)
     except BaseException as error:  # it is raised again where the pictures are shown

@@ -93,6 +93,11 @@ class Reel(ABC):
         """The first moment that can still be had, s."""
         return self.starts[0]
 
+    def catch_up(self, seconds: float) -> float | None:
+        """Where to go on, s, for one who follows the end of a live stream of low latency and has fallen behind it, as
+        by standing still; None where it is."""
+        return None
+
     @abstractmethod
     def move(self, seconds: float) -> None:
         """The picture is at a time."""

@@ -70,6 +70,7 @@ class Session:
         self.is_playing, self.is_waiting, self.has_ended = True, True, False
         self.level: int | None = None
         self._steps = 0
+        self._follows = True  # the end of a live stream
         self._message, self._message_until = "", 0.0
         self._began = self._waits_since = now()
         for note in reel.notes[:1]:
@@ -149,6 +150,7 @@ class Session:
     def seek(self, seconds: float) -> None:
         """Goes to a time; the clock waits for the picture."""
         seconds = min(max(seconds, self.reel.oldest), max(self.reel.end - _NEAR, self.reel.oldest))
+        self._follows = self.reel.is_live and seconds >= self.reel.begin - _NEAR
         self.clock.run(False)
         self.clock.seek(seconds)
         self.has_ended = False
@@ -169,6 +171,11 @@ class Session:
         if self.reel.is_live and position < self.reel.oldest and self.is_playing and not self.is_waiting:
             self.seek(self.reel.begin)  # what was paused at is not on offer any more
             return False
+        if self._follows and self.is_playing and not self.is_waiting and self.clock.speed == 1.0:
+            target = self.reel.catch_up(position)
+            if target is not None:
+                self.seek(target)
+                return False
         self.reel.move(position)
         self.reel.stand(not self.is_playing)
         if self.is_waiting:
@@ -260,6 +267,7 @@ class Session:
             self.seek(self.reel.begin)
             return
         self.is_playing = not self.is_playing
+        self._follows = False  # where it was paused is where it goes on
         self._wait()
         self._order()
 

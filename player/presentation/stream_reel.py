@@ -4,6 +4,9 @@ manifest ──► rungs ──► buffer (bytes ahead) ──► piece: one med
       ▲                                  times: media time + shift of its part
       └── read again while it grows
 
+Near the end of a live stream that offers parts (LL-HLS) a piece is a part. Once the parts of a segment are not named
+any more, its pieces are cut out of the whole one: they keep their numbers.
+
 Manifests tell how long segments last, more or less exactly; their media times are exact. So the axis is corrected by
 every segment that is opened.
 """
@@ -23,12 +26,13 @@ from gvideo.errors import BitstreamError, GVideoError, MediaError
 from player.adaptation.abr import Highest, Rule
 from player.adaptation.buffer import SegmentBuffer, Traffic
 from player.adaptation.plan import Ladder, Planner
+from player.adaptation.preload import Preload
 from player.adaptation.rungs import Rungs, aligned, choose_rungs
 from player.presentation.reel import Reel, ReelPart
 from player.source import boxes
 from player.source.fetch import Fetcher
 from player.source.follow import Follower
-from player.source.record import Presentation, Resource, Track, newer
+from player.source.record import Presentation, Resource, Segment, Track, moved, newer
 
 if TYPE_CHECKING:
     from gvideo.types import VideoFormat
@@ -67,6 +71,8 @@ class StreamReel(Reel):
         self._pieces: OrderedDict[int, ReelPart] = OrderedDict()
         self._shifts: dict[int, float] = {}
         self._set_times([0.0, *np.cumsum(self._rungs.seconds()).tolist()])
+        self._preload = Preload(fetcher)
+        self._whole: tuple[Resource, bytes] | None = None  # the last segment that pieces were cut out of
         self._oldest = 0
         self._first = self.number_at(max(0.0, self.end - float(presentation.delay_seconds))) if self.is_live else 0
         # the next segment must be there before this one is over
@@ -97,6 +103,12 @@ class StreamReel(Reel):
     @property
     def oldest(self) -> float:
         return self.starts[self._oldest]
+
+    def catch_up(self, seconds: float) -> float | None:
+        delay = float(self._presentation.delay_seconds)
+        if not (self.is_live and self._presentation.in_pieces) or seconds >= self.begin - delay:
+            return None
+        return self.begin
 
     @property
     def traffic(self) -> Traffic:
@@ -179,8 +191,8 @@ class StreamReel(Reel):
         url = segment.media.url
         try:
             init = self._init(segment.init)
-            head = boxes.read_head(data, init, min(_HEAD_BYTES, len(data)))
             most = self._max_level + 1 if self._rungs.layered else None
+            head = boxes.read_head(data, init, min(_HEAD_BYTES, len(data)))
             units = [
                 boxes.read_units(data[offset : offset + size], init)[:most]
                 for offset, size in boxes.coded_segments(data, init)
@@ -226,9 +238,22 @@ class StreamReel(Reel):
 
     def _fetch(self, number: int, level: int, have: bytes) -> bytes:
         """A segment up to a level. Layers are fetched behind what is there; rungs are files of their own."""
+        segment = self._rungs.segment(number, level)
+        if segment.cut is not None:
+            return self._cut(segment, self._rungs.media(number, level))
         place = self._rungs.media(number, level, len(have) if self._rungs.layered else 0)
+        if segment.is_piece and (early := self._preload.take(place)) is not None:
+            return early
         data = self._fetcher.read(place.url, place.offset, place.size, keep=self._keep)
         return have + data if self._rungs.layered else data
+
+    def _cut(self, segment: Segment, place: Resource) -> bytes:
+        """A piece of a whole segment, which is kept for those beside it."""
+        if self._whole is None or self._whole[0] != place:
+            self._whole = place, self._fetcher.read(place.url, place.offset, place.size, keep=self._keep)
+        data = self._whole[1]
+        places = segment.chosen(boxes.coded_segments(data, self._init(segment.init)))
+        return data[places[0][0] : sum(places[-1])]
 
     def _ladder(self) -> Ladder:
         rungs = self._rungs
@@ -244,18 +269,30 @@ class StreamReel(Reel):
         with self._lock:
             old = self._rungs.tracks
             fresh = [newer(t.segments, f.segments) for t, f in zip(old, found, strict=True)]
+            kept = [moved(t.segments, f.segments) for t, f in zip(old, found, strict=True)]
             if found[0].segments:
                 places = [s.place for s in old[0].segments]
                 first = found[0].segments[0].place
                 self._oldest = min(sum(p < first for p in places), len(places) - 1)
+            grown = [replace(t, segments=(*k, *f)) for t, k, f in zip(old, kept, fresh, strict=True)]
+            self._rungs = Rungs(tuple(grown), self._rungs.layered)
             if any(fresh):
-                grown = [replace(t, segments=(*t.segments, *f)) for t, f in zip(old, fresh, strict=True)]
-                self._rungs = Rungs(tuple(grown), self._rungs.layered)
                 lengths = [float(s.seconds) for s in fresh[0]]
                 self._set_times([*self.starts, *(self.end + np.cumsum([0.0, *lengths])).tolist()])
             self.is_live = is_live
         if any(fresh):
             self._buffer.grow(self._ladder())
+        self._ask_ahead(found)
+
+    def _ask_ahead(self, tracks: Sequence[Track]) -> None:
+        """Asks for the piece that comes next, at the level of the last one, if playing is near the end."""
+        levels = self._buffer.levels
+        newest = max(levels, default=0)
+        if self._rungs.layered or not self.is_live or newest < len(self.starts) - 2:
+            return
+        edge = tracks[min(levels.get(newest, 0), len(tracks) - 1)].edge
+        if edge is not None and edge.following and edge.hint is not None and "://" in edge.hint.url:
+            self._preload.request(edge.hint)
 
 
 class _OneFile:
@@ -307,7 +344,7 @@ def open_reel(
 
     fetcher = fetcher or Fetcher()
     if not is_single_stream(source):
-        presentation, digest = read_presentation(source, fetcher, kinds=("video", "audio", "subtitles"))
+        presentation, digest = read_presentation(source, fetcher, kinds=("video", "audio", "subtitles"), in_pieces=True)
         tracks = [t for t in presentation.tracks if t.is_gaussian]
         if not tracks or not any(t.segments and all(s.seconds > 0 for s in t.segments) for t in tracks):
             if not source.lower().endswith(".mp4"):

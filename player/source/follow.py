@@ -1,10 +1,13 @@
 """Live manifests read again while they grow (RFC 8216 §6.3.4, ISO/IEC 23009-1 §5.4): a target duration after the last
-look, or minimumUpdatePeriod; half of it where nothing was new."""
+look, or minimumUpdatePeriod; half of it where nothing was new. A playlist that offers parts is asked for the next one
+at once where its server holds the answer until that is there, else after the length of a part."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from gvideo.errors import GVideoError, MediaError
 from player.source import dash, hls
@@ -52,7 +55,8 @@ class Follower:
         self._thread.join(_LEAVE_SECONDS)
 
     def _run(self) -> None:
-        wait, idle, failures = self._update, 0.0, 0
+        wait, failures = 0.0 if self._is_held() else self._update, 0
+        grew = time.monotonic()
         while not self._stop.wait(wait):
             try:
                 found = [reload_track(t, self._fetcher) for t in self._tracks]
@@ -61,17 +65,26 @@ class Follower:
                 if failures == _MAX_FAILURES:
                     self.failure = error
                     return
+                wait = self._update
+                self._tracks = [replace(t, edge=None) for t in self._tracks]  # it may not like what it was asked for
                 continue
             failures = 0
             tracks = [t for t, _ in found]
             has_new = any(newer(old.segments, new.segments) for old, new in zip(self._tracks, tracks, strict=True))
             is_live = all(live for _, live in found)
-            idle = 0.0 if has_new else idle + wait
+            grew = time.monotonic() if has_new else grew
             self._tracks = [t if t.segments else old for old, t in zip(self._tracks, tracks, strict=True)]
             self._grown(tracks, is_live)
             if not is_live:
                 return
-            if idle > self._dead:
+            if (idle := time.monotonic() - grew) > self._dead:
                 self.failure = MediaError(f"{self._url}: is live, but has not grown for {idle:.0f} s")
                 return
-            wait = self._update if has_new else min(self._update, max(self._update / 2, _SHORTEST_SECONDS))
+            if has_new:
+                wait = 0.0 if self._is_held() else self._update
+            else:
+                wait = min(self._update, max(self._update / 2, _SHORTEST_SECONDS))
+
+    def _is_held(self) -> bool:
+        """Whether answers come when there is something new."""
+        return any(t.edge is not None and t.edge.following and "://" in t.levels[-1].url for t in self._tracks)

@@ -11,34 +11,42 @@ import m3u8
 
 from gvideo.errors import GVideoError, InvalidError
 from player.source.fetch import Fetched, Fetcher
-from player.source.record import Level, Presentation, Resource, Segment, Track, layered, resolve
+from player.source.record import Edge, Level, Presentation, Resource, Segment, Track, layered, resolve
 
 _BYTES = re.compile(r"([0-9]{1,18})(?:@([0-9]{1,18}))?")
 KINDS = ("video", "audio", "subtitles")
+#: Stands for the address of a segment that is not whole yet.
+_OPEN = "?open"
+#: PART-HOLD-BACK where it is not given (s, in PART-TARGET), HOLD-BACK in target durations.
+_HOLD_BACK = 3
 
 
-def read_hls(url: str, fetcher: Fetcher, *, kinds: tuple[str, ...] = KINDS, codec: str = "") -> Presentation:
+def read_hls(
+    url: str, fetcher: Fetcher, *, kinds: tuple[str, ...] = KINDS, codec: str = "", in_pieces: bool = False
+) -> Presentation:
     """A multivariant or media playlist with the media playlists that it names.
 
-    kinds: of tracks that are wanted. codec: variants with other codecs are passed over.
+    kinds: of tracks that are wanted. codec: variants with other codecs are passed over. in_pieces: segments that are
+    offered in parts are listed part by part, also those that are not whole yet.
     Raises MediaError where one cannot be fetched, InvalidError where it cannot be read; both name it.
     """
     found = fetcher.whole(url)
     playlist = _parse(found)
     if not playlist.is_variant:
-        track = _track(found.url, playlist, Track("video", (Level(url, url=found.url),), ()))
+        track = _track(found.url, playlist, Track("video", (Level(url, url=found.url),), (), in_pieces=in_pieces))
         return _presentation(found.url, [(track, playlist)])
     tracks: list[tuple[Track, Any]] = []
     notes: list[str] = []
     if "video" in kinds:
-        tracks += [_load(t, fetcher) for t in _variants(found.url, playlist, codec)]
+        variants = _variants(found.url, playlist, codec)
+        tracks += [_load(replace(t, in_pieces=in_pieces), fetcher) for t in variants]
     for media in playlist.media:
         kind = (media.type or "").lower()
         if kind in kinds and kind != "video" and media.uri:
             level = Level(media.uri, url=resolve(found.url, media.uri))
             named = Track(
                 kind, (level,), (), media.language or "", media.name or "", f"{kind}:{media.group_id or ''}",
-                is_default=media.default == "YES",
+                is_default=media.default == "YES", in_pieces=in_pieces and kind == "audio",
             )  # fmt: skip
             try:
                 tracks.append(_load(named, fetcher))
@@ -48,7 +56,8 @@ def read_hls(url: str, fetcher: Fetcher, *, kinds: tuple[str, ...] = KINDS, code
 
 
 def reload_track(track: Track, fetcher: Fetcher) -> tuple[Track, bool]:
-    """A track as its media playlists name it now, and whether more may follow."""
+    """A track as its media playlists name it now, and whether more may follow. Where the server holds answers it is
+    asked for what is not known yet, and that is waited for."""
     single = [replace(track, levels=(level,), segments=()) for level in track.levels]
     found = [_load(t, fetcher) for t in single]
     # playlists of one live rung are read one after the other: what only some name yet comes with the next look
@@ -84,19 +93,22 @@ def _variants(url: str, playlist: Any, codec: str) -> list[Track]:
 
 def _presentation(url: str, found: list[tuple[Track, Any]]) -> Presentation:
     target = Fraction(max((playlist.target_duration or 0 for _, playlist in found), default=0))
-    return Presentation(
-        url,
-        layered([track for track, _ in found]),
-        any(not playlist.is_endlist for track, playlist in found if track.kind == "video"),
-        target,
-        target,
-        3 * target,
-    )
+    tracks = [track for track, _ in found]
+    is_live = any(not playlist.is_endlist for track, playlist in found if track.kind == "video")
+    edges = [t.edge for t in tracks if t.edge and t.kind == "video"]
+    if is_live and edges:
+        update, delay = max(e.part_seconds for e in edges), max(e.hold_back_seconds for e in edges)
+    else:
+        update, delay = target, _HOLD_BACK * target
+    return Presentation(url, layered(tracks), is_live, target, update, delay, in_pieces=bool(is_live and edges))
 
 
 def _load(track: Track, fetcher: Fetcher) -> tuple[Track, Any]:
     """A track of one level with what its media playlist names."""
-    found = fetcher.whole(track.levels[0].url)
+    url = track.levels[0].url
+    if track.edge and track.edge.following and "://" in url:
+        url += ("&" if "?" in url else "?") + track.edge.following
+    found = fetcher.whole(url)
     playlist = _parse(found)
     return _track(found.url, playlist, track), playlist
 
@@ -105,6 +117,10 @@ def _parse(found: Fetched) -> Any:
     text = found.data.decode("utf-8", "replace").lstrip("\ufeff")
     if not text.startswith("#EXTM3U"):
         raise InvalidError(f"{found.url}: #EXTM3U is missing, this is no playlist")
+    lines = text.splitlines()
+    last = max((n for n, line in enumerate(lines) if line and not line.startswith("#")), default=0)
+    if any(line.startswith("#EXT-X-PART:") for line in lines[last:]):  # the parser wants an end to what is not whole
+        text = f"{text}\n#EXTINF:0,\n{_OPEN}"
     try:
         return m3u8.loads(text)
     except Exception as error:  # whatever a parser raises on hostile text
@@ -115,9 +131,9 @@ def _track(url: str, playlist: Any, track: Track) -> Track:
     segments: list[Segment] = []
     next_offset: dict[str, int] = {}
     part, first = playlist.discontinuity_sequence or 0, playlist.media_sequence or 0
+    in_pieces = track.in_pieces and not playlist.is_endlist
     for number, entry in enumerate(playlist.segments):
-        if not entry.uri and entry.parts:  # of a segment that is not whole yet
-            continue
+        is_open = entry.uri == _OPEN
         if not entry.uri or entry.duration is None:
             raise InvalidError(f"{url}: segment {number} lacks its EXTINF or its URI")
         if entry.key is not None and entry.key.method not in (None, "NONE"):
@@ -129,14 +145,58 @@ def _track(url: str, playlist: Any, track: Track) -> Track:
         init = Resource("")
         if entry.init_section is not None:
             init = _range(url, resolve(url, entry.init_section.uri), entry.init_section.byterange, 0)
-        try:
-            seconds = Fraction(str(entry.duration))
-        except ValueError as error:
-            raise InvalidError(f"{url}: segment {number}: EXTINF is {entry.duration}") from error
         part += bool(entry.discontinuity and number)
-        if not entry.gap_tag:  # it is not there, and nobody should ask for it
-            segments.append(Segment(init, media, seconds, (media.size,), part, first + number))
-    return replace(track, segments=tuple(segments))
+        seconds = _seconds(url, f"segment {number}: EXTINF", entry.duration)
+        segment = Segment(init, media, seconds, (media.size,), part, first + number)
+        if in_pieces and entry.parts:
+            segments += _pieces(url, entry.parts, segment)
+        elif not entry.gap_tag and not is_open:  # it is not there, and nobody should ask for it
+            segments.append(segment)
+    return replace(track, segments=tuple(segments), edge=_edge(url, playlist, first) if in_pieces else None)
+
+
+def _pieces(url: str, parts: Any, segment: Segment) -> list[Segment]:
+    """The parts of a segment, but for those that are not there."""
+    found = []
+    next_offset: dict[str, int] = {}
+    for number, each in enumerate(parts):
+        if not each.uri or each.duration is None:
+            raise InvalidError(f"{url}: a part of segment {segment.number} lacks its DURATION or its URI")
+        where = resolve(url, each.uri)
+        media = _range(url, where, (each.byterange or "").strip('"'), next_offset.get(where, 0))
+        if media.size is not None:
+            next_offset[where] = media.offset + media.size
+        seconds = _seconds(url, f"a part of segment {segment.number}: DURATION", each.duration)
+        if each.gap != "YES":
+            found.append(
+                replace(segment, media=media, ends=(media.size,), seconds=seconds, piece=number, is_piece=True)
+            )
+    return found
+
+
+def _edge(url: str, playlist: Any, first: int) -> Edge | None:
+    """How the end of a playlist is followed, None if it does not offer parts."""
+    if playlist.part_inf is None or not any(entry.parts for entry in playlist.segments):
+        return None
+    target = _seconds(url, "EXT-X-PART-INF: PART-TARGET", playlist.part_inf.part_target)
+    control, hinted = playlist.server_control, playlist.preload_hint
+    back = control.part_hold_back if control else None
+    last = playlist.segments[-1]
+    count = len(last.parts) if last.uri == _OPEN else 0
+    following = ""
+    if control and control.can_block_reload == "YES":
+        following = f"_HLS_msn={first + len(playlist.segments) - bool(count)}&_HLS_part={count}"
+    hint = None
+    if hinted and hinted.hint_type == "PART" and hinted.uri and not hinted.byterange_start:
+        hint = Resource(resolve(url, hinted.uri), 0, hinted.byterange_length)
+    return Edge(target, _HOLD_BACK * target if back is None else _seconds(url, "PART-HOLD-BACK", back), following, hint)
+
+
+def _seconds(url: str, what: str, value: object) -> Fraction:
+    try:
+        return Fraction(str(value))
+    except ValueError as error:
+        raise InvalidError(f"{url}: {what} is {value}") from error
 
 
 def _range(playlist: str, url: str, text: str | None, follows: int) -> Resource:

@@ -18,6 +18,8 @@ from gvideo.errors import InvalidError
 
 #: No time of a manifest is longer, in s: clocks reckon with floats.
 MAX_SECONDS = 1 << 40
+#: Lengths of pieces are rounded: what is left of a segment by less than this (s) is nothing.
+_SHORTEST_REST = Fraction(1, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,10 @@ class Segment:
 
     part, number: which input or period it belongs to, and its place there; both rise, and stay when a live manifest is
     read again. Tracks of one presentation have their parts in common. origin: media time (s) at which its part begins.
+
+    Of a live stream whose segments are offered piece by piece (LL-HLS) a piece is a Segment too. piece: its place in
+    the media segment of that number. is_piece: media is that of the piece alone. cut: media is the whole segment, of
+    which these coded segments are meant (first and how many, None: all that follow).
     """
 
     init: Resource
@@ -45,15 +51,39 @@ class Segment:
     part: int = 0
     number: int = 0
     origin: Fraction = Fraction(0)
+    piece: int = 0
+    is_piece: bool = False
+    cut: tuple[int, int | None] | None = None
 
     def __post_init__(self) -> None:
         if not (0 <= self.seconds <= MAX_SECONDS and abs(self.origin) <= MAX_SECONDS):
             raise InvalidError(f"{self.media.url}: a segment lasts 0 to {MAX_SECONDS} s, here it does not")
 
     @property
-    def place(self) -> tuple[int, int]:
+    def place(self) -> tuple[int, int, int]:
         """What its order goes by."""
-        return self.part, self.number
+        return self.part, self.number, self.piece
+
+    def chosen(self, found: Sequence[tuple[int, int]]) -> Sequence[tuple[int, int]]:
+        """Those of the coded segments in its media that are meant. Raises InvalidError if there is none."""
+        first, count = self.cut or (0, None)
+        chosen = found[first : None if count is None else first + count]
+        if not chosen:
+            raise InvalidError(f"{self.media.url}: has {len(found)} coded segment(s), number {first + 1} was offered")
+        return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """How the end of a live playlist that offers pieces is followed (RFC 8216, second edition, §6.3.7). part_seconds:
+    no piece is longer. hold_back_seconds: so far behind the end to play. following: query of a request that is answered
+    once the next piece is there, "" where the server does not hold answers. hint: the piece that comes next, if it is
+    told."""
+
+    part_seconds: Fraction
+    hold_back_seconds: Fraction
+    following: str = ""
+    hint: Resource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +104,8 @@ class Level:
 class Track:
     """kind: "video", "audio" or "subtitles". levels: the poorest first, as many as every segment has ends. group: of a
     rendition; groups: those that a video track goes with, empty where it goes with all. is_default: unless a user
-    chooses another. track_id: of the track within its files, 0 where they hold one of the kind."""
+    chooses another. track_id: of the track within its files, 0 where they hold one of the kind. in_pieces: segments are
+    listed piece by piece where they are offered so; edge: of a playlist that has pieces now."""
 
     kind: str
     levels: tuple[Level, ...]
@@ -85,6 +116,8 @@ class Track:
     groups: frozenset[str] = frozenset()
     is_default: bool = False
     track_id: int = 0
+    in_pieces: bool = False
+    edge: Edge | None = None
 
     @property
     def is_gaussian(self) -> bool:
@@ -96,7 +129,8 @@ class Track:
 @dataclass(frozen=True, slots=True)
 class Presentation:
     """Everything that one manifest names. is_live: more may follow. target_seconds: of the longest segment.
-    update_seconds: how long to wait before a live one is read again. delay_seconds: how far behind its end to begin."""
+    update_seconds: how long to wait before a live one is read again. delay_seconds: how far behind its end to begin.
+    in_pieces: a live one is played piece by piece near its end."""
 
     url: str
     tracks: tuple[Track, ...]
@@ -105,6 +139,7 @@ class Presentation:
     update_seconds: Fraction = Fraction(0)
     delay_seconds: Fraction = Fraction(0)
     notes: tuple[str, ...] = ()
+    in_pieces: bool = False
 
     def __post_init__(self) -> None:
         for seconds in (self.target_seconds, self.update_seconds, self.delay_seconds):
@@ -133,9 +168,30 @@ def resolve(base: str, reference: str) -> str:
 
 
 def newer(old: Sequence[Segment], new: Sequence[Segment]) -> tuple[Segment, ...]:
-    """What a manifest that was read again names behind what is known."""
-    last = old[-1].place if old else (-1, -1)
-    return tuple(s for s in new if s.place > last)
+    """What a manifest that was read again names behind what is known. Where pieces of a segment are known that is only
+    named as a whole by now, the rest of it comes first."""
+    last = old[-1] if old else None
+    if last is None:
+        return tuple(new)
+    found = tuple(s for s in new if s.place > last.place)
+    whole = next((s for s in new if not s.is_piece and s.cut is None and s.place[:2] == last.place[:2]), None)
+    if whole is None or not last.is_piece:
+        return found
+    rest = whole.seconds - sum(s.seconds for s in old if s.place[:2] == last.place[:2])
+    if rest < _SHORTEST_REST:
+        return found
+    return replace(whole, seconds=rest, piece=last.piece + 1, cut=(last.piece + 1, None)), *found
+
+
+def moved(old: Sequence[Segment], new: Sequence[Segment]) -> tuple[Segment, ...]:
+    """What is known, where it can be had now: pieces that are not named any more are cut out of their whole segment."""
+    whole = {s.place[:2]: s for s in new if not s.is_piece and s.cut is None}
+    return tuple(
+        replace(s, media=w.media, ends=w.ends, init=w.init, is_piece=False, cut=(s.piece, 1))
+        if s.is_piece and (w := whole.get(s.place[:2]))
+        else s
+        for s in old
+    )
 
 
 def layered(tracks: Sequence[Track]) -> tuple[Track, ...]:

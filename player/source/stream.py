@@ -81,10 +81,12 @@ def is_single_stream(name: str) -> bool:
     return path.lower().endswith(".gsv")
 
 
-def read_presentation(name: str, fetcher: Fetcher, *, kinds: tuple[str, ...] = ("video",)) -> tuple[Presentation, str]:
+def read_presentation(
+    name: str, fetcher: Fetcher, *, kinds: tuple[str, ...] = ("video",), in_pieces: bool = False
+) -> tuple[Presentation, str]:
     """The record of a source, tracks of the kinds that are asked for, and a digest of it, under which fetched segments
-    may be kept."""
-    found = _read(_manifest_of(name, fetcher), fetcher, kinds)
+    may be kept. in_pieces: segments of a live playlist are listed part by part where it offers parts."""
+    found = _read(_manifest_of(name, fetcher), fetcher, kinds, in_pieces=in_pieces)
     return found, hashlib.sha256(repr(found).encode()).hexdigest()
 
 
@@ -108,11 +110,11 @@ def _manifest_of(name: str, fetcher: Fetcher) -> str:
     raise MediaError(f"{name}: is a folder without {' or '.join(_MANIFESTS)}; gvideo package makes one")
 
 
-def _read(url: str, fetcher: Fetcher, kinds: tuple[str, ...]) -> Presentation:
+def _read(url: str, fetcher: Fetcher, kinds: tuple[str, ...], *, in_pieces: bool) -> Presentation:
     path = url.partition("?")[0].lower()
     try:
         if path.endswith(".m3u8"):
-            return read_hls(url, fetcher, kinds=kinds, codec=CODEC)
+            return read_hls(url, fetcher, kinds=kinds, codec=CODEC, in_pieces=in_pieces)
         if path.endswith(".mpd"):
             return read_dash(url, fetcher, kinds=kinds, codec=CODEC)
         if path.endswith((".mp4", ".m4v", ".cmfv")):

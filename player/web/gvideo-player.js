@@ -27,6 +27,7 @@ import { openSource } from "./source/open.js";
 /** @import { Segment, SequenceHeader, View } from "./types/gvideo-player.d.ts" */
 
 const ERRANDS_MS = 200; // how often what lies ahead is looked after
+const NEAR_S = 0.1;
 const SMOOTH_BELOW = 1; // at speeds below this, pictures between frames are drawn
 
 export class GVideoPlayer extends TimedPlayer {
@@ -42,6 +43,8 @@ export class GVideoPlayer extends TimedPlayer {
   #adaptation;
   #playing = false;
   #waiting = false;
+  /** Whether the end of a live stream is followed. */
+  #follows = true;
   #failed = false;
   /** @type {(() => void)[]} */
   #seeks = [];
@@ -159,6 +162,11 @@ export class GVideoPlayer extends TimedPlayer {
     return this.#stream?.source.live ?? false;
   }
 
+  /** Where a live stream is played by one who follows its end, in seconds: as far behind that as its playlist says. */
+  get liveEdge() {
+    return this.#stream?.edge ?? NaN;
+  }
+
   get ended() {
     return !this.live && this.#stream !== null && this.currentTime >= this.duration;
   }
@@ -187,6 +195,7 @@ export class GVideoPlayer extends TimedPlayer {
   pause() {
     if (!this.#playing) return;
     this.#playing = false;
+    this.#follows = false; // it goes on where it stands
     this.clock.stop();
     this.emit("pause");
   }
@@ -197,6 +206,7 @@ export class GVideoPlayer extends TimedPlayer {
   seek(seconds) {
     const [start, end] = this.seekable;
     const time = Math.min(Math.max(seconds, start), end);
+    this.#follows = this.live && time >= this.liveEdge - NEAR_S;
     if (time < end) this.sound.lead();
     this.clock.time = time;
     this.#stream?.seek(time);
@@ -360,6 +370,9 @@ export class GVideoPlayer extends TimedPlayer {
     if (this.clock.time < start) this.clock.time = start; // a live window slid past us
     const stream = this.#stream;
     if (!stream) return;
+    if (this.#follows && this.#playing && this.playbackRate === 1 && stream.isLate(this.currentTime)) {
+      this.seek(this.liveEdge);
+    }
     const time = this.currentTime;
     const place = stream.place(time);
     const there = place.decoded !== null || place.error !== null;
@@ -408,6 +421,7 @@ export class GVideoPlayer extends TimedPlayer {
 
   #changed() {
     this.#screen?.invalidate();
+    if (!this.#failed) this.#stream?.store.aim(this.currentTime); // what is new is fetched at once
     this.emit("durationchange");
   }
 

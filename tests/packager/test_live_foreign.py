@@ -108,6 +108,7 @@ def test_players_of_others_play_a_stream_in_parts(tmp_path, chromium):
                 time.sleep(0.1)
             for url in serve(folder, log=log):
                 jobs = [f"hls={url}/master.m3u8", f"shaka={url}/manifest.mpd", f"dash={url}/manifest.mpd"]
+                jobs.append(f"dash-timeline={url}/manifest.mpd")
                 command = ["node", str(PLAYERS / "live.mjs"), chromium, "20", *jobs]
                 done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
         finally:

@@ -1,5 +1,6 @@
 // Plays a live stream with the players of others in headless Chromium, all at once; prints a line of JSON for each.
-// usage: node live.mjs CHROMIUM SECONDS player=URL ...      player: hls, shaka, dash
+// usage: node live.mjs CHROMIUM SECONDS player=URL ...      player: hls, shaka, dash, dash-timeline (dash.js that takes
+// the end of the stream from what is listed instead of the clock)
 import { chromium } from "playwright-core";
 import { SCRIPTS } from "./scripts.mjs";
 
@@ -23,14 +24,15 @@ async function watch({ player, url, seconds }) {
       try { await shown.load(url); } catch (e) { found.errors.push(`shaka ${e.code}`); }
       found.codecs.push(...shown.getVariantTracks().map((t) => t.videoCodec));
     },
-    dash: async () => {
+    dash: async (calcFromSegmentTimeline = false) => {
       const shown = dashjs.MediaPlayer().create();
-      shown.updateSettings({ debug: { logLevel: 0 } });
+      shown.updateSettings({ debug: { logLevel: 0 }, streaming: { timeShiftBuffer: { calcFromSegmentTimeline } } });
       shown.on("error", (e) => found.errors.push(`dash ${e.error && e.error.code}`));
       shown.initialize(video, url, true);
       shown.on("qualityChangeRendered", (e) => { if (e.mediaType === "video") found.codecs.push(e.newRepresentation?.codecs); });
     },
   };
+  attach["dash-timeline"] = () => attach.dash(true);
   await attach[player]();
   video.play().catch((e) => found.errors.push(String(e)));
   let before = null;
@@ -62,7 +64,7 @@ try {
     await page.route("**/page-of-the-test", (route) =>
       route.fulfill({ contentType: "text/html", body: "<!doctype html><video width=320 muted></video>" }));
     await page.goto(new URL("/page-of-the-test", url).href);
-    await page.addScriptTag({ path: SCRIPTS[player] });
+    await page.addScriptTag({ path: SCRIPTS[player.split("-")[0]] });
     console.log(JSON.stringify(await page.evaluate(watch, { player, url, seconds: Number(seconds) })));
   }));
 } finally {

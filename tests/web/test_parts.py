@@ -1,8 +1,9 @@
-"""The page's source over a live stream in parts: files of several coded segments, in Node."""
+"""The page's source over a live stream in parts: parts as they come, files of several coded segments, in Node."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from datetime import UTC, datetime
@@ -60,7 +61,108 @@ def test_a_file_of_several_coded_segments_becomes_as_many(tmp_path):
     found = json.loads(done.stdout)
     assert found["before"] == 2
     assert found["frames"] == [12] * 6
-    assert [s["number"] for s in found["segments"]] == [1, 1.25, 1.5, 1.75, 2, 2.5]
+    assert [s["number"] for s in found["segments"]] == [1, 1.001, 1.002, 1.003, 2, 2.001]
     assert [s["start"] for s in found["segments"]] == pytest.approx([0.48 * k for k in range(6)])
     assert [s["duration"] for s in found["segments"]] == pytest.approx([0.48] * 6)
     assert found["offsets"] == [[0, 0]]
+
+
+FOLLOWED = """
+import { execSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+const { openHls } = await import(%s);
+const { SegmentDecoder } = await import(%s);
+const { parseStates } = await import(%s);
+const folder = new URL(%s);
+const steps = %s;
+const show = (step) => { for (const [name, text] of Object.entries(steps[step])) texts[name] = text; };
+const texts = {}, asked = [];
+const nameOf = (url) => new URL(url).pathname.split("/").at(-1);
+show(0);
+const waiting = [];
+const http = {
+  text: async (url) => {
+    asked.push(nameOf(url) + new URL(url).search);
+    return texts[nameOf(url)];
+  },
+  bytes: async (url) => {
+    asked.push(nameOf(url));
+    const read = () => ({ bytes: new Uint8Array(readFileSync(new URL(url))), whole: true });
+    const named = `EXT-X-PART:DURATION=0.480000,URI="${url.split("out/")[1]}`;
+    if (url.includes("part_") && !texts["v0.m3u8"].includes(named)) {
+      await new Promise((resolve) => waiting.push(resolve)); // the hint: held until it is published
+    }
+    return read();
+  },
+};
+const decoder = new SegmentDecoder(parseStates(new Uint8Array(readFileSync(new URL(%s)))));
+const source = await openHls(http, new URL("v0.m3u8", folder).href);
+const found = [];
+const note = () => found.push({
+  numbers: source.segments.map(({ number }) => number), starts: source.segments.map(({ start }) => start),
+  delay: source.liveDelay, inParts: source.inParts, isHeld: source.isHeld, live: source.live,
+});
+const load = async (k) => {
+  const loaded = await source.load(source.segments.at(k), 0);
+  const { ticks, problem } = decoder.decode(loaded.sequenceUnit, loaded.units);
+  return problem ?? ticks.length - 1;
+};
+note();
+const frames = [await load(-2), await load(-1)];
+await source.refresh();  // nothing new: the part that comes next is asked for
+const before = asked.length;
+show(1);
+waiting.splice(0).forEach((go) => go());
+await source.refresh();
+note();
+frames.push(await load(-1));
+const once = asked.slice(before).filter((name) => name.startsWith("part_"));
+show(2);  // the parts of what is known have left the playlist, the last of them were never named
+await source.refresh();
+note();
+asked.length = 0;
+for (let k = 0; k < source.segments.length; k++) { source.forget(source.segments[k]); frames.push(await load(k)); }
+note();
+console.log(JSON.stringify({ found, frames, once, asked }));
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+def test_parts_are_followed(tmp_path):
+    """Parts are pieces of their own while they are named; then they are cut out of the whole segment."""
+    stream = GsvFile(write_stream(tmp_path / "short.gsv", num_segments=10, num_frames=12, count=8))
+    live = LivePublisher(
+        LocalSink(tmp_path / "out"), datetime(2026, 1, 2, tzinfo=UTC), Fraction(2), partial=Fraction(1, 2)
+    )
+    live.begin(stream.track())
+    texts = []
+    for piece in stream.pieces():
+        live.add(piece)
+        path = tmp_path / "out" / "v0.m3u8"
+        texts.append(path.read_text() if path.exists() else "")
+    live.end()
+    # six parts are published, then seven; then nothing of parts is left, as ten seconds later
+    whole = "\n".join(line for line in texts[7].splitlines() if not re.match("#EXT-X-(PART:|PRELOAD)", line))
+    steps = [{"v0.m3u8": text} for text in (texts[5], texts[6], whole)]
+    uris = [(SOURCE / name).as_uri() for name in ("source/hls.js", "codec/decode.js", "codec/contexts.js")]
+    uris += [(tmp_path / "out").as_uri() + "/"]
+    script = FOLLOWED % (
+        *map(json.dumps, uris),
+        json.dumps(steps),
+        json.dumps((SOURCE / "codec" / "priors.bin").resolve().as_uri()),
+    )
+    command = ["node", "--input-type=module", "-"]
+    done = subprocess.run(command, input=script, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    out = json.loads(done.stdout)
+    first, second, third, last = out["found"]
+    assert (first["delay"], first["inParts"], first["isHeld"]) == (1.5, True, True)
+    assert first["numbers"] == [1, 1.001, 1.002, 1.003, 2, 2.001]
+    assert second["numbers"] == [*first["numbers"], 2.002]
+    assert out["once"] == ["part_8.m4s"]  # part 7 was asked for before it was there, as part 8 is now
+    assert (third["inParts"], third["isHeld"]) == (False, False)
+    for each in (third, last):
+        assert each["numbers"] == [*second["numbers"], 2.003]
+        assert each["starts"] == pytest.approx([0.48 * k for k in range(8)])
+    assert out["frames"] == [12] * 11
+    assert {name for name in out["asked"] if name != "v0.m3u8"} == {"seg_1.m4s", "seg_2.m4s"}

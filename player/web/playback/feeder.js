@@ -6,19 +6,22 @@
 import { ContainerError, UnsupportedError } from "../codec/errors.js";
 import { shortName } from "../source/http.js";
 import { InitCache } from "../source/inits.js";
+import { piecesOf } from "../source/pieces.js";
 
 /** @import { SegmentedSource } from "../source/segmented.js" */
 /** @import { Media, Place, Playlist } from "../types/internal.d.ts" */
 
 const AHEAD_S = 20;
 const BEHIND_S = 10;
+const LEAST_REST_S = 0.01;
 
 export class MediaFeeder {
   /** Once it is open.
    * @type {{media: MediaSource, buffer: SourceBuffer} | null} */
   #parts = null;
-  /** @type {Set<number>} */
-  #appended = new Set();
+  /** Numbers of what is in the buffer -> seconds.
+   * @type {Map<number, number>} */
+  #appended = new Map();
   /** @type {Uint8Array | null} */
   #init = null;
   #busy = false;
@@ -85,10 +88,17 @@ export class MediaFeeder {
   async #feed(time, { media: mediaSource, buffer }) {
     const { signal } = this.#abort;
     let media = await this.playlist.get(signal);
-    const placed = this.#placed(media);
-    if (!media.ended && (placed.at(-1)?.end ?? 0) < time + AHEAD_S) media = await this.playlist.get(signal, true);
-    for (const { segment, start, end } of this.#placed(media)) {
-      if (end <= time || start > time + AHEAD_S || this.#appended.has(segment.number)) continue;
+    let placed = this.#placed(media);
+    if (!media.ended && (placed.at(-1)?.end ?? 0) < time + AHEAD_S) {
+      const again = this.playlist.get(signal, true);
+      if (media.following) again.catch(() => {}); // what comes is there at the next look
+      else {
+        media = await again;
+        placed = this.#placed(media);
+      }
+    }
+    for (const { segment, start, end } of placed) {
+      if (end <= time || start > time + AHEAD_S || this.#has(segment)) continue;
       const offset = this.source.timeOffsets.get(segment.discontinuity);
       if (offset === undefined) break;
       await this.#append(buffer, segment, offset + (segment.origin ?? 0), signal);
@@ -107,9 +117,20 @@ export class MediaFeeder {
     }
   }
 
-  /** Segments with their places on the timeline: unless the playlist says where, equal numbers begin together.
+  /** Whether a segment is in the buffer, be it piece by piece.
+   * @param {Place} segment */
+  #has({ number, duration, isPart }) {
+    if (isPart) return this.#appended.has(number);
+    let seconds = 0;
+    for (const [other, length] of this.#appended) if (Math.floor(other) === number) seconds += length;
+    return seconds > duration - LEAST_REST_S;
+  }
+
+  /** Pieces with their places on the timeline: unless the playlist says where, equal numbers begin together.
    * @param {Media} media */
-  #placed({ segments, anchor = { number: segments[0]?.number, seconds: 0 } }) {
+  #placed(media) {
+    const segments = piecesOf(media);
+    const { anchor = { number: segments[0]?.number, seconds: 0 } } = media;
     const twin = this.source.segments.find(({ number }) => number === anchor.number);
     let end = (twin?.start ?? 0) + anchor.seconds;
     return segments.map((segment, k) => {
@@ -134,7 +155,7 @@ export class MediaFeeder {
     this.#ended = false; // appending opens an ended stream again
     buffer.timestampOffset = -offset;
     await put(buffer, got.whole ? got.bytes.subarray(segment.start, segment.end) : got.bytes);
-    this.#appended.add(segment.number);
+    this.#appended.set(segment.number, segment.duration);
     this.bandwidth = (8 * got.bytes.length) / segment.duration;
   }
 

@@ -32,10 +32,22 @@ export class OpenedStream {
    * @param {AbortSignal} signal
    * @returns {number | null} */
   follow(signal) {
-    const { source, timeline, hooks } = this;
+    const { source, hooks } = this;
     if (!source.live) return null;
     keepFresh(source, signal, { onchange: hooks.onchange, onerror: hooks.onfailed });
-    return Math.max(timeline.start, timeline.end - source.liveDelay);
+    return this.edge;
+  }
+
+  /** Where a live stream is played by one who follows its end. */
+  get edge() {
+    const { source, timeline } = this;
+    return source.live ? Math.max(timeline.start, timeline.end - source.liveDelay) : timeline.end;
+  }
+
+  /** Whether one who follows the end of a live stream in parts has fallen behind it, as by standing still.
+   * @param {number} time */
+  isLate(time) {
+    return this.source.live && this.source.inParts && time < this.edge - this.source.liveDelay;
   }
 
   /** What is there at a time; decoded is null as long as it is not there.

@@ -23,7 +23,7 @@ export class MediaPlaylist {
     this.url = url;
   }
 
-  /** The playlist; fetched once unless `again`.
+  /** The playlist; fetched once unless `again`: then as it is once it has more, where its server waits for that.
    * @param {AbortSignal} [signal]
    * @param {boolean} again
    * @returns {Promise<Media>} */
@@ -35,10 +35,25 @@ export class MediaPlaylist {
 
   /** @param {AbortSignal} [signal] */
   async #fetch(signal) {
-    const { media } = parsePlaylist(await this.http.text(this.url, { signal }), this.url);
+    const { media } = parsePlaylist(await this.#text(signal), this.url);
     if (!media) throw new ContainerError(`${shortName(this.url)}: a media playlist is wanted here`);
     this.media = media;
     return media;
+  }
+
+  /** @param {AbortSignal} [signal] */
+  async #text(signal) {
+    const following = this.media?.following;
+    if (following) {
+      try {
+        const url = new URL(this.url);
+        url.search += (url.search ? "&" : "?") + following;
+        return await this.http.text(url.href, { signal, once: true });
+      } catch (error) {
+        if (signal?.aborted) throw error; // else what was waited for did not come
+      }
+    }
+    return this.http.text(this.url, { signal });
   }
 }
 

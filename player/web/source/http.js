@@ -34,12 +34,17 @@ export class Http {
     return status === 206 ? { bytes, start, whole: false } : { bytes, start: 0, whole: true };
   }
 
-  /** @param {string} url
-   * @param {{signal?: AbortSignal}} options
+  /** once: without a second attempt.
+   * @param {string} url
+   * @param {{signal?: AbortSignal, once?: boolean}} options
    * @returns {Promise<string>} */
-  async text(url, { signal = undefined } = {}) {
+  async text(url, { signal = undefined, once = false } = {}) {
+    const read = (/** @type {Response} */ response) => response.text();
     // playlists of live streams change under the same name
-    return (await this.#attempt(url, {}, signal, (response) => response.text(), "no-cache")).body;
+    const got = once
+      ? await this.#once(url, {}, signal, read, "no-cache")
+      : await this.#attempt(url, {}, signal, read, "no-cache");
+    return got.body;
   }
 
   /** The time that a server gives with its answer, "" if it gives none that a page may see.

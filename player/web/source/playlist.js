@@ -1,9 +1,13 @@
 /** HLS playlists (RFC 8216, and SCORE of its successor) as plain objects. Addresses are absolute. */
 
 import { ContainerError } from "../codec/errors.js";
+import { numberOf } from "./pieces.js";
 
 /** @import { Variant } from "../types/gvideo-player.d.ts" */
-/** @import { InitMap, Master, Media } from "../types/internal.d.ts" */
+/** @import { InitMap, Master, Media, Place } from "../types/internal.d.ts" */
+
+/** PART-HOLD-BACK where it is not given, in PART-TARGET. */
+const HOLD_BACK = 3;
 
 /** Attributes NAME=value,NAME="value" of a tag.
  * @param {string} text
@@ -114,7 +118,15 @@ function parseMedia(lines, url) {
   /** @type {InitMap | null} */
   let map = null;
   let rangeEnd = 0;
+  /** Parts of the segment that comes next.
+   * @type {Place[]} */
+  let parts = [];
   let discontinuity = 0; // number of the stretch of continuous time
+  let partTarget = 0;
+  /** @type {Record<string, string | undefined>} */
+  let control = {};
+  /** @type {Record<string, string | undefined>} */
+  let hinted = {};
   for (const line of lines) {
     const [tag, rest] = splitTag(line);
     if (tag === "#EXTINF") next.duration = parseFloat(rest);
@@ -131,6 +143,12 @@ function parseMedia(lines, url) {
     else if (tag === "#EXT-X-MEDIA-SEQUENCE") media.sequence = Number(rest);
     else if (tag === "#EXT-X-TARGETDURATION") media.targetDuration = Number(rest);
     else if (tag === "#EXT-X-ENDLIST") media.ended = true;
+    else if (tag === "#EXT-X-PART") {
+      const number = numberOf(media.sequence + media.segments.length, parts.length);
+      parts.push({ ...partOf(rest, url, parts.at(-1)), number, discontinuity, map, isPart: true });
+    } else if (tag === "#EXT-X-PART-INF") partTarget = Number(parseAttributes(rest)["PART-TARGET"]);
+    else if (tag === "#EXT-X-SERVER-CONTROL") control = parseAttributes(rest);
+    else if (tag === "#EXT-X-PRELOAD-HINT") hinted = parseAttributes(rest);
     else if (tag === "#EXT-X-KEY" && parseAttributes(rest).METHOD !== "NONE") {
       throw new ContainerError("playlist: the segments are encrypted, which this player does not read");
     } else if (!line.startsWith("#")) {
@@ -146,11 +164,37 @@ function parseMedia(lines, url) {
         duration,
         discontinuity,
         map,
+        ...(parts.length > 0 ? { parts } : {}),
       });
       next = {};
+      parts = [];
     }
   }
+  const last = media.segments.at(-1);
+  if (!media.ended && (parts.length > 0 || last?.parts) && partTarget > 0) {
+    media.open = parts;
+    media.updateSeconds = partTarget;
+    media.delaySeconds = Number(control["PART-HOLD-BACK"] ?? HOLD_BACK * partTarget);
+    if (control["CAN-BLOCK-RELOAD"] === "YES") {
+      media.following = `_HLS_msn=${media.sequence + media.segments.length}&_HLS_part=${parts.length}`;
+    }
+    const { TYPE: type, URI: uri, "BYTERANGE-START": start, "BYTERANGE-LENGTH": length } = hinted;
+    if (type === "PART" && uri && !start && !length) media.hint = addressOf(uri, url);
+  } else for (const segment of media.segments) delete segment.parts;
   return media;
+}
+
+/** A part as EXT-X-PART has it; without an offset its range follows that of the part before.
+ * @param {string} text
+ * @param {string} base
+ * @param {Place | undefined} before */
+function partOf(text, base, before) {
+  const { URI: uri, DURATION: seconds, BYTERANGE: range } = parseAttributes(text);
+  const duration = Number(seconds);
+  if (!uri || !(duration > 0)) throw new ContainerError("playlist: a part lacks its URI or its DURATION");
+  const url = addressOf(uri, base);
+  const place = range ? parseRange(range, before?.url === url ? (before.end ?? 0) : 0) : { start: 0, end: undefined };
+  return { url, ...place, duration };
 }
 
 /** @param {string} line */

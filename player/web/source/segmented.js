@@ -8,8 +8,9 @@
  * the same files are layers: going up fetches only the bytes between. Rungs with files of their own are a ladder. Both
  * are one thing here: bytes of a file as far as they were fetched.
  *
- * A file of several coded segments (a live stream in parts) is known to be one when it is there: then the segment that
- * it was becomes so many, numbered 7, 7.25, 7.5, 7.75.
+ * A live stream in parts is played part by part as long as its playlist names them (pieces.js). Where a file of several
+ * coded segments is named as a whole, it is known to be one when it is there: then the segment that it was becomes so
+ * many, numbered as if they had been parts.
  */
 
 import { ContainerError, UnsupportedError } from "../codec/errors.js";
@@ -17,15 +18,21 @@ import { parseSamples } from "./boxes.js";
 import { joined } from "./bytes.js";
 import { shortName } from "./http.js";
 import { InitCache } from "./inits.js";
+import { numberOf, pieceOf, piecesOf } from "./pieces.js";
 
 /** @import { Http } from "./http.js" */
 /** @import { Quality, Segment } from "../types/gvideo-player.d.ts" */
-/** @import { InitMap, InitTrack, Loaded, Offer, Place, Playlist, Rung, Sample, Track } from "../types/internal.d.ts" */
+/** @import { InitMap, InitTrack, Loaded, Media, Offer, Place, Playlist } from "../types/internal.d.ts" */
+/** @import { Received, Rung, Sample, Track } from "../types/internal.d.ts" */
 
 export const OWN_CODEC = "gsv1";
 export const FALLBACK_CODEC = "avc1";
 /** Target durations behind the end of a live stream, where playing begins. */
 const LIVE_DELAY = 3;
+/** What is left of a segment by less than this many seconds is nothing. */
+const LEAST_REST_S = 0.01;
+/** Parts that were asked for ahead: the one that comes and the one behind it. */
+const MOST_HINTED = 2;
 
 /** Whether something has a codec of this four-character code.
  * @param {{codecs: string[]}} offered
@@ -47,6 +54,18 @@ export class SegmentedSource {
   updateSeconds = 0;
   /** Seconds behind the end of a live stream, where playing begins. */
   liveDelay = 0;
+  /** Whether a live stream is offered in parts. */
+  inParts = false;
+  /** Whether reading a live source again waits for what is new. */
+  isHeld = false;
+  /** The quality that was loaded last, whose playlist is read again. */
+  #latest = 0;
+  /** What comes next, asked for before it is there; null where that failed.
+   * @type {Map<string, Promise<Received | null>>} */
+  #hinted = new Map();
+  /** Segments that may be several, which their file tells.
+   * @type {WeakSet<Segment>} */
+  #whole = new WeakSet();
   /** @type {Uint8Array} */
   sequenceUnit = new Uint8Array(0);
   /** @type {Quality[]} */
@@ -96,25 +115,57 @@ export class SegmentedSource {
    * @param {AbortSignal} [signal]
    * @returns {Promise<boolean>} */
   async refresh(signal) {
-    const media = await this.#playlists[0].get(signal, this.segments.length > 0);
+    const media = await this.#playlists[this.#latest].get(signal, this.segments.length > 0);
     this.live = !media.ended;
     this.updateSeconds = media.updateSeconds ?? media.targetDuration / 2;
     this.liveDelay = media.delaySeconds ?? LIVE_DELAY * media.targetDuration;
+    this.inParts = media.open !== undefined;
+    this.isHeld = media.following !== undefined;
     const before = `${this.segments[0]?.number} ${this.segments.at(-1)?.number}`;
     const known = this.segments.at(-1);
     let end = known ? known.start + known.duration : 0;
-    for (const { number, duration, gap = 0 } of media.segments) {
-      if (known && number <= known.number) continue;
+    for (const { number, duration, gap = 0, isPart = false } of piecesOf(media)) {
+      let place = { number, duration };
+      if (known && number <= known.number) {
+        const rest = duration - this.#secondsOf(number);
+        if (isPart || Math.floor(known.number) !== number || rest < LEAST_REST_S) continue;
+        // pieces of a segment are known that is only named as a whole by now
+        place = { number: numberOf(number, pieceOf(known.number) + 1), duration: rest };
+      }
       // a playlist that ran ahead of us: what was missed takes no time
       const start = this.segments.length > 0 ? end + gap : end;
-      this.segments.push({ number, start, duration, numFrames: null });
-      end = start + duration;
+      const segment = { ...place, start, numFrames: null };
+      this.segments.push(segment);
+      if (!isPart) this.#whole.add(segment);
+      end = start + segment.duration;
     }
+    this.#askAhead();
     while (this.segments.length > 0 && this.segments[0].number < media.sequence) {
       this.forget(this.segments[0]);
       this.segments.shift();
     }
     return `${this.segments[0]?.number} ${this.segments.at(-1)?.number}` !== before;
+  }
+
+  /** Seconds of a segment of which there are pieces.
+   * @param {number} number */
+  #secondsOf(number) {
+    const pieces = this.segments.filter((segment) => Math.floor(segment.number) === number);
+    return pieces.reduce((sum, { duration }) => sum + duration, 0);
+  }
+
+  /** Asks for the part that comes next, once what is there was asked for: the server answers when it is published. */
+  #askAhead() {
+    const hint = this.#playlists[this.#latest].media?.hint;
+    const newest = this.segments.at(-2)?.number;
+    if (!hint || !this.isHeld || this.#hinted.has(hint) || newest === undefined) return;
+    if (![...this.#files.values()].some(({ number }) => number >= newest)) return;
+    this.#hinted.set(
+      hint,
+      this.http.bytes(hint).catch(() => null),
+    );
+    const [oldest] = this.#hinted.keys();
+    if (this.#hinted.size > MOST_HINTED) this.#hinted.delete(oldest);
   }
 
   /** @param {Segment} segment
@@ -123,12 +174,13 @@ export class SegmentedSource {
    * @returns {Promise<Loaded>} */
   async load(segment, quality, signal) {
     const place = await this.#placeOf(segment, quality, signal);
+    this.#latest = quality;
     const init = await this.#inits.get(place.map, signal);
     const file = await this.#fetch(segment, place, signal);
     const all = parseSamples(file.bytes, init.tracks).filter(({ trackId }) => init.tracks.get(trackId)?.sequenceUnit);
     const coded = codedSegments(all);
-    const which = Math.round((segment.number % 1) * coded.length);
-    if (coded.length > 1 && segment.number % 1 === 0) this.#split(segment, coded, init.tracks);
+    const which = place.number === segment.number ? 0 : pieceOf(segment.number);
+    if (coded.length > which + 1) this.#split(segment, coded.slice(which), init.tracks);
     const samples = coded[which] ?? [];
     const base = samples[0];
     const track = base && init.tracks.get(base.trackId);
@@ -152,12 +204,14 @@ export class SegmentedSource {
    * @param {Map<number, InitTrack>} tracks */
   #split(segment, coded, tracks) {
     const at = this.segments.indexOf(segment);
-    if (at < 0 || (this.segments[at + 1]?.number ?? 0) % 1 !== 0) return;
+    if (at < 0 || !this.#whole.has(segment)) return;
+    const next = this.segments[at + 1]?.number ?? Infinity;
+    if (Math.floor(next) === Math.floor(segment.number)) return;
     const timescale = tracks.get(coded[0][0].trackId)?.timescale ?? 1;
     const starts = coded.map(([{ time }]) => segment.start + (time - coded[0][0].time) / timescale);
     const ends = [...starts.slice(1), segment.start + segment.duration];
     const parts = starts.map((start, k) => ({
-      number: segment.number + k / coded.length,
+      number: numberOf(Math.floor(segment.number), pieceOf(segment.number) + k),
       start,
       duration: Math.max(ends[k] - start, 0),
       numFrames: null,
@@ -172,18 +226,20 @@ export class SegmentedSource {
     for (const [url, file] of this.#files) if (file.number === segment.number) this.#files.delete(url);
   }
 
-  /** Where a segment of a quality is, after asking anew if its playlist is behind.
+  /** Where a segment of a quality is, or the one that it is a piece of, after asking anew if its playlist is behind.
    * @param {Segment} segment
    * @param {number} quality
    * @param {AbortSignal} [signal]
    * @returns {Promise<Place & {map: InitMap}>} */
   async #placeOf({ number }, quality, signal) {
     const playlist = this.#playlists[quality];
+    /** @param {Media} media */
+    const find = (media) =>
+      piecesOf(media).find((piece) => piece.number === number) ??
+      media.segments.find((segment) => segment.number === Math.floor(number));
     let media = await playlist.get(signal);
-    /** @param {Place} place */
-    const wanted = (place) => place.number === Math.floor(number);
-    if (!media.ended && !media.segments.some(wanted)) media = await playlist.get(signal, true);
-    const place = media.segments.find(wanted);
+    if (!media.ended && !find(media)) media = await playlist.get(signal, true);
+    const place = find(media);
     if (!place) throw new ContainerError(`segment ${number}: the playlist no longer lists it`);
     if (!place.map) throw new ContainerError(`segment ${number}: no init segment is named for it`);
     return { ...place, map: place.map };
@@ -197,14 +253,17 @@ export class SegmentedSource {
     const key = `${place.url} ${place.start}`;
     const had = this.#files.get(key);
     const wanted = place.end === undefined ? Infinity : place.end - place.start;
+    if (had) had.number = segment.number; // who used it last forgets it
     if (had && (had.whole || had.bytes.length >= wanted)) {
       return { bytes: had.bytes.length > wanted ? had.bytes.subarray(0, wanted) : had.bytes, numBytes: 0 };
     }
     const from = place.start + (had?.bytes.length ?? 0);
-    const got = await this.http.bytes(place.url, { start: from, end: place.end, signal });
+    const hinted = wanted === Infinity ? await this.#hinted.get(place.url) : null;
+    this.#hinted.delete(place.url);
+    const got = hinted ?? (await this.http.bytes(place.url, { start: from, end: place.end, signal }));
     const fresh = got.whole ? got.bytes.subarray(from, place.end) : got.bytes;
     const bytes = had ? joined([had.bytes, fresh]) : fresh;
-    this.#files.set(key, { number: Math.floor(segment.number), bytes, whole: place.end === undefined });
+    this.#files.set(key, { number: segment.number, bytes, whole: place.end === undefined });
     return { bytes, numBytes: got.bytes.length };
   }
 

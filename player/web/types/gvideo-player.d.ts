@@ -175,6 +175,8 @@ export class GVideoPlayer extends EventTarget {
   readonly ended: boolean;
   readonly waiting: boolean;
   readonly live: boolean;
+  /** Where one who follows the end of a live stream is, in seconds. */
+  readonly liveEdge: number;
 
   /** Goes to a time in seconds; resolves when its picture is on the canvas. */
   seek(seconds: number): Promise<void>;

@@ -106,6 +106,13 @@ export interface Loaded {
   numBytes: number;
 }
 
+/** An answer: where its bytes begin, and whether they are everything. */
+export interface Received {
+  bytes: Uint8Array<ArrayBuffer>;
+  start: number;
+  whole: boolean;
+}
+
 /** A range of a resource in bytes; without an end up to the last byte. */
 export interface ByteRange {
   start: number;
@@ -117,7 +124,8 @@ export interface InitMap extends ByteRange {
 }
 
 /** A segment of a playlist; discontinuity: the number of its stretch of continuous time. gap: seconds without a picture
- * before it. origin: the stretch's own time, in seconds, that is its zero (0 unless a manifest says otherwise). */
+ * before it. origin: the stretch's own time, in seconds, that is its zero (0 unless a manifest says otherwise). parts:
+ * what it is offered in besides, as places of their own (pieces.js tells their numbers); isPart: of such a one. */
 export interface Place extends InitMap {
   number: number;
   duration: number;
@@ -125,11 +133,15 @@ export interface Place extends InitMap {
   gap?: number;
   origin?: number;
   map: InitMap | null;
+  parts?: Place[];
+  isPart?: boolean;
 }
 
 /** What a playlist lists at a time. sequence: the number of its first segment. Where it says so: seconds until it should
  * be read again, and behind its end where playing begins; and for sound, which segment of the picture the first segment
- * lies in, and how many seconds behind its start (else the one of the same number). */
+ * lies in, and how many seconds behind its start (else the one of the same number). open: of the segment that is not whole
+ * yet, the parts that are there. following: query of a request that the server answers once there is more. hint: address
+ * of the part that comes next. */
 export interface Media {
   sequence: number;
   targetDuration: number;
@@ -138,10 +150,15 @@ export interface Media {
   updateSeconds?: number;
   delaySeconds?: number;
   anchor?: { number: number; seconds: number };
+  open?: Place[];
+  following?: string;
+  hint?: string;
 }
 
 /** Segments of one rendition, as they were read last or, with `again`, as they are now. */
 export interface Playlist {
+  /** As it was read last. */
+  readonly media?: Media | null;
   get(signal?: AbortSignal, again?: boolean): Promise<Media>;
 }
 

@@ -67,7 +67,7 @@ export class PlayerView {
     this.time = make("span", { className: "time" }, "0:00");
     this.liveButton = make(
       "button",
-      { type: "button", className: "live", hidden: true, onclick: () => player.seek(player.duration) },
+      { type: "button", className: "live", hidden: true, onclick: () => player.seek(player.liveEdge) },
       "Live",
     );
     this.captionsButton = iconButton("captions", "Captions (c)", () => this.toggleCaptions());
