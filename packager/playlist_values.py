@@ -1,6 +1,8 @@
 """Values in playlists of HLS as RFC 8216 §4.2 defines them: attribute lists and decimals.
 
-NAME=VALUE,NAME="VALUE, with a comma",NAME=4.5
+    NAME=VALUE,NAME="VALUE, with a comma",NAME=4.5
+
+Nobody checks here which names there are, nor that a value is there.
 """
 
 from __future__ import annotations

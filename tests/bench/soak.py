@@ -93,7 +93,10 @@ def watch(url: str, seen: Seen, stop: threading.Event, seed: int) -> None:
             join(url, seen, stop, rng)
         except GVideoError as error:
             with seen.lock:
-                seen.errors[re.sub(r"\d+", "#", str(error))] += 1
+                sentence = re.sub(r"\d+", "#", str(error))
+                if sentence not in seen.errors:
+                    print(error, file=sys.stderr, flush=True)
+                seen.errors[sentence] += 1
         if rng.random() < 0.5:  # else it starts again at once
             stop.wait(rng.uniform(0.5, 10.0))
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
 import fuzz
+import fuzz_silence
 import pytest
 from fuzz_targets import foreign, publish
 from packaged import package_plain, write_stream
@@ -66,6 +70,39 @@ def test_a_finding_is_found(tmp_path, monkeypatch):
     monkeypatch.setattr(fuzz, "MAX_SECONDS", 0.1)
     assert reader(b"slow").fault.startswith("SlowError at ")
     assert reader(b"good").fault == ""
+
+
+def test_a_process_that_waits_for_ever_hangs(tmp_path, monkeypatch):
+    monkeypatch.setattr(fuzz, "SILENCE_SECONDS", 0.2)
+    reader = fuzz.NodeReader("gsv", fuzz.Target([], lambda case, rng, seeds: case, lambda case: None, (), tmp_path))
+    reader._command = ["sleep", "600"]
+    assert reader(b"").fault == "hangs"
+    reader._command = ["false"]
+    assert reader(b"").fault == "Node ended: without a word"
+
+
+def test_a_process_without_a_processor_does_not_hang():
+    """Two busy processes on one processor, of which one may only have what the other leaves."""
+    busy = [sys.executable, "-c", "import os\nos.write(1, b'.')\nwhile True: pass"]
+    children = [subprocess.Popen(busy, stdout=subprocess.PIPE) for _ in range(2)]
+    try:
+        for child in children:
+            assert child.stdout.read(1) == b"."
+            os.sched_setaffinity(child.pid, {min(os.sched_getaffinity(0))})
+        favoured, starved = (c.pid for c in children)
+        os.sched_setscheduler(starved, os.SCHED_IDLE, os.sched_param(0))
+        silences, began = [fuzz_silence.Silence(pid) for pid in (favoured, starved)], time.monotonic()
+        before = fuzz_silence.starved_seconds(starved)
+        while fuzz_silence.starved_seconds(starved) < before + 0.5:
+            time.sleep(0.05)
+        elapsed = time.monotonic() - began
+        assert silences[1].seconds() < elapsed - 0.4
+        assert silences[1].seconds() < silences[0].seconds()
+    finally:
+        for child in children:
+            child.kill()
+            child.communicate()
+    assert fuzz_silence.starved_seconds(starved) == 0.0
 
 
 # --- found in boxes
