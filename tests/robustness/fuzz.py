@@ -37,8 +37,8 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
 
 import numpy as np  # noqa: E402
-from fuzz_silence import speaks  # noqa: E402
 from fuzz_targets import TARGETS, Target, make  # noqa: E402
+from silence import speaks  # noqa: E402
 
 #: Of a case: CPU seconds, growth of the process's largest size in MB.
 MAX_SECONDS, MAX_GROWTH = 5.0, 300.0

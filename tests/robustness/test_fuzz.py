@@ -8,12 +8,13 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
 import fuzz
-import fuzz_silence
 import pytest
+import silence
 from fuzz_targets import foreign, publish
 from packaged import package_plain, write_stream
 
@@ -30,6 +31,7 @@ from player.source.fetch import Fetcher
 from player.source.hls import read_hls
 from player.source.movie import read_movie
 from player.source.record import resolve
+from player.source.stream import open_stream
 
 ROOT = Path(__file__).parents[2]
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
@@ -91,9 +93,9 @@ def test_a_process_without_a_processor_does_not_hang():
             os.sched_setaffinity(child.pid, {min(os.sched_getaffinity(0))})
         favoured, starved = (c.pid for c in children)
         os.sched_setscheduler(starved, os.SCHED_IDLE, os.sched_param(0))
-        silences, began = [fuzz_silence.Silence(pid) for pid in (favoured, starved)], time.monotonic()
-        before = fuzz_silence.starved_seconds(starved)
-        while fuzz_silence.starved_seconds(starved) < before + 0.5:
+        silences, began = [silence.Silence(pid) for pid in (favoured, starved)], time.monotonic()
+        before = silence.starved_seconds(starved)
+        while silence.starved_seconds(starved) < before + 0.5:
             time.sleep(0.05)
         elapsed = time.monotonic() - began
         assert silences[1].seconds() < elapsed - 0.4
@@ -102,7 +104,7 @@ def test_a_process_without_a_processor_does_not_hang():
         for child in children:
             child.kill()
             child.communicate()
-    assert fuzz_silence.starved_seconds(starved) == 0.0
+    assert silence.starved_seconds(starved) == 0.0
 
 
 # --- found in boxes
@@ -247,6 +249,19 @@ def test_manifests_of_others(tmp_path):
     (tmp_path / "b.mpd").write_text(text.replace('timescale="10" duration="20"', f'timescale="1" duration="{1 << 50}"'))
     with pytest.raises(InvalidError, match=r"1\.m4s: a segment lasts 0 to"):
         read_dash(str(tmp_path / "b.mpd"), Fetcher())
+
+
+def test_a_first_segment_that_is_missing_ends_a_long_stream(plain, tmp_path, monkeypatch):
+    """The heads of all others, which may be 200 000, are not set about."""
+    folder = edited(plain, tmp_path / "out", "manifest.mpd", (' r="', ' r="60000" x="'))
+    (segment,) = folder.rglob("seg_1.m4s")
+    segment.unlink()
+    queued = []
+    submit = ThreadPoolExecutor.submit
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", lambda *words: queued.append(words) or submit(*words))
+    with pytest.raises(MediaError, match=r"seg_1\.m4s: cannot be read"):
+        open_stream(folder / "manifest.mpd", fetcher=Fetcher(attempts=1))
+    assert 1 <= len(queued) <= 1000
 
 
 def test_addresses_that_are_none():
