@@ -15,6 +15,11 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
+
+# An example may take as long as a busy machine needs.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 ROOT = Path(__file__).parent.parent
 #: Modules that tests use to wait for other programs: processes, servers, a cluster, a screen.

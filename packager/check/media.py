@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from gvideo.bitstream import headers, units
-from gvideo.bitstream.container import parse_sequence_unit, parse_unit
+from gvideo.bitstream.container import UnitReader, parse_sequence_unit
 from gvideo.bitstream.fields import Reader
 from gvideo.bitstream.headers import SequenceHeader
 from gvideo.errors import BitstreamError, InvalidError
@@ -222,21 +222,21 @@ def _check_runs(runs: list[_Run], init: InitFacts, facts: SegmentFacts) -> None:
 
 def _check_units(data: bytes, track_id: int, duration: int, sequence: SequenceHeader) -> Iterator[str]:
     """Faults of a gsv1 sample: whole units of its layer, with right checksums, that last as long as the sample."""
+    reader = UnitReader(lambda offset, count: data[offset : offset + count], len(data))
     at = 0
     wanted = units.LAYER if track_id > 1 else units.SEGMENT
     while at < len(data):
         try:
-            kind, length, skip = units.parse_unit_header(data[at : at + units.MAX_OVERHEAD])
-            end = at + skip + length + units.CRC_BYTES
-            payload = parse_unit(data[at:end])[1]
-            if kind != wanted:
-                yield f"track {track_id}: holds a {units.name_of(kind)} unit"
-            if kind == units.SEGMENT:
+            unit = reader.unit_at(at)
+            payload = reader.payload(unit)
+            if unit.kind != wanted:
+                yield f"track {track_id}: holds a {units.name_of(unit.kind)} unit"
+            if unit.kind == units.SEGMENT:
                 header = headers.visit_segment(Reader(payload))
                 own = header.duration(sequence)
                 if duration < own:
                     yield f"trun.sample_duration: {duration} ticks, the segment's frames last {own}"
-            at = end
+            at = unit.end
         except BitstreamError as error:
             yield f"track {track_id}: {error}"
             return

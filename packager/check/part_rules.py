@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from packager.check.media import InitFacts
-from packager.check.playlists import MediaPlaylist, PartEntry, PlaylistEntry, parse_attributes, parse_decimal
+from packager.check.playlists import MediaPlaylist, PartEntry, PlaylistEntry
 from packager.check.reading import Library
+from packager.playlist_values import parse_attributes, parse_decimal
 
 #: Durations have six decimals.
 _ROUNDING = Fraction(1, 1_000_000)

@@ -6,11 +6,10 @@ import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from packager.playlist_values import parse_attributes, parse_decimal
 from packager.presentation import ByteRange
 
-_DECIMAL = re.compile(r"[0-9]{1,10}(\.[0-9]{1,20})?")
 _BYTES = re.compile(r"([0-9]{1,19})@([0-9]{1,19})")
-_ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)(?:,|$)')
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,6 @@ class MasterPlaylist:
     renditions: list[dict[str, str]] = field(default_factory=list)
     keys: list[dict[str, str]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-
-
-def parse_attributes(text: str) -> dict[str, str]:
-    """An attribute list; quotes are taken off."""
-    return {name: value.strip('"') for name, value in _ATTRIBUTE.findall(text)}
 
 
 def parse_master(text: str) -> MasterPlaylist:
@@ -127,12 +121,6 @@ def _part(attributes: dict[str, str]) -> PartEntry:
     place = _range(attributes["BYTERANGE"]) if "BYTERANGE" in attributes else None
     independent = attributes.get("INDEPENDENT") == "YES"
     return PartEntry(attributes.get("URI", ""), _seconds(attributes.get("DURATION", "")), place, independent)
-
-
-def parse_decimal(text: str) -> Fraction | None:
-    """A decimal number as playlists write it, None for anything else: Fraction reads powers of ten that fill the
-    memory."""
-    return Fraction(text.strip()) if _DECIMAL.fullmatch(text.strip()) else None
 
 
 def _seconds(text: str) -> Fraction:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from packager.check.media import InitFacts, SegmentFacts, read_init, read_segment
+from packager.check.moments import Moment, read_text
 from packager.check.places import MissingError, Place
 from packager.presentation import ByteRange
 
@@ -18,10 +19,11 @@ def guarded(faults: Iterable[str], name: str = "") -> Iterator[str]:
 
 
 class Library:
-    """Facts of published files. faults: of files by themselves. num_segments: media segments that were read."""
+    """Facts of published files. moment: what is not read again. faults: of files by themselves. num_segments: media
+    segments that were read."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, place: Place, moment: Moment) -> None:
+        self.place, self._moment = place, moment
         self.faults: list[str] = []
         self.num_segments = 0
         self._texts: dict[str, str | None] = {}
@@ -42,8 +44,10 @@ class Library:
     def text(self, name: str) -> str | None:
         """A text file, None if it is missing."""
         if name not in self._texts:
-            data = self._read(name, None)
-            self._texts[name] = None if data is None else data.decode("utf-8", "replace")
+            found = self._moment[name] if name in self._moment else read_text(self.place, name)
+            if isinstance(found, MissingError):
+                self.faults.append(str(found))
+            self._texts[name] = None if isinstance(found, MissingError) else found
         return self._texts[name]
 
     def init(self, name: str, part: ByteRange | None) -> InitFacts | None:

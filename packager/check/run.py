@@ -6,12 +6,16 @@ from collections.abc import Iterator
 
 from packager.check.dash_rules import check_dash
 from packager.check.hls_rules import check_hls
+from packager.check.moments import is_same, read_moment
 from packager.check.places import MissingError, Place, open_place
 from packager.check.playlists import parse_master
 from packager.check.reading import Library
 from packager.dash import MANIFEST
 from packager.hls import MASTER
 from packager.sink import MEDIA_TYPES
+
+#: A presentation with faults that has changed meanwhile is checked again, so often in all.
+_TRIES = 4
 
 
 def check_presentation(place: str) -> tuple[list[str], str]:
@@ -31,9 +35,16 @@ def check_presentation(place: str) -> tuple[list[str], str]:
         >>> packager.check_presentation("stream")[0]
         []
     """
-    library = Library(open_place(place))
-    found = [*check_hls(library), *check_dash(library), *_server_faults(library.place, library)]
-    faults = list(dict.fromkeys([*library.faults, *found]))
+    opened = open_place(place)
+    moment = read_moment(opened)
+    for _ in range(_TRIES):
+        library = Library(opened, moment)
+        found = [*check_hls(library), *check_dash(library), *_server_faults(opened, library)]
+        faults = list(dict.fromkeys([*library.faults, *found]))
+        # files that a publisher was about to replace at that moment: its next one is whole
+        before, moment = moment, read_moment(opened) if faults else moment
+        if is_same(before, moment):
+            break
     return faults, f"{library.num_segments} segment(s) and prefixes of segments"
 
 

@@ -25,13 +25,14 @@ import anyio
 import anyio.to_thread
 from starlette.exceptions import HTTPException
 
+from packager.playlist_values import parse_attributes, parse_decimal
+
 _POLL_SECONDS = 0.02
 #: What waits is told to come again after so many target durations.
 _HELD_TARGETS = 3
 #: Playlists that are kept in memory.
 _MOST_KNOWN = 256
 _NUMBER = re.compile(r"[0-9]{1,15}", re.ASCII)
-_DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 _PART = re.compile(r"^(?P<folder>(?:.*/)?)(?P<own>(?P<id>[a-z]\d+)-[^/]+/part_\d+\.m4s)$", re.ASCII)
 #: Tags of a playlist as a whole, which come before those of its segments.
 _HEAD = ("#EXTM3U", "#EXT-X-VERSION", "#EXT-X-TARGETDURATION", "#EXT-X-SERVER-CONTROL", "#EXT-X-PART-INF",
@@ -122,24 +123,16 @@ def read_progress(text: str) -> Progress:
         elif name == "#EXT-X-TARGETDURATION" and _NUMBER.fullmatch(value):
             found.target = int(value)
         elif name == "#EXT-X-PART-INF":
-            found.part_target = _attribute(value, "PART-TARGET") or Fraction(0)
+            found.part_target = parse_decimal(parse_attributes(value).get("PART-TARGET", "")) or Fraction(0)
         elif name == "#EXT-X-SERVER-CONTROL":
-            found.blocks = "CAN-BLOCK-RELOAD=YES" in value.split(",")
-            found.skip_until = _attribute(value, "CAN-SKIP-UNTIL")
+            control = parse_attributes(value)
+            found.blocks = control.get("CAN-BLOCK-RELOAD") == "YES"
+            found.skip_until = parse_decimal(control.get("CAN-SKIP-UNTIL", ""))
         elif name == "#EXT-X-PRELOAD-HINT":
-            hint = re.search(r'URI="([^"]*)"', value)
-            found.hint = hint[1] if hint else ""
+            found.hint = parse_attributes(value).get("URI", "")
         found.ended |= name == "#EXT-X-ENDLIST"
     found.open = parts
     return found
-
-
-def _attribute(text: str, name: str) -> Fraction | None:
-    for each in text.split(","):
-        key, _, value = each.partition("=")
-        if key == name and _DECIMAL.fullmatch(value):
-            return Fraction(value)
-    return None
 
 
 @functools.lru_cache(maxsize=32)  # all that have waited for a part want the same
@@ -167,8 +160,8 @@ def _seconds(lines: Sequence[str], tag: str) -> Fraction:
     for line in lines:
         name, _, value = line.partition(":")
         if name == tag:
-            plain = value.split(",")[0].removeprefix("DURATION=")
-            total += Fraction(plain) if _DECIMAL.fullmatch(plain) else 0
+            plain = parse_attributes(value).get("DURATION", "") if tag == "#EXT-X-PART" else value.partition(",")[0]
+            total += parse_decimal(plain) or 0
     return total
 
 

@@ -206,6 +206,8 @@ def layered(tracks: Sequence[Track]) -> tuple[Track, ...]:
 
 
 def _joined(family: list[Track]) -> Track:
+    if len(family) == 1:
+        return family[0]
     rungs = sorted(family, key=lambda t: sum(s.ends[-1] or 0 for s in t.segments))
     best = rungs[-1]
     segments = tuple(

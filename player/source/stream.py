@@ -34,6 +34,8 @@ _HEAD_BYTES = 1024
 #: Bytes of a unit that hold its type, length and header but for durations; with one for every frame.
 _UNIT_BYTES, _LONG_UNIT_BYTES = 64, 64 + 6 * headers.MAX_FRAMES_A_SEGMENT
 _NUM_CONNECTIONS = 8
+#: Segments whose heads are queued at a time.
+_NUM_AHEAD = 256
 _BLOCK_BYTES, _KEPT_BLOCKS = 1 << 16, 64
 
 
@@ -135,7 +137,12 @@ class TrackSource:
             if segment.init not in self._inits:
                 self._inits[segment.init] = self._read_init(segment.init)
         with ThreadPoolExecutor(_NUM_CONNECTIONS) as pool:
-            found = [each for several in pool.map(self._read_heads, track.segments) for each in several]
+            found = [
+                each
+                for first in range(0, len(track.segments), _NUM_AHEAD)  # one that is missing ends it before the rest
+                for several in pool.map(self._read_heads, track.segments[first : first + _NUM_AHEAD])
+                for each in several
+            ]
         self._segments = [segment for segment, _, _ in found]
         self._heads = [head for _, head, _ in found]
         self._sizes = [size for _, _, size in found]

@@ -93,7 +93,10 @@ def watch(url: str, seen: Seen, stop: threading.Event, seed: int) -> None:
             join(url, seen, stop, rng)
         except GVideoError as error:
             with seen.lock:
-                seen.errors[re.sub(r"\d+", "#", str(error))] += 1
+                sentence = re.sub(r"\d+", "#", str(error))
+                if sentence not in seen.errors:
+                    print(error, file=sys.stderr, flush=True)
+                seen.errors[sentence] += 1
         if rng.random() < 0.5:  # else it starts again at once
             stop.wait(rng.uniform(0.5, 10.0))
 
@@ -152,13 +155,22 @@ def encoder(folder: Path, stop: threading.Event) -> Iterator[int]:
     finally:
         stop.set()
         writer.join()
-        try:
-            code = child.wait(120)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            code = None
+        code = wait_while_it_publishes(child, folder)
         if code != 0:
             raise SystemExit(f"the encoder ended with {code}")
+
+
+def wait_while_it_publishes(child: subprocess.Popen[bytes], folder: Path) -> int | None:
+    """Exit code of an encoder whose pipe was closed, which may have pictures of many minutes left. None if two minutes
+    brought nothing: it was killed then."""
+    before = None
+    while (count := published(folder)[0]) != before:
+        before = count
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return child.wait(120)
+    child.kill()
+    child.wait()
+    return None
 
 
 def published(folder: Path) -> tuple[int, float]:
@@ -169,9 +181,9 @@ def published(folder: Path) -> tuple[int, float]:
     return playlist.media_sequence + len(playlist.segments) - 1, time.time() - end
 
 
-def soak(seconds: float, players: int, every: float, seed: int) -> tuple[list[str], Counter[str]]:
-    """(rows, errors) of so many seconds."""
-    rows, seen, stop = [COLUMNS], Seen(), threading.Event()
+def soak(seconds: float, players: int, every: float, seed: int, rows: list[str], seen: Seen) -> None:
+    """So many seconds; rows and what players have seen are there also if it ends early."""
+    stop = threading.Event()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "live"
         with encoder(folder, stop) as encoding:
@@ -209,7 +221,6 @@ def soak(seconds: float, players: int, every: float, seed: int) -> tuple[list[st
                     stop.set()
                     for thread in threads:
                         thread.join()
-    return rows, seen.errors
 
 
 def main() -> int:
@@ -222,11 +233,14 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # encoder and server end with it
-    rows, errors = soak(60 * options.minutes, options.players, options.every, options.seed)
-    write_rows(rows, options.out)
-    for text, count in errors.most_common():
-        print(f"{count} times: {text}", file=sys.stderr)
-    return bool(errors)
+    rows, seen = [COLUMNS], Seen()
+    try:
+        soak(60 * options.minutes, options.players, options.every, options.seed, rows, seen)
+    finally:
+        write_rows(rows, options.out)
+        for text, count in seen.errors.most_common():
+            print(f"{count} times: {text}", file=sys.stderr)
+    return bool(seen.errors)
 
 
 if __name__ == "__main__":

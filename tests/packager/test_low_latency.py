@@ -198,6 +198,19 @@ def test_skipping_keeps_the_init_segment_and_the_rest_as_it_stands():
     assert without_old(text, Fraction(5, 2)) == head + '#EXT-X-SKIP:SKIPPED-SEGMENTS=2\n#EXT-X-MAP:URI="b"\n' + rest
     assert without_old(text, Fraction(9, 2)) == text
     assert without_old(head, Fraction(1)) == head
+    turned = text.replace('DURATION=0.5,URI="p"', 'URI="p,q",DURATION=0.5')
+    assert without_old(turned, Fraction(5, 2)).count("EXTINF") == 2
+    assert without_old(turned.replace("0.5", "x"), Fraction(5, 2)).count("EXTINF") == 3
+
+
+def test_attributes_stand_in_any_order():
+    found = read_progress(
+        '#EXTM3U\n#EXT-X-SERVER-CONTROL:X-NOTE="a,CAN-SKIP-UNTIL=1",PART-HOLD-BACK=3,CAN-SKIP-UNTIL=12.5,'
+        'CAN-BLOCK-RELOAD=YES\n#EXT-X-PART-INF:X=1,PART-TARGET=0.25\n#EXT-X-PRELOAD-HINT:URI="p,3",TYPE=PART\n'
+    )
+    assert (found.blocks, found.skip_until, found.part_target, found.hint) == (
+        True, Fraction(25, 2), Fraction(1, 4), "p,3",
+    )  # fmt: skip
 
 
 def test_a_playlist_without_parts_is_answered_as_it_is():

@@ -7,7 +7,8 @@ the page's, in Node. A case is an honest input changed one to four times. One th
 has before is kept, and changed further. A finding is an error that is not documented, a dead process, more CPU time
 or more memory than the limits below; its input is saved in a file, and `--replay FILE` reads that again.
 
-The process that reads is a child: it may die. Prints cases, seconds, places where readers gave up, findings.
+The process that reads is a child: it may die, or hang, which a busy machine is not taken for. Prints cases, seconds,
+places where readers gave up, findings.
 """
 
 from __future__ import annotations
@@ -37,10 +38,11 @@ sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
 
 import numpy as np  # noqa: E402
 from fuzz_targets import TARGETS, Target, make  # noqa: E402
+from silence import speaks  # noqa: E402
 
 #: Of a case: CPU seconds, growth of the process's largest size in MB.
 MAX_SECONDS, MAX_GROWTH = 5.0, 300.0
-#: Seconds without a case after which the reading process hangs.
+#: Seconds without a case after which the reading process hangs, but for those in which it is given no processor.
 SILENCE_SECONDS = 60.0
 #: Inputs that are kept because a reader gave up in a new place.
 MAX_POOL = 2000
@@ -148,7 +150,8 @@ class NodeReader:
         with contextlib.suppress(BrokenPipeError):
             self._child.stdin.write(len(case).to_bytes(4, "big") + case)
             self._child.stdin.flush()
-            if not select.select([self._child.stdout], [], [], SILENCE_SECONDS)[0]:
+            told = [self._child.stdout]
+            if not speaks(self._child.pid, lambda s: select.select(told, [], [], s)[0], SILENCE_SECONDS):
                 self.close()
                 return Outcome(fault="hangs")
             line = self._child.stdout.readline()
@@ -245,7 +248,7 @@ def supervise(kind: str, seed: int, cases: int, seconds: float) -> Result:
             theirs.close()
             result, fault = Result(), "hangs"
             try:
-                while mine.poll(SILENCE_SECONDS):
+                while speaks(child.pid or 0, mine.poll, SILENCE_SECONDS):
                     result = mine.recv()
             except EOFError:
                 child.join()

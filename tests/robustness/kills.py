@@ -32,6 +32,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
 
 from packaged import quick_segment, write_clip, write_stream  # noqa: E402
+from silence import Silence  # noqa: E402
 
 from gvideo import VideoDecoder, cli  # noqa: E402
 from gvideo.cli import main as gvideo  # noqa: E402
@@ -39,7 +40,8 @@ from gvideo.encoder.jobs import pool  # noqa: E402
 
 _warm = get_context("forkserver")
 _warm.set_forkserver_preload(["gvideo.cli", "gvideo.encoder.segment", "gvideo.encoder.jobs.encode", "packager.package"])
-#: How long processes may outlive the one that was killed, s: they may be in the middle of a call.
+#: How long processes may outlive the one that was killed, s: they may be in the middle of a call. Seconds in which they
+#: are given no processor do not count.
 ORPHAN_SECONDS = 20.0
 #: Commands that full disks are tried with; spool: encode with its spool on such a disk.
 FULL = ("encode", "spool", "package", "live", "batch")
@@ -143,7 +145,7 @@ def _run(words: list[str], told: str) -> None:
 
 def left_running(session: int) -> list[str]:
     """Processes of a session, as soon as there are none or after ORPHAN_SECONDS."""
-    end = time.monotonic() + ORPHAN_SECONDS
+    known: dict[str, Silence] = {}
     while True:
         found = []
         for status in Path("/proc").glob("[0-9]*/stat"):
@@ -151,7 +153,8 @@ def left_running(session: int) -> list[str]:
                 fields = status.read_text().rpartition(")")[2].split()
                 if int(fields[3]) == session and fields[0] not in "ZX":
                     found.append(status.parent.name)
-        if not found or time.monotonic() > end:
+        known = {pid: known.get(pid) or Silence(int(pid)) for pid in found}
+        if not found or any(s.seconds() > ORPHAN_SECONDS for s in known.values()):
             return found
         time.sleep(0.05)
 

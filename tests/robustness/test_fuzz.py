@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
 import fuzz
 import pytest
+import silence
 from fuzz_targets import foreign, publish
 from packaged import package_plain, write_stream
 
@@ -26,6 +31,7 @@ from player.source.fetch import Fetcher
 from player.source.hls import read_hls
 from player.source.movie import read_movie
 from player.source.record import resolve
+from player.source.stream import open_stream
 
 ROOT = Path(__file__).parents[2]
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
@@ -66,6 +72,39 @@ def test_a_finding_is_found(tmp_path, monkeypatch):
     monkeypatch.setattr(fuzz, "MAX_SECONDS", 0.1)
     assert reader(b"slow").fault.startswith("SlowError at ")
     assert reader(b"good").fault == ""
+
+
+def test_a_process_that_waits_for_ever_hangs(tmp_path, monkeypatch):
+    monkeypatch.setattr(fuzz, "SILENCE_SECONDS", 0.2)
+    reader = fuzz.NodeReader("gsv", fuzz.Target([], lambda case, rng, seeds: case, lambda case: None, (), tmp_path))
+    reader._command = ["sleep", "600"]
+    assert reader(b"").fault == "hangs"
+    reader._command = ["false"]
+    assert reader(b"").fault == "Node ended: without a word"
+
+
+def test_a_process_without_a_processor_does_not_hang():
+    """Two busy processes on one processor, of which one may only have what the other leaves."""
+    busy = [sys.executable, "-c", "import os\nos.write(1, b'.')\nwhile True: pass"]
+    children = [subprocess.Popen(busy, stdout=subprocess.PIPE) for _ in range(2)]
+    try:
+        for child in children:
+            assert child.stdout.read(1) == b"."
+            os.sched_setaffinity(child.pid, {min(os.sched_getaffinity(0))})
+        favoured, starved = (c.pid for c in children)
+        os.sched_setscheduler(starved, os.SCHED_IDLE, os.sched_param(0))
+        silences, began = [silence.Silence(pid) for pid in (favoured, starved)], time.monotonic()
+        before = silence.starved_seconds(starved)
+        while silence.starved_seconds(starved) < before + 0.5:
+            time.sleep(0.05)
+        elapsed = time.monotonic() - began
+        assert silences[1].seconds() < elapsed - 0.4
+        assert silences[1].seconds() < silences[0].seconds()
+    finally:
+        for child in children:
+            child.kill()
+            child.communicate()
+    assert silence.starved_seconds(starved) == 0.0
 
 
 # --- found in boxes
@@ -210,6 +249,19 @@ def test_manifests_of_others(tmp_path):
     (tmp_path / "b.mpd").write_text(text.replace('timescale="10" duration="20"', f'timescale="1" duration="{1 << 50}"'))
     with pytest.raises(InvalidError, match=r"1\.m4s: a segment lasts 0 to"):
         read_dash(str(tmp_path / "b.mpd"), Fetcher())
+
+
+def test_a_first_segment_that_is_missing_ends_a_long_stream(plain, tmp_path, monkeypatch):
+    """The heads of all others, which may be 200 000, are not set about."""
+    folder = edited(plain, tmp_path / "out", "manifest.mpd", (' r="', ' r="60000" x="'))
+    (segment,) = folder.rglob("seg_1.m4s")
+    segment.unlink()
+    queued = []
+    submit = ThreadPoolExecutor.submit
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", lambda *words: queued.append(words) or submit(*words))
+    with pytest.raises(MediaError, match=r"seg_1\.m4s: cannot be read"):
+        open_stream(folder / "manifest.mpd", fetcher=Fetcher(attempts=1))
+    assert 1 <= len(queued) <= 1000
 
 
 def test_addresses_that_are_none():
