@@ -27,8 +27,8 @@ def test_rows_sum_up_to_the_file(name):
     assert found.num_gaussians == sum(len(s.table) for s in made.symbols)
     num_words = sum(len(s.layer_bytes) for s in found.segments)
     # the model's estimate and what the coder wrote differ by its ends, less than two bytes each (or fewer bytes, where
-    # they would have been zeros, which are not written), and by the rounding of probabilities, which shows where symbols
-    # are as unlikely as these
+    # they would have been zeros, which are not written), and by the rounding of probabilities, which shows where
+    # symbols are as unlikely as these
     rounding = 2e-3 * sum(bits for bits in rows.values() if bits > 0)
     assert -24 * num_words - rounding <= rows["codeword ends"] <= 16 * num_words
     assert rows["framing"] == 8 * (4 + sum(len(units.format_unit(k, p)) - len(p) for k, p in split_units(made.data)))
