@@ -27,11 +27,12 @@ _WAIT_FOR_OTHERS = ("subprocess", "threading", "socket", "ray")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that wait for other programs may run again, twice: on a busy machine these miss deadlines or do not start.
-    A fault of ours is there every time. The summary says how many ran again."""
+    """Tests that wait for other programs, a browser among them, may run again, twice: on a busy machine these miss
+    deadlines or do not start. A fault of ours is there every time. The summary says how many ran again."""
     for item in items:
         names = vars(item.module) if isinstance(item, pytest.Function) else {}
-        if any(isinstance(names.get(name), ModuleType) for name in _WAIT_FOR_OTHERS):
+        waits = any(isinstance(names.get(name), ModuleType) for name in _WAIT_FOR_OTHERS)
+        if waits or "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.flaky(reruns=2))
 
 

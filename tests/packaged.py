@@ -11,6 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -22,6 +23,10 @@ from gvideo.cli import main
 from gvideo.encoder.segment import SegmentJob, SegmentResult
 from gvideo.entropy.segment import encode_segment
 from gvideo.entropy.sequence import SequenceState
+
+if TYPE_CHECKING:
+    from packager.gsv import GsvFile
+    from packager.tracks import TrackSegment
 
 ROOT = Path(__file__).parents[1]
 #: For `python -c`, in ROOT: the command line, with fits that take no time.
@@ -164,3 +169,12 @@ def write_flashes(path: Path, seconds: int) -> Path:
         parts.append(units.format_unit(units.SEGMENT, payload))
     path.write_bytes(b"".join(parts))
     return path
+
+
+def endless(stream: GsvFile) -> Iterator[TrackSegment]:
+    """The pieces of a stream over and over, in time."""
+    start = 0
+    while True:
+        for p in stream.pieces():
+            yield replace(p, start=start, chunks=tuple(replace(c, start=start) for c in p.chunks))
+            start += p.duration

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gvideo.entropy.coder import COUNT_LIMIT, PROBABILITY_ONE
+from gvideo.entropy.coder import PROBABILITY_ONE
 
 _BLOCKS: dict[str, int] = {
     "cell_exponent": 4 * 31,
@@ -85,8 +85,3 @@ VECTOR_RESIDUAL = OFFSETS["vector_residual"]
 def flat_states() -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
     """(probability, seen) of contexts that know nothing."""
     return np.full(NUM_CONTEXTS, PROBABILITY_ONE // 2, np.uint16), np.zeros(NUM_CONTEXTS, np.uint8)
-
-
-def aged(seen: NDArray[np.uint8], limit: int = 10) -> NDArray[np.uint8]:
-    """Counters limited so that a start state yields quickly to what a segment really holds."""
-    return np.minimum(seen, min(limit, COUNT_LIMIT)).astype(np.uint8)

@@ -23,8 +23,6 @@ from gvideo.errors import InvalidError
 
 States = tuple[NDArray[np.uint16], NDArray[np.uint8]]
 TABLE = "priors.bin"
-#: Counts beyond this would make a start state too stubborn.
-AGE_LIMIT = 12
 
 
 def format_states(states: States) -> bytes:

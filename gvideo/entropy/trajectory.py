@@ -25,26 +25,20 @@ from gvideo.model.symbols import (
 
 
 @exact_kernel
-def _favourites(table, found, count):  # type: ignore[no-untyped-def]
-    """The two trajectories that most neighbours follow, the earlier ones in case of a tie, each with how many do.
-    Without any the first is 0."""
-    guess, votes = np.int64(0), 0
+def _favourite(table, found, count, but):  # type: ignore[no-untyped-def]
+    """The trajectory, but for one, that most neighbours follow, the earliest in case of a tie, and how many do; (0, 0)
+    without any."""
+    favourite, votes = np.int64(0), 0
     for a in range(count):
-        v = 0
-        for b in range(count):
-            v += table[found[b], TRAJECTORY] == table[found[a], TRAJECTORY]
-        if v > votes:
-            guess, votes = table[found[a], TRAJECTORY], v
-    second, votes_second = np.int64(0), 0
-    for a in range(count):
-        if table[found[a], TRAJECTORY] == guess:
+        candidate = table[found[a], TRAJECTORY]
+        if candidate == but:
             continue
         v = 0
         for b in range(count):
-            v += table[found[b], TRAJECTORY] == table[found[a], TRAJECTORY]
-        if v > votes_second:
-            second, votes_second = table[found[a], TRAJECTORY], v
-    return guess, votes, second, votes_second
+            v += table[found[b], TRAJECTORY] == candidate
+        if v > votes:
+            favourite, votes = candidate, v
+    return favourite, votes
 
 
 @exact_kernel
@@ -55,7 +49,8 @@ def code_trajectory(c, table, i, parameters, found, count):  # type: ignore[no-u
     if num == 1:
         table[i, TRAJECTORY] = 0
         return OK
-    guess, votes, second, votes_second = _favourites(table, found, count)
+    guess, votes = _favourite(table, found, count, np.int64(-1))
+    second, votes_second = _favourite(table, found, count, guess)
     wanted = table[i, TRAJECTORY]
     agreement = 4 * votes + votes_second  # of at most six neighbours
     same = code_bit(c, ctx.TRAJECTORY_SAME + agreement, 1 if wanted == guess else 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -12,7 +12,7 @@ from pathlib import Path
 import m3u8
 import numpy as np
 import pytest
-from packaged import quick_segment, write_clip, write_stream
+from packaged import endless, quick_segment, write_clip, write_stream
 
 from gvideo import VideoDecoder
 from gvideo.cli import main
@@ -24,7 +24,6 @@ from packager.isobmff.fragments import FragmentHeader
 from packager.live import LivePublisher
 from packager.sink import LocalSink
 from packager.subtitles import Cue
-from packager.tracks import TrackSegment
 from player.presentation.stream_reel import open_reel
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -43,15 +42,6 @@ def publisher(folder: Path, later: float = 0, window: int | None = None, **optio
     at = STARTED + timedelta(seconds=later)
     options = {"partial": PART, **options}
     return LivePublisher(LocalSink(folder), at, SEGMENT, window and Fraction(window), **options)  # type: ignore[arg-type]
-
-
-def endless(stream: GsvFile) -> Iterator[TrackSegment]:
-    """The pieces of a stream over and over, in time."""
-    start = 0
-    while True:
-        for p in stream.pieces():
-            yield replace(p, start=start, chunks=tuple(replace(c, start=start) for c in p.chunks))
-            start += p.duration
 
 
 def feed(live: LivePublisher, stream: GsvFile, count: int, begin: bool = True) -> None:

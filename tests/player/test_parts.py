@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -13,13 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from faults import serving
-from packaged import serve, write_stream
+from packaged import endless, serve, write_stream
 
 from gvideo import VideoDecoder
 from packager.gsv import GsvFile
 from packager.live import LivePublisher
 from packager.sink import LocalSink
-from packager.tracks import TrackSegment
 from player.adaptation.rungs import aligned
 from player.presentation import playback
 from player.presentation.reel import FileReel, ReelPart
@@ -49,15 +46,7 @@ class Feed:
         self.folder = folder
         self.live = LivePublisher(LocalSink(folder), at, Fraction(2), **options)  # type: ignore[arg-type]
         self.live.begin(stream.track())
-        self._pieces = self._endless(stream)
-
-    @staticmethod
-    def _endless(stream: GsvFile) -> Iterator[TrackSegment]:
-        start = 0
-        while True:
-            for p in stream.pieces():
-                yield replace(p, start=start, chunks=tuple(replace(c, start=start) for c in p.chunks))
-                start += p.duration
+        self._pieces = endless(stream)
 
     def add(self, count: int = 1) -> None:
         for _ in range(count):

@@ -25,14 +25,6 @@ def _sibling(name: str) -> ModuleType:
     return module
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests in the browser may run again: a software renderer on a busy machine misses deadlines, a fault is there
-    every time."""
-    for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.flaky(reruns=2))
-
-
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Chromium, started once; skips where it cannot be had."""

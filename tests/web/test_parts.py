@@ -9,6 +9,7 @@ import subprocess
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaged import write_stream
@@ -42,23 +43,32 @@ console.log(JSON.stringify({ before, frames, segments: source.segments, offsets:
 """
 
 
+def publisher(folder: Path, stream: GsvFile) -> LivePublisher:
+    """Of segments of 2 s in parts of half a second."""
+    live = LivePublisher(LocalSink(folder), datetime(2026, 1, 2, tzinfo=UTC), Fraction(2), partial=Fraction(1, 2))
+    live.begin(stream.track())
+    return live
+
+
+def in_node(script: str) -> Any:
+    """What a script prints as JSON."""
+    command = ["node", "--input-type=module", "-"]
+    done = subprocess.run(command, input=script, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
 def test_a_file_of_several_coded_segments_becomes_as_many(tmp_path):
     stream = GsvFile(write_stream(tmp_path / "short.gsv", num_segments=6, num_frames=12, count=8))
-    live = LivePublisher(
-        LocalSink(tmp_path / "out"), datetime(2026, 1, 2, tzinfo=UTC), Fraction(2), partial=Fraction(1, 2)
-    )
-    live.begin(stream.track())
+    live = publisher(tmp_path / "out", stream)
     for piece in stream.pieces():
         live.add(piece)
     live.end()
     uris = [(SOURCE / name).as_uri() for name in ("source/hls.js", "codec/decode.js", "codec/contexts.js")]
     uris += [(tmp_path / "out").as_uri() + "/", (SOURCE / "codec" / "priors.bin").resolve().as_uri()]
     script = SCRIPT % tuple(map(json.dumps, uris))
-    command = ["node", "--input-type=module", "-"]
-    done = subprocess.run(command, input=script, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = in_node(script)
     assert found["before"] == 2
     assert found["frames"] == [12] * 6
     assert [s["number"] for s in found["segments"]] == [1, 1.001, 1.002, 1.003, 2, 2.001]
@@ -131,10 +141,7 @@ console.log(JSON.stringify({ found, frames, once, asked }));
 def test_parts_are_followed(tmp_path):
     """Parts are pieces of their own while they are named; then they are cut out of the whole segment."""
     stream = GsvFile(write_stream(tmp_path / "short.gsv", num_segments=10, num_frames=12, count=8))
-    live = LivePublisher(
-        LocalSink(tmp_path / "out"), datetime(2026, 1, 2, tzinfo=UTC), Fraction(2), partial=Fraction(1, 2)
-    )
-    live.begin(stream.track())
+    live = publisher(tmp_path / "out", stream)
     texts = []
     for piece in stream.pieces():
         live.add(piece)
@@ -151,10 +158,7 @@ def test_parts_are_followed(tmp_path):
         json.dumps(steps),
         json.dumps((SOURCE / "codec" / "priors.bin").resolve().as_uri()),
     )
-    command = ["node", "--input-type=module", "-"]
-    done = subprocess.run(command, input=script, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
-    out = json.loads(done.stdout)
+    out = in_node(script)
     first, second, third, last = out["found"]
     assert (first["delay"], first["inParts"], first["isHeld"]) == (1.5, True, True)
     assert first["numbers"] == [1, 1.001, 1.002, 1.003, 2, 2.001]
