@@ -16,7 +16,7 @@ GIVEN = {
     "audio": ["a.wav"], "subtitles": ["a.vtt"],
     "ladder": ["64x36"], "fallback": ["avc"], "fallback_crf": ["30"], "single_file": [], "thumbnails": [],
     "title": ["A"], "live": [], "window": ["3"], "then": ["b.mp4"], "idle": ["9"], "no_keep_up": [],
-    "anew": [], "part": ["0.5"], "give_up": ["9"],
+    "anew": [], "part": ["0.5"], "max_lag": ["9"], "give_up": ["9"],
 }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -35,6 +37,11 @@ class Machine:
         self.slowness, self.seconds = slowness, seconds
         self.efforts: list[tuple[str, int, int]] = []
         self.behind: list[float] = []
+        self.leaves_out = self.all_read = False
+        self.starves_at = math.inf
+
+    def leave_out(self) -> None:
+        self.leaves_out = True
 
     def clock(self) -> float:
         return self.now
@@ -50,6 +57,8 @@ class Machine:
 
     def run(self, jobs, progress, label="") -> Iterator[FittedSegment]:
         for number, job in jobs:
+            if self.now > self.starves_at:
+                self.now, self.starves_at = self.now + 100.0, math.inf
             quality = 2 ** ((job.rules.distortion - 83) / 16)
             self.now += self.slowness * COST[job.settings.preset] * len(job.frames) * quality
             self.efforts.append((job.settings.preset, job.rules.distortion, len(job.frames)))
@@ -133,6 +142,18 @@ def test_a_source_that_stalls_is_not_the_encoders_fault():
     assert keep_up.lag_s == 0
     assert keep_up.took(1.9, 1.0, 0.0) is None
     assert "1.8 s behind; goes on with --preset fast" in (keep_up.took(1.9, 1.0, 0.0) or "")
+
+
+@pytest.mark.parametrize("all_read", [False, True])
+def test_what_waits_is_left_out_after_a_time_without_a_processor(all_read):
+    """Of a source that goes on; one that has ended is fitted to its end."""
+    machine, keep_up = Machine(SECONDS, 0.01), KeepUp("medium", 1.0, 60.0)
+    machine.starves_at, machine.all_read = 10.0, all_read
+    cuts, said = encoded(machine, keep_up)
+    assert machine.leaves_out != all_read
+    assert any(re.search(r"^\d+ s behind; leaves out what waits", line) for line in said) != all_read
+    assert len(cuts) == SECONDS if all_read else 5 < len(cuts) < 12
+    assert (keep_up.lag_s > 60) == all_read
 
 
 def test_efforts_go_down_to_next_to_nothing():

@@ -214,6 +214,80 @@ def test_a_pipe_that_stalls_goes_on_behind_a_discontinuity(quick, tmp_path, monk
     assert gap > 0  # how much of the stall shows depends on how late the encoder was
 
 
+def written_in_two(pipe: Path, parts: tuple[bytes, bytes], go_on: threading.Event) -> threading.Thread:
+    """Writes something, waits, writes the rest and holds the pipe open for a moment."""
+
+    def feed() -> None:
+        with pipe.open("wb", buffering=0) as file:
+            file.write(parts[0])
+            go_on.wait(60)
+            file.write(parts[1])
+            time.sleep(0.5)
+
+    os.mkfifo(pipe)
+    thread = threading.Thread(target=feed)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("later_s", [2.0, 30.0])
+def test_what_waits_is_left_out(later_s, tmp_path):
+    """Pictures that were not taken are gone, however long their time; those behind them are whole, and where they are
+    in the file."""
+    pipe, more = tmp_path / "pipe", threading.Event()
+    parts = [transport_stream(tmp_path / "x.ts", ((160, 120, 25),) * 2, at) for at in (0.0, later_s)]
+    (tmp_path / "whole.ts").write_bytes(b"".join(parts))
+    with VideoSource(tmp_path / "whole.ts") as source:
+        wanted = [(frame.pts, frame.y.tobytes()) for frame in source.code_frames()]
+    assert len(wanted) == 100
+    thread = written_in_two(pipe, (parts[0], parts[1]), more)
+    with LiveSource(pipe) as source:
+        taken = [next(source.code_frames())]
+        end = time.monotonic() + 20
+        while len(source._frames._packets._queue) < 45 and time.monotonic() < end:
+            time.sleep(0.02)
+        assert not source.all_read
+        source.leave_out()
+        threading.Timer(0.3, more.set).start()
+        assert source.go_on()
+        taken += source.code_frames()
+        assert source.all_read
+    thread.join()
+    assert 50 <= len(taken) - 1 < 57  # what the decoder and the demultiplexer held when nothing more had come
+    assert [(frame.pts, frame.y.tobytes()) for frame in taken[1:]] == wanted[1 - len(taken) :]
+
+
+def test_an_encoder_that_is_too_late_goes_on_at_the_present(tmp_path, monkeypatch, capsys):
+    """A fit that takes long: what came meanwhile is left out, which is said, and what comes then is shown."""
+    pipe, out, more = tmp_path / "pipe", tmp_path / "out", threading.Event()
+    fitted: list[object] = []
+
+    def fit(job, report=None):
+        fitted.append(job)
+        if len(fitted) == 2:  # the first tells nothing
+            time.sleep(3)
+        return quick_segment(job)
+
+    def go_on(source):
+        threading.Timer(0.3, more.set).start()
+        return goes_on(source)
+
+    goes_on = LiveSource.go_on
+    monkeypatch.setattr(LiveSource, "go_on", go_on)
+    monkeypatch.setattr("gvideo.encoder.jobs.pool.encode_segment", fit)
+    parts = [transport_stream(tmp_path / "x.ts", ((160, 120, 25),) * 4, at) for at in (0.0, 4.0)]
+    thread = written_in_two(pipe, (parts[0], parts[1]), more)
+    assert main(["encode", str(pipe), "-o", f"{out}/", "--live", "--segment", "0.4", "--max-lag", "1"]) == 0
+    thread.join()
+    said = capsys.readouterr().err
+    assert re.search(r"pipe: \d+ s behind; leaves out what waits, goes on behind a discontinuity", said)
+    playlist = m3u8.load(f"{out}/v0.m3u8")
+    assert discontinuities(out) >= 1
+    assert playlist.is_endlist
+    assert sum(s.duration for s in playlist.segments) < 7
+    assert check_presentation(str(out))[0] == []
+
+
 def test_a_size_and_a_rate_that_change(quick, tmp_path, capsys):
     """Pictures are brought to the first size, which is said; frames keep their times."""
     (tmp_path / "in.ts").write_bytes(transport_stream(tmp_path / "x.ts", ((64, 48, 25), (32, 24, 25), (64, 48, 25))))

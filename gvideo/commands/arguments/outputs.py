@@ -43,7 +43,7 @@ OUTPUTS: dict[str, frozenset[Output]] = {
     "ladder": _ANY_FOLDER, "fallback": _ANY_FOLDER, "fallback_crf": _ANY_FOLDER,
     "single_file": _FOLDER, "thumbnails": _FOLDER, "title": _FOLDER,
     "live": _LIVE, "window": _LIVE, "then": _LIVE, "idle": _LIVE, "no_keep_up": _LIVE, "anew": _LIVE, "give_up": _LIVE,
-    "part": _LIVE,
+    "part": _LIVE, "max_lag": _LIVE,
 }  # fmt: skip
 
 #: What to write instead, in words, for an output that an option needs.

@@ -18,6 +18,7 @@ from gvideo.errors import OptionError
 
 if TYPE_CHECKING:
     from gvideo.encoder.jobs.live import LiveRung
+    from gvideo.media.reading.growing import LiveSource
     from gvideo.types import VideoFormat
 
 
@@ -55,7 +56,16 @@ def add_live_options(parser: argparse.ArgumentParser) -> None:
         help="a pipe that is silent for S seconds, or a connection that is gone for so long, ends (default 60)",
     )
     group.add_argument(
-        "--no-keep-up", action="store_true", help="never fit with less effort, however far the encoder falls behind"
+        "--max-lag",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="more than S seconds behind, leave out what waits and go on behind a discontinuity (default 60)",
+    )
+    group.add_argument(
+        "--no-keep-up",
+        action="store_true",
+        help="never fit with less effort and leave nothing out, however far the encoder falls behind",
     )
 
 
@@ -65,6 +75,8 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
         raise OptionError(f"--window {arguments.window:g}: above 0 seconds wanted")
     if not arguments.idle > 0:
         raise OptionError(f"--idle {arguments.idle:g}: above 0 seconds wanted")
+    if not arguments.max_lag > 0:
+        raise OptionError(f"--max-lag {arguments.max_lag:g}: above 0 seconds wanted")
     if not arguments.give_up >= 0:
         raise OptionError(f"--give-up {arguments.give_up:g}: 0 seconds or more wanted")
     if arguments.part is not None:
@@ -88,7 +100,7 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
 
     window = None if arguments.window is None else Fraction(arguments.window)
     part = None if arguments.part is None else Fraction(arguments.part)
-    keep_up = None if arguments.no_keep_up else KeepUp(arguments.preset, _fitted_seconds(arguments))
+    keep_up = None if arguments.no_keep_up else KeepUp(arguments.preset, _fitted_seconds(arguments), arguments.max_lag)
     crf = arguments.fallback_crf if arguments.fallback else None
     folder: LiveFolder | None = None
     size = ladder[0].size if len(ladder) == 1 else None
@@ -122,16 +134,25 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
                             folder.add(cut)
                             told.tell(video.notes)
                         folder.pause()
-                        if not video.is_stalled:
-                            break
-                        told.tell_line("nothing comes; waits")
-                        if not video.go_on():
+                        if not _goes_on(video, told):
                             break
                         at = datetime.now(UTC)
-                        told.tell_line("goes on behind a discontinuity")
                     if video.failure is not None and not video.is_network:
                         raise video.failure
     console.say("done", f"{arguments.output}: {folder.num_frames if folder else 0} frames, ended")
+
+
+def _goes_on(video: LiveSource, told: _Told) -> bool:
+    """Whether more of an input comes behind what was published of it: after a stall, or what was left out."""
+    if video.leaves_out:
+        return video.go_on()
+    if not video.is_stalled:
+        return False
+    told.tell_line("nothing comes; waits")
+    is_more = video.go_on()
+    if is_more:
+        told.tell_line("goes on behind a discontinuity")
+    return is_more
 
 
 def _check(arguments: argparse.Namespace, ladder: list[Rung]) -> None:

@@ -10,6 +10,9 @@ How far behind it is (lag) follows from what each segment took:
 so a source that is slower than real time, or stalls, is not the encoder's fault, and one that comes at once (a file) is
 held to real time, which is what viewers need. Going down is quick, a step for every factor of two. Going up takes some
 segments in a row with room for a step, and twice as many after each time that a step up did not hold.
+
+An encoder that got no processor for a while would show the past from then on: one that is too far behind leaves out
+what waits, and goes on with what comes (leave_out).
 """
 
 from __future__ import annotations
@@ -58,9 +61,11 @@ def efforts(preset: str) -> list[Effort]:
 
 
 class KeepUp:
-    """The effort of the next segment. longest: seconds of the longest segment."""
+    """The effort of the next segment. longest: seconds of the longest segment. most_lag: seconds behind from which on
+    what waits is left out."""
 
-    def __init__(self, preset: str, longest: float) -> None:
+    def __init__(self, preset: str, longest: float, most_lag: float = math.inf) -> None:
+        self._most_lag = most_lag
         self._efforts, self._borne = efforts(preset), max(_BORNE * longest, _BORNE_SECONDS)
         self._level = self._calm = self._segments = 0
         self._patience, self._risen_at = _PATIENCE, -_MOST_PATIENCE
@@ -70,6 +75,17 @@ class KeepUp:
     def effort(self) -> Effort:
         """Of the next segment."""
         return self._efforts[self._level]
+
+    @property
+    def is_too_late(self) -> bool:
+        """Whether what waits should be left out."""
+        return self.lag_s > self._most_lag
+
+    def leave_out(self) -> str:
+        """What waited is left out. Returns a line."""
+        line = f"{self.lag_s:.0f} s behind; leaves out what waits, goes on behind a discontinuity"
+        self.lag_s, self._calm = 0.0, 0
+        return line
 
     def took(self, busy_s: float, duration_s: float, waited_s: float) -> str | None:
         """A segment as it went: see above. Returns a line if the effort changes. The first one, in which kernels are

@@ -69,10 +69,16 @@ class LiveCut:
 
 
 class Waiting(Protocol):
-    """A source that may have nothing to read for a while. waited: seconds of that so far."""
+    """A source that may have nothing to read for a while. waited: seconds of that so far; all_read: whether it has
+    ended, however much waits to be taken. leave_out: what waits is not wanted any more."""
 
     @property
     def waited(self) -> float: ...
+
+    @property
+    def all_read(self) -> bool: ...
+
+    def leave_out(self) -> None: ...
 
 
 class _Rung:
@@ -131,8 +137,8 @@ def encode_live_ladder(
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[LiveCut]:
     """As encode_live, in several rungs that are cut alike. keep_up: lowers the effort where it must, None: it is never
-    lowered. waiting: tells when the source has nothing to read. say: is told a line when the effort changes. clock:
-    seconds."""
+    lowered. waiting: the source, tells when it has nothing to read; where keep_up is too late, what waits there is left
+    out, and the segments end. say: is told a line when the effort changes or something is left out. clock: seconds."""
     fmt = video.format
     segmenter = segmenter_of(max(r.settings.segment_seconds for r in rungs), fmt.timescale)
     fitters = [_Rung(r, executor, device, f"{video.name} live") for r in rungs]
@@ -144,6 +150,10 @@ def encode_live_ladder(
             line = keep_up.took(now - came - (waits - waited), seconds, waits - waited)
             if line is not None:
                 say(line)
+            if keep_up.is_too_late and waiting is not None and not waiting.all_read:
+                say(keep_up.leave_out())
+                waiting.leave_out()
+                return
         came, waited = now, waits
         seconds = (frames[-1].pts + frames[-1].duration - frames[0].pts) / fmt.timescale
         chosen = plain if keep_up is None else [keep_up.effort] * len(rungs)

@@ -81,7 +81,7 @@ class GrowingFile:
 
 class _LiveFrames:
     """Frames of an input, of which some may be read before they are asked for. Ends at the input's end, where it stalls
-    or its times jump ahead (is_stalled; then go_on), and where it fails (failure)."""
+    or its times jump ahead (is_stalled; then go_on), and where it fails (failure). skip leaves out what waits."""
 
     def __init__(self, opened: LibavInput, stall_s: float) -> None:
         self._input, self._stall = opened, stall_s
@@ -141,6 +141,21 @@ class _LiveFrames:
             self._ahead.popleft()
         return bool(self._ahead)
 
+    def skip(self) -> bool:
+        """Leaves out all that has come so far. False if nothing follows."""
+        self._before, self.is_stalled = None, False
+        self._decoded.clear()
+        self._ahead.clear()
+        try:
+            self._input.leave_out(self._packets.take_waiting())
+        except MediaError as error:
+            self.failure, self.has_ended = error, True
+        return self.read(patiently=True) is not None
+
+    @property
+    def all_read(self) -> bool:
+        return self._packets.all_read
+
     def _jumps(self, before: int | None, now: int | None) -> bool:
         return before is not None and now is not None and (now - before) * self._input.time_base > self._stall
 
@@ -171,6 +186,7 @@ class LiveSource(VideoSource):
         self._idle, self._silence = idle, silence
         self._url = os.fspath(path)
         self._started = False
+        self.leaves_out = False
         self._file: GrowingFile | None = None
         super().__init__(shown_name(self._url), size=size, stream=stream)
 
@@ -190,23 +206,31 @@ class LiveSource(VideoSource):
         return self._frames.failure
 
     def code_frames(self) -> Iterator[CodeFrame]:
-        """The frames, once; after a stall those behind it."""
+        """The frames, once; after go_on() those behind. Closes the source at its end."""
         if self._started:
             raise OptionError(f"{self.name}: is read while it is written, and only once")
         self._started = True
-        try:
-            for frame, pts, duration in self._timed(self._input, self._frames):
-                yield self._code_frame(frame, pts, duration)
-        finally:
-            if not self.is_stalled:
-                self.close()
+        for frame, pts, duration in self._timed(self._input, self._frames):
+            yield self._code_frame(frame, pts, duration)
+        if not self.is_stalled:
+            self.close()
 
     def go_on(self) -> bool:
-        """Waits for what comes after a stall. False if nothing does."""
-        self._started = not self._frames.go_on()
+        """Waits for what comes after a stall, or behind what is left out. False if nothing does."""
+        is_more = self._frames.skip() if self.leaves_out else self._frames.go_on()
+        self._started, self.leaves_out = not is_more, False
         if self._started:
             self.close()
-        return not self._started
+        return is_more
+
+    def leave_out(self) -> None:
+        """go_on() will leave out all that has come and was not taken; no frames may be asked for before."""
+        self.leaves_out = True
+
+    @property
+    def all_read(self) -> bool:
+        """Whether whoever writes it has come to the end, however much waits to be taken."""
+        return self._frames.all_read
 
     @property
     def waited(self) -> float:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -210,6 +210,19 @@ class LibavInput:
             self._retime(frame)
             self.num_patched += frame.is_corrupt
         return frames
+
+    def leave_out(self, packets: Sequence[Any]) -> None:
+        """Packets whose pictures nobody wants. Only those from the last keyframe on are decoded, so that the pictures
+        behind them are whole. Raises MediaError."""
+        keys = [n for n, p in enumerate(packets) if p.stream_index == self._stream.index and p.is_keyframe]
+        start = keys[-1] if keys else 0
+        for packet in packets[:start]:
+            if self._joints is not None and packet.stream_index == self._stream.index and packet.dts is not None:
+                self._shift = self._place(packet, self._joints) * self.time_base
+        if start:
+            self._stream.codec_context.flush_buffers()
+        for packet in packets[start:]:
+            self.decoded(packet)
 
     def close(self) -> None:
         """See Input."""

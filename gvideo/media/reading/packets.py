@@ -56,6 +56,20 @@ class PacketReader:
                 raise self._error
             return None
 
+    @property
+    def all_read(self) -> bool:
+        """Whether the source has ended: what waits is all that comes."""
+        return self._ended
+
+    def take_waiting(self) -> list[Any]:
+        """Whatever has been read ahead, at once."""
+        with self._changed:
+            found = list(self._queue)
+            self._queue.clear()
+            self._num_bytes = 0
+            self._changed.notify_all()
+        return found
+
     def close(self) -> bool:
         """Stops reading. False if the source is being waited for, and must be left open."""
         with self._changed:
