@@ -9,13 +9,13 @@ from gvideo.errors import OptionError
 from packager.languages import short_tag
 from player.presentation.captions import Captions
 from player.presentation.reel import Reel
+from player.presentation.rendition import Rendition
 from player.presentation.session import Session
 from player.presentation.sound import Sound
 from player.presentation.sound_reader import SoundReader
 from player.presentation.stream_reel import StreamReel
 from player.presentation.view import first_size, shown_size
 from player.source.fetch import Fetcher
-from player.source.record import Track
 
 if TYPE_CHECKING:
     from player.desktop.window import Window
@@ -68,23 +68,22 @@ def renditions(
     reel: Reel, fetcher: Fetcher, audio: str | None, subtitles: str | None
 ) -> tuple[Sound | None, tuple[Captions, ...], int | None]:
     """(sound, all subtitles, which of them to begin with). Raises OptionError for a language that is not there."""
-    sounds = reel.renditions("audio") if isinstance(reel, StreamReel) else ()
-    texts = reel.renditions("subtitles") if isinstance(reel, StreamReel) else ()
-    shift = reel.shift if isinstance(reel, StreamReel) else lambda part: 0.0
+    sounds = reel.renditions("audio", fetcher) if isinstance(reel, StreamReel) else ()
+    texts = reel.renditions("subtitles", fetcher) if isinstance(reel, StreamReel) else ()
     sound = None
     if audio != SILENCE and (sounds or audio is not None):
-        track = sounds[_of_language("audio", sounds, audio)]
-        sound = Sound(SoundReader(track, fetcher, shift))
+        sound = Sound(SoundReader(sounds[_of_language("audio", sounds, audio)], fetcher))
     chosen = None if subtitles in (None, SILENCE) else _of_language("subtitles", texts, subtitles)
-    return sound, tuple(Captions(t, fetcher, shift) for t in texts), chosen
+    return sound, tuple(Captions(t, fetcher) for t in texts), chosen
 
 
-def _of_language(option: str, tracks: Sequence[Track], language: str | None) -> int:
-    """The place of the first track of a language, None: of any."""
-    for number, track in enumerate(tracks):
-        if language is None or _primary(track.language) == _primary(language):
+def _of_language(option: str, found: Sequence[Rendition], language: str | None) -> int:
+    """The place of the first rendition of a language, None: of any."""
+    languages = [r.track.language for r in found]
+    for number, own in enumerate(languages):
+        if language is None or _primary(own) == _primary(language):
             return number
-    listed = ", ".join(t.language or "?" for t in tracks) or "none"
+    listed = ", ".join(own or "?" for own in languages) or "none"
     raise OptionError(f"--{option} {language}: not there; the stream has {listed}")
 
 

@@ -9,14 +9,12 @@ import html
 import math
 import re
 import threading
-from bisect import bisect_right
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from gvideo.errors import GVideoError
 from packager.subtitles import parse_cues
+from player.presentation.rendition import Rendition
 from player.source.fetch import Fetcher
-from player.source.record import Segment, Track
 
 _MAP = re.compile(r"^X-TIMESTAMP-MAP=(.*)$", re.MULTILINE)
 _MPEG_TICKS = 90000
@@ -56,41 +54,44 @@ def _seconds(text: str) -> float:
 
 
 class Captions:
-    """The subtitles of a track near the picture. shift: of a part's media times to the axis, None while unknown.
-    Files are fetched in a thread; one that cannot be had is passed over, `failure` says why."""
+    """Subtitles near the picture. Files are fetched in a thread; one that cannot be had is passed over, `failure` says
+    why."""
 
-    def __init__(self, track: Track, fetcher: Fetcher, shift: Callable[[int], float | None]) -> None:
-        self._track, self._fetcher, self._shift = track, fetcher, shift
+    def __init__(self, rendition: Rendition, fetcher: Fetcher) -> None:
+        self._rendition, self._fetcher = rendition, fetcher
+        track = rendition.track
         self.name, self.language = track.name or track.language or "subtitles", track.language
-        self._starts = [0.0]
-        for segment in track.segments:
-            self._starts.append(self._starts[-1] + float(segment.seconds))
         self._cues: dict[int, list[Caption]] = {}
         self.failure = ""
         self._busy: threading.Thread | None = None
 
     def text_at(self, seconds: float) -> str:
         """What is to be read now. What is not there yet is fetched, and so is the next file."""
-        number = min(max(bisect_right(self._starts, seconds) - 1, 0), len(self._track.segments) - 1)
-        wanted = [n for n in (number, number + 1) if n < len(self._track.segments) and n not in self._cues]
+        self._rendition.follow()
+        number = self._rendition.number_at(seconds)
+        wanted = [n for n in (number, number + 1) if self._rendition.segment(n) is not None and n not in self._cues]
         if wanted and (self._busy is None or not self._busy.is_alive()):
             self._busy = threading.Thread(target=self._read, args=(wanted,), daemon=True)
             self._busy.start()
         found: list[str] = []
         for n in (number - 1, number, number + 1):
-            for cue in self._cues.get(n, ()):
-                shift = self._shift(self._track.segments[n].part)
-                if shift is None:
-                    continue
-                if (
-                    cue.start + shift <= seconds < cue.end + shift and cue.text not in found
-                ):  # one over a cut stands twice
+            segment = self._rendition.segment(n) if n in self._cues else None
+            shift = None if segment is None else self._rendition.shift(segment.part)
+            if shift is None:
+                continue
+            for cue in self._cues[n]:
+                if cue.start + shift <= seconds < cue.end + shift and cue.text not in found:  # one over a cut is twice
                     found.append(cue.text)
         return "\n".join(found)
 
+    def close(self) -> None:
+        """Waits for nothing more."""
+        self._rendition.close()
+
     def _read(self, numbers: list[int]) -> None:
         for number in numbers:
-            segment: Segment = self._track.segments[number]
+            segment = self._rendition.segment(number)
+            assert segment is not None
             place = segment.media
             try:
                 data = self._fetcher.read(place.url, place.offset, place.size)

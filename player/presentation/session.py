@@ -206,6 +206,8 @@ class Session:
         self.painter.close()
         if self.sound is not None:
             self.sound.close()
+        for captions in self.captions:
+            captions.close()
         self.reel.close()
 
     def _follow_sound(self) -> None:

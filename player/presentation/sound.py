@@ -106,6 +106,7 @@ class Sound:
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(_LEAVE_SECONDS)
+        self._reader.close()
 
     def _heard(self, at: float) -> None:
         offset = at - self._now() - _LATENCY_SECONDS

@@ -8,10 +8,9 @@ Packets go through one decoder from segment to segment, as AAC and Opus need wha
 from __future__ import annotations
 
 import io
-from bisect import bisect_right
+import time
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from itertools import accumulate
 from typing import Any
 
 import av
@@ -20,36 +19,56 @@ import numpy as np
 
 from gvideo.errors import GVideoError, MediaError
 from gvideo.types import Float32
+from player.presentation.rendition import Rendition
+from player.source import boxes
 from player.source.fetch import Fetcher
-from player.source.record import Resource, Segment, Track
+from player.source.record import Resource, Segment
 
 RATE = 48000
 #: Samples that lie so near to their place follow the ones before.
 _TOLERANCE_SECONDS = 0.02
+_POLL_SECONDS = 0.02
+#: A part that the picture does not open in this time, while it knows a later one, lies behind it.
+_PATIENCE_SECONDS = 1.0
 
 
 class SoundReader:
-    """A track of sound. shift: from a part's media times to the axis, s; None while it is not known."""
+    """A rendition's sound from any time on."""
 
-    def __init__(self, track: Track, fetcher: Fetcher, shift: Callable[[int], float | None]) -> None:
-        self.track, self._fetcher, self._shift = track, fetcher, shift
+    def __init__(self, rendition: Rendition, fetcher: Fetcher) -> None:
+        self.rendition, self._fetcher = rendition, fetcher
         self._inits: dict[Resource, bytes] = {}
+        self._whole: tuple[Resource, bytes] | None = None
 
     def samples(self, start: float, is_over: Callable[[], bool]) -> Iterator[tuple[float, Float32]]:
         """(time of the first sample in s, samples f32 [n,2]) from `start` on, one block behind the other. Between
-        blocks is_over is asked whether to go on. Raises MediaError, which names the file."""
-        segments = self.track.segments
-        starts = [0.0, *accumulate(float(s.seconds) for s in segments)]
-        number = max(0, min(bisect_right(starts, start) - 1, len(segments) - 1) - 1)  # the decoder warms up
+        blocks is_over is asked whether to go on. At the end of a live stream it waits for more, and at a new part until
+        the picture has come there. Raises MediaError, which names the file."""
+        rendition = self.rendition
+        rendition.follow()
+        first = rendition.number_at(start)
+        number = max(0, first - 1)  # the decoder warms up
         decoder: _Decoder | None = None
         part = None
-        while not is_over() and number < len(self.track.segments):
-            segment = self.track.segments[number]
+        waited = 0.0
+        while not is_over():
+            segment = rendition.segment(number)
+            if segment is None and not rendition.is_waiting():
+                return
+            shift = None if segment is None else rendition.shift(segment.part)
+            if segment is None or shift is None:
+                is_passed = segment is not None and (waited >= _PATIENCE_SECONDS and rendition.is_passed(segment.part))
+                if number < first or is_passed:
+                    number += 1
+                else:
+                    time.sleep(_POLL_SECONDS)
+                    waited += _POLL_SECONDS
+                continue
+            waited = 0.0
             if decoder is None or segment.part != part:
                 decoder, part = _Decoder(), segment.part
-            shift = self._shift(segment.part)
-            for time, block in decoder.blocks(self._data(segment), self.track.track_id, segment.media.url):
-                at = time - float(segment.origin) + (shift or 0.0)
+            for heard, block in decoder.blocks(self._data(segment), rendition.track.track_id, segment.media.url):
+                at = heard - float(segment.origin) + shift
                 skipped = max(0, round((start - at) * RATE))
                 if skipped < len(block):
                     yield at + skipped / RATE, block[skipped:]
@@ -62,7 +81,17 @@ class SoundReader:
         if init.url and init != media and init not in self._inits:
             self._inits[init] = self._fetcher.read(init.url, init.offset, init.size)
         head = self._inits.get(init, b"")
-        return head + self._fetcher.read(media.url, media.offset, media.size)
+        if segment.cut is None:
+            return head + self._fetcher.read(media.url, media.offset, media.size)
+        if self._whole is None or self._whole[0] != media:  # those beside it are cut out of the same
+            self._whole = media, self._fetcher.read(media.url, media.offset, media.size)
+        data = self._whole[1]
+        places = segment.chosen(boxes.fragment_places(data))
+        return head + data[places[0][0] : sum(places[-1])]
+
+    def close(self) -> None:
+        """Waits for nothing more."""
+        self.rendition.close()
 
 
 class _Decoder:

@@ -29,6 +29,7 @@ from player.adaptation.plan import Ladder, Planner
 from player.adaptation.preload import Preload
 from player.adaptation.rungs import Rungs, aligned, choose_rungs
 from player.presentation.reel import Reel, ReelPart
+from player.presentation.rendition import Rendition
 from player.source import boxes
 from player.source.fetch import Fetcher
 from player.source.follow import Follower
@@ -128,9 +129,10 @@ class StreamReel(Reel):
     def rate_bps(self) -> float:
         return self._buffer.traffic.rate_bps if "://" in self.name else 0.0
 
-    def renditions(self, kind: str) -> tuple[Track, ...]:
-        """Tracks of "audio" or "subtitles" that go with the picture."""
-        return self._presentation.renditions(kind, self._rungs.tracks[-1])
+    def renditions(self, kind: str, fetcher: Fetcher) -> tuple[Rendition, ...]:
+        """Tracks of "audio" or "subtitles" that go with the picture. fetcher: that reads them while they grow."""
+        found = self._presentation.renditions(kind, self._rungs.tracks[-1])
+        return tuple(Rendition(track, self._presentation, fetcher, self.shift) for track in found)
 
     def shift(self, part: int) -> float | None:
         """Seconds from a part's media times to the axis, None while no segment of it was opened."""

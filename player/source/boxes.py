@@ -122,9 +122,18 @@ def coded_segments(data: bytes, init: Init) -> list[tuple[int, int]]:
     fragments of its layers included."""
     base = init.track_ids[0]
     moofs = [box for box in parse_boxes(data) if box.kind == "moof"]
-    starts = [box.offset for box in moofs if any(h.track_id == base for h in _headers(box))]
+    return _places([box.offset for box in moofs if any(h.track_id == base for h in _headers(box))], len(data))
+
+
+def fragment_places(data: bytes) -> list[tuple[int, int]]:
+    """(offset, bytes) of the fragments of a media segment of one track."""
+    return _places([box.offset for box in parse_boxes(data) if box.kind == "moof"], len(data))
+
+
+def _places(starts: list[int], end: int) -> list[tuple[int, int]]:
+    """(offset, bytes) of pieces; what lies in front of the first belongs to it."""
     starts = [0, *starts[1:]]
-    return [(start, end - start) for start, end in zip(starts, [*starts[1:], len(data)], strict=True)]
+    return [(start, following - start) for start, following in zip(starts, [*starts[1:], end], strict=True)]
 
 
 def _headers(moof: Box) -> list[fragments.TrackFragmentHeader]:

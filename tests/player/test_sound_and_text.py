@@ -14,11 +14,12 @@ from gvideo.cli import main
 from gvideo.errors import MediaError, OptionError
 from player.desktop.watch import renditions
 from player.presentation.captions import Caption, Captions, read_captions
+from player.presentation.rendition import Rendition
 from player.presentation.sound import BLOCK, Sound
 from player.presentation.sound_reader import RATE, SoundReader
 from player.presentation.stream_reel import StreamReel, open_reel
 from player.source.fetch import Fetcher
-from player.source.record import Level, Resource, Segment, Track
+from player.source.record import Level, Presentation, Resource, Segment, Track
 
 VTT = "WEBVTT\n\n00:01.500 --> 00:02.500 line:0\nover <i>the</i> cut\n\n00:04.000 --> 00:05.000\nlater &amp; last\n"
 
@@ -52,10 +53,10 @@ def beeps(blocks: list[tuple[float, np.ndarray]]) -> list[float]:
 def test_sound_is_where_it_belongs(manifest, film):
     """From the start and from the middle, over the cuts, to the millisecond."""
     reel = opened(film / manifest)
-    tracks = reel.renditions("audio")
-    assert [t.language for t in tracks] == ["en", "de"]
+    found = reel.renditions("audio", Fetcher())
+    assert [r.track.language for r in found] == ["en", "de"]
     for start in (0.0, 3.3):
-        blocks = list(SoundReader(tracks[1], Fetcher(), reel.shift).samples(start, lambda: False))
+        blocks = list(SoundReader(found[1], Fetcher()).samples(start, lambda: False))
         assert blocks[0][0] == pytest.approx(start, abs=1 / RATE)
         assert sum(len(b) for _, b in blocks) / RATE == pytest.approx(6 - start, abs=0.05)
         wanted = [k + 0.4 for k in range(6) if k + 0.4 >= start]
@@ -68,6 +69,9 @@ class Silent(SoundReader):
 
     def __init__(self, blocks: list[tuple[float, np.ndarray]], error: str = "") -> None:
         self._blocks, self._error = blocks, error
+
+    def close(self) -> None:
+        pass
 
     def samples(self, start, is_over):  # type: ignore[no-untyped-def]
         yield from (b for b in self._blocks if b[0] >= start)
@@ -150,7 +154,7 @@ def test_sound_that_fails_says_why():
 def test_segments_of_sound_that_cannot_be_read(fault, film):
     with serving(film, lambda path, count: fault if path.startswith("a0") and "seg_2" in path else "") as served:
         reel = opened(served.url)
-        reader = SoundReader(reel.renditions("audio")[0], Fetcher(backoff_seconds=0.01), reel.shift)
+        reader = SoundReader(reel.renditions("audio", Fetcher())[0], Fetcher(backoff_seconds=0.01))
         blocks = []
         with pytest.raises(MediaError, match="seg_2") as caught:
             blocks.extend(reader.samples(0.0, lambda: False))
@@ -162,8 +166,8 @@ def test_segments_of_sound_that_cannot_be_read(fault, film):
 def test_subtitles(manifest, film):
     """A cue over a cut is read once; tags and references are gone."""
     reel = opened(film / manifest)
-    (track,) = reel.renditions("subtitles")
-    captions = Captions(track, Fetcher(), reel.shift)
+    (rendition,) = reel.renditions("subtitles", Fetcher())
+    captions = Captions(rendition, Fetcher())
     found = {}
     for seconds in (0.5, 1.7, 2.2, 2.6, 4.5, 5.9):
         captions.text_at(seconds)
@@ -187,7 +191,8 @@ def test_times_of_others_in_webvtt():
 
 def test_subtitles_that_cannot_be_had(tmp_path):
     segment = Segment(Resource(""), Resource(str(tmp_path / "none.vtt")), 2, (None,))  # type: ignore[arg-type]
-    captions = Captions(Track("subtitles", (Level("s"),), (segment,), "en"), Fetcher(), lambda part: 0.0)
+    track = Track("subtitles", (Level("s"),), (segment,), "en")
+    captions = Captions(Rendition(track, Presentation("", (track,)), Fetcher(), lambda part: 0.0), Fetcher())
     assert captions.text_at(1.0) == ""
     assert captions._busy is not None
     captions._busy.join(5)
@@ -199,7 +204,7 @@ def test_languages_are_chosen(film):
     reel = opened(film)
     sound, captions, chosen = renditions(reel, Fetcher(), "de-AT", "en")
     assert sound is not None
-    assert sound._reader.track.language == "de"
+    assert sound._reader.rendition.track.language == "de"
     assert chosen == 0
     assert captions[0].language == "en"
     assert renditions(reel, Fetcher(), "none", None)[0] is None
@@ -216,7 +221,7 @@ def test_a_film_in_one_file_has_sound(tmp_path):
     film = tmp_path / "film.mp4"
     assert main(["package", str(stream), "-o", str(film), "--source", str(clip)]) == 0
     reel = opened(film)
-    (track,) = reel.renditions("audio")
-    blocks = list(SoundReader(track, Fetcher(), reel.shift).samples(1.0, lambda: False))
+    (rendition,) = reel.renditions("audio", Fetcher())
+    blocks = list(SoundReader(rendition, Fetcher()).samples(1.0, lambda: False))
     np.testing.assert_allclose(beeps(blocks), [1.4, 2.4, 3.4, 4.4, 5.4], atol=0.001)
     reel.close()
