@@ -162,6 +162,7 @@ class _Segments:
         fetcher: Fetcher,
     ) -> None:
         self._path, self._level, self._span, self._window, self._fetcher = path, level, span, window, fetcher
+        self._constants = {"RepresentationID": quote(level.id, safe="/"), "Bandwidth": str(level.peak_bps)}
         self._base = url
         for element in path:
             base = element.find("BaseURL")
@@ -186,24 +187,26 @@ class _Segments:
         media = _attribute(found, "media")
         # numbers of a timeline may count from its first entry, times stay
         has_timeline = any(f.find("SegmentTimeline") is not None for f in found)
-        scale = int(_attribute(found, "timescale", "1"))
-        return [
-            self._segment(
-                init,
-                Resource(resolve(self._base, self._named(media, number, start))),
-                ticks,
-                scale,
-                start if has_timeline else number,
-                found,
-            )
-            for number, start, ticks in self._times(found, scale)
-        ]
+        times = self._times(found, int(_attribute(found, "timescale", "1")))
+        places = [Resource(resolve(self._base, self._named(media, number, start))) for number, start, _ in times]
+        numbers = [start if has_timeline else number for number, start, _ in times]
+        return self._segments(init, places, [ticks for _, _, ticks in times], numbers, found)
 
-    def _segment(
-        self, init: Resource, media: Resource, ticks: int, scale: int, number: int, found: list[ElementTree.Element]
-    ) -> Segment:
+    def _segments(
+        self,
+        init: Resource,
+        places: Sequence[Resource],
+        ticks: Sequence[int],
+        numbers: Sequence[int],
+        found: list[ElementTree.Element],
+    ) -> list[Segment]:
+        scale = int(_attribute(found, "timescale", "1"))
         origin = Fraction(int(_attribute(found, "presentationTimeOffset", "0")), scale)
-        return Segment(init, media, Fraction(ticks, scale), (media.size,), self._span.part, number, origin)
+        lengths = {t: Fraction(t, scale) for t in set(ticks)}  # most are equal, and making fractions takes long
+        return [
+            Segment(init, place, lengths[t], (place.size,), self._span.part, number, origin)
+            for place, t, number in zip(places, ticks, numbers, strict=True)
+        ]
 
     def _list(self, found: list[ElementTree.Element]) -> list[Segment]:
         scale = int(_attribute(found, "timescale", "1"))
@@ -214,13 +217,10 @@ class _Segments:
         times = self._times(found, scale, len(urls))
         if len(times) < len(urls):
             raise InvalidError(f"{self._base}: SegmentList has {len(urls)} URLs and {len(times)} durations")
-        segments = []
-        for url, (number, _, ticks) in zip(urls, times, strict=False):
-            where = resolve(self._base, url.get("media", "")) if url.get("media") else self._base
-            segments.append(
-                self._segment(init, _ranged(Resource(where), url.get("mediaRange")), ticks, scale, number, found)
-            )
-        return segments
+        times = times[: len(urls)]
+        where = [resolve(self._base, url.get("media", "")) if url.get("media") else self._base for url in urls]
+        places = [_ranged(Resource(w), url.get("mediaRange")) for w, url in zip(where, urls, strict=True)]
+        return self._segments(init, places, [ticks for _, _, ticks in times], [number for number, _, _ in times], found)
 
     def _single(self, found: list[ElementTree.Element]) -> list[Segment]:
         part, scale = self._span.part, int(_attribute(found, "timescale", "1")) if found else 1
@@ -277,8 +277,7 @@ class _Segments:
         return times
 
     def _named(self, template: str, number: int, time: int) -> str:
-        values = {"Number": str(number), "Time": str(time), "Bandwidth": str(self._level.peak_bps), "": "$"}
-        values["RepresentationID"] = quote(self._level.id, safe="/")
+        values = {"Number": str(number), "Time": str(time), **self._constants}
 
         def put(match: re.Match[str]) -> str:
             return values[match[1]].zfill(int(match[2] or 0)) if match[1] else "$"

@@ -8,11 +8,11 @@ from where the poorer one ends.
 
 from __future__ import annotations
 
+import os
 import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 
 from gvideo.errors import InvalidError
 
@@ -56,7 +56,9 @@ class Segment:
     cut: tuple[int, int | None] | None = None
 
     def __post_init__(self) -> None:
-        if not (0 <= self.seconds <= MAX_SECONDS and abs(self.origin) <= MAX_SECONDS):
+        seconds, origin = self.seconds, self.origin  # whole numbers compare many times as fast as fractions
+        most = MAX_SECONDS * seconds.denominator
+        if not (0 <= seconds.numerator <= most and abs(origin.numerator) <= MAX_SECONDS * origin.denominator):
             raise InvalidError(f"{self.media.url}: a segment lasts 0 to {MAX_SECONDS} s, here it does not")
 
     @property
@@ -164,7 +166,7 @@ def resolve(base: str, reference: str) -> str:
         if not url.startswith(("http://", "https://")):
             raise InvalidError(f"{base}: names {reference}, only http:// and https:// can be fetched")
         return url
-    return str(Path(base).parent / urllib.parse.unquote(reference.partition("?")[0]))
+    return os.path.join(os.path.dirname(base), urllib.parse.unquote(reference.partition("?")[0]))
 
 
 def newer(old: Sequence[Segment], new: Sequence[Segment]) -> tuple[Segment, ...]:
