@@ -81,10 +81,8 @@ def test_players_of_others_go_on_over_a_restart(tmp_path, chromium):
             assert each["errors"] == []
             assert each["codecs"][0].startswith("avc1")
             assert each["audioBytes"]
-        for name in ("hls", "shaka"):
-            assert found[name]["shown"] > KILLED + 6  # more than there was before the kill
-        # dash.js 5.2.1 plays what there was and stands at the joint, with and without Period@duration
-        assert found["dash"]["shown"] > 2
+        for each in found.values():
+            assert each["shown"] > KILLED + 6  # more than there was before the kill
     finally:
         stop()
 
