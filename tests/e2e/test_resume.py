@@ -31,7 +31,7 @@ def clip(tmp_path_factory, synthetic) -> Path:
 @pytest.fixture(scope="module")
 def whole(clip) -> bytes:
     """The stream of an uninterrupted run in one process."""
-    report = encode(clip, clip.with_name("whole.gsv"), preset="fast", segment_seconds=0.16, workers=1)
+    report = encode(clip, clip.with_name("whole.gsv"), preset="veryfast", segment_seconds=0.16, workers=1)
     assert report.num_segments == NUM_SEGMENTS
     data = clip.with_name("whole.gsv").read_bytes()
     assert [kind for kind, _ in split_units(data)][:2] == [units.SEQUENCE, units.INDEX]
@@ -39,7 +39,7 @@ def whole(clip) -> bytes:
 
 
 def command(clip: Path, out: Path, workers: int) -> list[str]:
-    options = ["--preset", "fast", "--segment", "0.16", "--workers", str(workers), "--json"]
+    options = ["--preset", "veryfast", "--segment", "0.16", "--workers", str(workers), "--json"]
     return [sys.executable, "-m", "gvideo", "encode", str(clip), "-o", str(out), *options]
 
 
@@ -75,7 +75,7 @@ def test_interrupt_and_resume(clip, whole, tmp_path, workers, stop):
 
 
 def test_bytes_do_not_depend_on_workers(clip, whole, tmp_path):
-    encode(clip, tmp_path / "out.gsv", preset="fast", segment_seconds=0.16, workers=3)
+    encode(clip, tmp_path / "out.gsv", preset="veryfast", segment_seconds=0.16, workers=3)
     assert (tmp_path / "out.gsv").read_bytes() == whole
 
 

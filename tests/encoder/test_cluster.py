@@ -30,7 +30,7 @@ from gvideo.model.steps import StepRules  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 NUM_SEGMENTS = 4
-OPTIONS: dict[str, Any] = {"preset": "fast", "segment_seconds": 0.16, "device": "cpu"}
+OPTIONS: dict[str, Any] = {"preset": "veryfast", "segment_seconds": 0.16, "device": "cpu"}
 #: Ray leaves sockets and files to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -78,7 +78,7 @@ def whole(clip) -> bytes:
 def jobs(clip) -> list[tuple[int, SegmentJob]]:
     with VideoSource(clip) as video:
         frames = list(video.code_frames())
-        settings = EncodeSettings(preset="fast")
+        settings = EncodeSettings(preset="veryfast")
         parts = [tuple(frames[k : k + 4]) for k in range(0, len(frames), 4)]
         return [(n, SegmentJob(part, video.format, settings, 40, StepRules(60))) for n, part in enumerate(parts)]
 
@@ -133,7 +133,7 @@ def test_passes_to_a_rate_are_the_same(cluster, clip, tmp_path, monkeypatch):
 def test_a_driver_that_is_killed_resumes(cluster, clip, whole, tmp_path):
     """The killed one is a client from without the cluster."""
     out, spool = tmp_path / "out.gsv", tmp_path / "spool"
-    words = ["encode", str(clip), "-o", str(out), "--preset=fast", "--segment=0.16", "--device=cpu"]
+    words = ["encode", str(clip), "-o", str(out), "--preset=veryfast", "--segment=0.16", "--device=cpu"]
     words += ["--spool", str(spool)]
     driver = subprocess.Popen(
         [sys.executable, "-m", "gvideo", *words, "--cluster", cluster.client_address],
