@@ -18,6 +18,7 @@ from gvideo import __version__
 from gvideo.commands.terminal.console import console
 from gvideo.errors import GVideoError
 from gvideo.extras import missing
+from gvideo.processors import num_processors
 
 #: Packages that must be there; extra -> what it is for.
 NEEDED = ("numpy", "av", "numba", "pillow", "m3u8", "urllib3", "starlette", "uvicorn", "shtab")
@@ -112,7 +113,8 @@ def _kernels() -> Iterator[Finding]:
     from gvideo.entropy import coder
     from gvideo.raster import cpu_kernels
 
-    yield Finding("threads", "ok", f"{raster.num_threads()} (GVIDEO_THREADS), {os.cpu_count()} processors")
+    usable = f"{num_processors()} of {os.cpu_count()} processors"
+    yield Finding("threads", "ok", f"{raster.num_threads()} (GVIDEO_THREADS), {usable}")
     for name, module in (("drawing kernels", cpu_kernels), ("coding kernels", coder)):
         folder, count = compiled_kernels(module)
         later = f"not compiled yet; `gvideo doctor --compile` or the first use does it, into {folder}"

@@ -9,7 +9,6 @@ VMAF, XPSNR, flicker, times and Bjøntegaard deltas. Exit code 2 when nothing co
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import time
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 from gvideo.commands.arguments.options import add_source_options, frame_bounds, parse_size
 from gvideo.commands.terminal.console import console
 from gvideo.errors import GVideoError, OptionError
+from gvideo.processors import num_processors
 
 if TYPE_CHECKING:
     from gvideo.evaluate.compare import Evaluation
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tune", metavar="NAME", default="psnr", help="the measure to serve: psnr, ssim or vmaf (default psnr)"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of gvideo's fit (default 0)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="of every codec")
+    parser.add_argument("--threads", type=int, default=num_processors(), metavar="N", help="of every codec")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write report.html, TSV and JSON there")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="where results are kept for the next run")
 

@@ -10,12 +10,12 @@ Exit code 2 when nothing could be measured.
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from gvideo.commands.terminal.console import console
 from gvideo.errors import GVideoError, OptionError
+from gvideo.processors import num_processors
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     techniques.set_defaults(study=_techniques)
     for one in (density, sweep, techniques):
         one.add_argument("--report", type=Path, default=Path("study"), metavar="DIR", help="its folder (default study)")
-        one.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes")
+        one.add_argument("--workers", type=int, default=num_processors(), metavar="N", help="processes")
         one.add_argument("--cache", type=Path, metavar="DIR", help="where results are kept for the next run")
 
 

@@ -11,7 +11,7 @@ import math
 import os
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gvideo.errors import GVideoError
@@ -23,6 +23,7 @@ from gvideo.evaluate.frames import ReferenceFrames, prepare
 from gvideo.evaluate.metrics import METRICS
 from gvideo.evaluate.own import OwnSettings
 from gvideo.evaluate.points import Bench, Point, Settings
+from gvideo.processors import num_processors
 
 DEFAULT_CRFS = (28.0, 32.0, 36.0, 40.0, 44.0)
 #: Points added at each end of an anchor's curve, at most.
@@ -47,7 +48,7 @@ class EvalSettings:
     strict: bool = False
     segment_seconds: float = 2.0
     preset: str = "medium"
-    threads: int = os.cpu_count() or 1
+    threads: int = field(default_factory=num_processors)
     seed: int = 0
     tune: str = "psnr"
 

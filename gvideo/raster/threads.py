@@ -11,6 +11,8 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from gvideo.processors import num_processors
+
 _pool: ThreadPoolExecutor | None = None
 _num_threads: int | Callable[[], int] | None = None
 
@@ -30,11 +32,7 @@ def num_threads() -> int:
     variable = os.environ.get("GVIDEO_THREADS", "")
     if variable.isdecimal() and int(variable) > 0:
         return int(variable)
-    return _cores()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return num_processors()
 
 
 def set_num_threads(count: int | Callable[[], int] | None) -> None:
@@ -91,7 +89,7 @@ def for_rows(count: int, task: Callable[[int, int], None], least: int = 256) -> 
 def _get_pool() -> ThreadPoolExecutor:
     global _pool
     if _pool is None:
-        _pool = ThreadPoolExecutor(max_workers=max(num_threads(), _cores()), thread_name_prefix="gvideo-raster")
+        _pool = ThreadPoolExecutor(max_workers=max(num_threads(), num_processors()), thread_name_prefix="gvideo-raster")
     return _pool
 
 

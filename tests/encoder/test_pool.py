@@ -21,7 +21,7 @@ def test_a_gpu_gets_as_many_segments_as_its_memory_holds(monkeypatch):
     wanted = segment_bytes(1920, 1080, 60)
     assert 5e9 < wanted < 7e9
     free = [int(2.5 * wanted), 100 * wanted]
-    monkeypatch.setattr(devices.os, "cpu_count", lambda: 32)
+    monkeypatch.setattr(devices, "num_processors", lambda: 32)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: len(free))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda number: (free[number], 0))
@@ -30,7 +30,7 @@ def test_a_gpu_gets_as_many_segments_as_its_memory_holds(monkeypatch):
     assert default_workers("cuda", 1920, 1080, 60) == 1  # it may still be enough, and says so if not
     assert default_workers("cuda", 320, 180, 60) == min(SEGMENTS_PER_GPU, free[0] // segment_bytes(320, 180, 60))
     assert default_workers("cpu", 1920, 1080, 60) == 32
-    monkeypatch.setattr(devices.os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(devices, "num_processors", lambda: 3)
     free[:] = [100 * wanted]
     assert default_workers("cuda", 1920, 1080, 60) == 3
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -95,6 +94,7 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
     from gvideo.encoder.jobs.live import encode_live_ladder
     from gvideo.media.reading.growing import LiveSource
     from gvideo.media.reading.network import is_network_source, shown_name
+    from gvideo.processors import num_processors
     from packager.live import LivePublisher
     from packager.sink import open_sink
 
@@ -104,7 +104,7 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
     crf = arguments.fallback_crf if arguments.fallback else None
     folder: LiveFolder | None = None
     size = ladder[0].size if len(ladder) == 1 else None
-    with executor_of(arguments, os.cpu_count()) as executor, contextlib.ExitStack() as stack:
+    with executor_of(arguments, num_processors()) as executor, contextlib.ExitStack() as stack:
         device = executor.choose_device(arguments.device)
         sink = open_sink(arguments.output.rstrip("/"))
         for name in [arguments.source, *arguments.then]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from gvideo.errors import OptionError
+from gvideo.processors import num_processors
 
 DEVICES = ("auto", "cpu", "cuda")
 #: Segments that share a GPU: one alone leaves it idle between its steps, and while its flow is computed on the CPU.
@@ -35,7 +34,7 @@ def choose_device(name: str) -> str:
 
 def default_workers(device: str, width: int, height: int, num_frames: int) -> int:
     """Processes for segments of that size: one a core, or on GPUs as many as keep them busy and fit their memory."""
-    cores = os.cpu_count() or 1
+    cores = num_processors()
     if device == "cpu":
         return cores
     import torch

@@ -25,6 +25,7 @@ from gvideo.encoder.backends.devices import choose_device, default_workers, use_
 from gvideo.encoder.jobs.executor import Fit, FittedSegment, Progress
 from gvideo.encoder.segment import SegmentJob, SegmentResult, encode_segment
 from gvideo.errors import GVideoError, OptionError
+from gvideo.processors import num_processors
 
 #: Cores that share one segment at most; more threads than frames in a step have nothing to do.
 _MAX_THREADS = 4
@@ -145,7 +146,7 @@ class ProcessExecutor:
         if not first:
             return
         workers = self._workers or _workers_for(first[0][1])
-        threads = min(max(1, (os.cpu_count() or 1) // workers), _MAX_THREADS)
+        threads = min(max(1, num_processors() // workers), _MAX_THREADS)
         if workers > 1:
             first += itertools.islice(jobs, 1)
         jobs = itertools.chain(first, jobs)
