@@ -1,125 +1,217 @@
-"""Speed of encoding and decoding, each as a ratio to x264 in the same run; prints a TSV.
+"""Speed and memory by size, by frames and by cores, each beside x264 and x265 `veryslow` in the same run; prints a TSV.
 
-    GVIDEO_CLIPS=… python tests/bench/speed.py [--frames 16] [--repeats 3] [--presets fast,medium] [--threads 1]
+    GVIDEO_CLIPS=… python tests/bench/speed.py [--tables sizes,frames,cores,decode] [--repeats 3] [--output FILE]
 
-encode  seconds a frame at 352x288, per preset, against ffmpeg's libx264 medium on the same frames
-decode  frames a second at 352x288 (a stream encoded at preset fast) and at 1280x720 (a stream of the same length from
-        the same clip, enlarged), from bytes to 8-bit Y'CbCr, against ffmpeg's H.264 decoder on an x264 stream
+sizes   encoding 24 frames with each preset, 176x144 to 1920x1080 (`medium` up to 1280x720)
+frames  encoding 12 to 96 frames at 640x360 with `fast`
+cores   encoding at 640x360 on one core and on all
+decode  from bytes to RGB frames: a stream at its size, the one of 1280x720 drawn at 320x180 and at 160x90 too, and
+        ffmpeg's H.264 decoder on the same frames
 
-Medians of interleaved repeats, so that a busy neighbour hits both. ffmpeg's times include the start of its process,
-which is given beside them; gvideo's encoder runs in this process after a first encode that is not counted.
+An encode runs in a process of its own, which compiles its kernels before the clock starts; its memory is the largest
+that one process had. ffmpeg's times include the start of its process. Rounds are repeated in turn and medians given.
+Interrupted, it has printed what was done.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import ffmpeg
+import numpy as np
 
 from gvideo.decoder.video_decoder import VideoDecoder
-from gvideo.encoder.jobs.encode import encode as encode_file
-from gvideo.errors import GVideoError
+from gvideo.encoder.jobs.encode import encode
 from gvideo.evaluate import anchors, own
 from gvideo.evaluate import ffmpeg as program
 from gvideo.evaluate.anchors import AnchorSettings
 from gvideo.evaluate.frames import ReferenceFrames, prepare
-from gvideo.media import planes_to_code_values
-from gvideo.raster import set_num_threads
 
-CLIP = "foreman_cif_300.mp4"
+Size = tuple[int, int]
+#: Small pictures are of one clip, all others of another.
+SMALL, LARGE = "foreman_cif_300.mp4", "street_1080p30.mp4"
+SIZES: tuple[Size, ...] = ((176, 144), (352, 288), (640, 360), (1280, 720), (1920, 1080))
+PRESETS = ("veryfast", "fast", "medium")
+#: `medium` takes minutes a frame beyond.
+LARGEST_OF_MEDIUM = 1280 * 720
+FRAMES = (12, 24, 48, 96)
+NUM_FRAMES, CRF = 24, 34.0
+COLUMNS = (
+    "table", "codec", "size", "frames", "cores", "seconds_a_frame", "processor_seconds_a_frame", "megabytes", "bytes",
+    "frames_per_s", "times_x264", "times_x265_veryslow",
+)  # fmt: skip
+_ENCODE = """
+import json, resource, sys, time
+from gvideo.encoder.jobs.encode import encode
+from gvideo.evaluate import own
+source, stream, preset, crf = sys.argv[1:]
+own.warm_up()
+usage = lambda: [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+busy = lambda: sum(u.ru_utime + u.ru_stime for u in usage())
+before, began = busy(), time.perf_counter()
+encode(source, stream, preset=preset, crf=float(crf), device="cpu")
+took = time.perf_counter() - began
+print(json.dumps([took, busy() - before, max(u.ru_maxrss for u in usage()) / 1024]))
+"""
+
+
+class Table:
+    """Rows as they come, on the screen and in a file."""
+
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
+        self._write(COLUMNS)
+
+    def add(self, *row: object) -> None:
+        self._write([f"{x:.4g}" if isinstance(x, float) else str(x) for x in row])
+
+    def note(self, text: str) -> None:
+        self._output.write(f"# {text}\n")
+
+    def _write(self, row: tuple[str, ...] | list[str]) -> None:
+        self._output.write("\t".join(row) + "\n")
+        self._output.flush()
+
+
+@functools.cache
+def reference(clips: Path, folder: Path, size: Size, num_frames: int) -> ReferenceFrames:
+    clip = clips / (SMALL if size[0] * size[1] <= 352 * 288 else LARGE)
+    where = folder / f"{size[0]}x{size[1]}-{num_frames}"
+    where.mkdir()
+    return prepare(clip, where, size, (0, num_frames - 1))
 
 
 def seconds_of(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
+    began = time.perf_counter()
     work()
-    return time.perf_counter() - started
+    return time.perf_counter() - began
 
 
-def interleaved(first: Callable[[], object], second: Callable[[], object], repeats: int) -> tuple[float, float]:
-    pairs = [(seconds_of(first), seconds_of(second)) for _ in range(repeats)]
-    return statistics.median(p[0] for p in pairs), statistics.median(p[1] for p in pairs)
+def bound_to(cores: int) -> Callable[[], None]:
+    return lambda: os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
 
 
-def decode_all(stream: Path) -> None:
-    decoder = VideoDecoder(stream)
-    for start in range(0, len(decoder), 16):
-        planes = decoder.planes_at(range(start, min(start + 16, len(decoder))))
-        planes_to_code_values(planes, decoder.stream.format)
-    decoder.close()
+def encoded(frames: ReferenceFrames, stream: Path, preset: str, cores: int) -> tuple[float, float, float]:
+    """Seconds, processor seconds and megabytes of an encode."""
+    stream.unlink(missing_ok=True)
+    command = [sys.executable, "-c", _ENCODE, str(frames.path), str(stream), preset, str(CRF)]
+    done = subprocess.run(command, preexec_fn=bound_to(cores), stdout=subprocess.PIPE, check=True)
+    seconds, busy, megabytes = json.loads(done.stdout)
+    return seconds, busy, megabytes
 
 
-def ffmpeg_decode(stream: Path, threads: int) -> None:
-    program.run(ffmpeg.input(str(stream), threads=threads).output("-", f="null"))
+def anchor(frames: ReferenceFrames, name: str, folder: Path, cores: int) -> tuple[float, Path]:
+    """Seconds of an anchor, and its stream."""
+    stream = folder / f"{name}{anchors.ANCHORS[name].suffix}"
+    return anchors.encode(frames, AnchorSettings(name, "default", CRF, 250, cores), stream), stream
 
 
-def x264_stream(reference: ReferenceFrames, folder: Path, threads: int) -> Path:
-    stream = folder / f"{reference.format.height}.h264"
-    anchors.encode(reference, AnchorSettings("x264", "default", 34, 50, threads), stream)
-    return stream
+def encode_rows(
+    table: Table, name: str, frames: ReferenceFrames, presets: tuple[str, ...], cores: int, repeats: int
+) -> None:
+    """Rows of some frames: the presets and the anchors in turn."""
+    folder, size = frames.path.parent, f"{frames.format.width}x{frames.format.height}"
+    names = ("x264", "x265-veryslow")
+    others: dict[str, list[float]] = {n: [] for n in names}
+    ours: dict[str, list[tuple[float, float, float]]] = {p: [] for p in presets}
+    for _ in range(repeats):
+        for n in names:
+            others[n].append(anchor(frames, n, folder, cores)[0])
+        for p in presets:
+            ours[p].append(encoded(frames, folder / f"{p}.gsv", p, cores))
+    count = frames.num_frames
+    least = [statistics.median(others[n]) for n in names]
+    for n, seconds in zip(names, least, strict=True):
+        num_bytes = (folder / f"{n}{anchors.ANCHORS[n].suffix}").stat().st_size
+        times = [seconds / x for x in least]
+        table.add(name, n, size, count, cores, seconds / count, "", "", num_bytes, count / seconds, *times)
+    for p, runs in ours.items():
+        seconds, busy, megabytes = (statistics.median(column) for column in zip(*runs, strict=True))
+        num_bytes = (folder / f"{p}.gsv").stat().st_size
+        costs = seconds / count, busy / count, megabytes, num_bytes, count / seconds
+        table.add(name, f"gvideo {p}", size, count, cores, *costs, *(seconds / x for x in least))
+
+
+def decode_rows(table: Table, frames: ReferenceFrames, smaller: tuple[Size, ...], cores: int, repeats: int) -> None:
+    """Rows of one stream: at its own size, drawn smaller, and the H.264 decoder on the same frames."""
+    stream, size = frames.path.parent / "decoded.gsv", (frames.format.width, frames.format.height)
+    encode(frames.path, stream, preset="fast", crf=CRF, device="cpu")
+    h264 = anchor(frames, "x264", frames.path.parent, cores)[1]
+
+    def draw(shape: tuple[int, int] | None) -> None:
+        with VideoDecoder(stream) as decoder:
+            for start in range(0, len(decoder), 8):
+                decoder.get_frames_at(np.arange(start, min(start + 8, len(decoder))), shape=shape)
+
+    def other() -> None:
+        program.run(ffmpeg.input(str(h264), threads=cores).output("-", f="rawvideo", pix_fmt="rgb24"))
+
+    works: dict[str, Callable[[], None]] = {f"gvideo, {own.num_gaussians(stream)} Gaussians": lambda: draw(None)}
+    works |= {f"gvideo at {w}x{h}": functools.partial(draw, (h, w)) for w, h in smaller}
+    works["H.264"] = other
+    draw(None)  # what a first call loads is in no figure
+    taken: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(max(5, repeats)):
+        for name, work in works.items():
+            taken[name].append(seconds_of(work))
+    least = statistics.median(taken["H.264"])
+    for name, seconds in ((n, statistics.median(t)) for n, t in taken.items()):
+        count = frames.num_frames
+        table.add("decode", name, f"{size[0]}x{size[1]}", count, cores, seconds / count, "", "", stream.stat().st_size,
+                  count / seconds, seconds / least, "")  # fmt: skip
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=32)
+    parser.add_argument("--tables", default="sizes,frames,cores,decode")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--presets", default="fast,medium")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--crf", type=float, default=34)
-    parser.add_argument("--skip-720p", action="store_true")
+    parser.add_argument("--largest", type=int, default=1920 * 1080, metavar="PX", help="no larger pictures than that")
+    parser.add_argument("--output", type=Path)
     args = parser.parse_args()
-    clips = os.environ.get("GVIDEO_CLIPS")
-    if not clips:
+    if not os.environ.get("GVIDEO_CLIPS"):
         print("GVIDEO_CLIPS must name the folder of the benchmark's clips", file=sys.stderr)
         return 2
-    print(f"# gvideo {own.code_version()}; ffmpeg {program.version()}; {args.threads} threads; {args.frames} frames; "
-          f"medians of {args.repeats}; load {os.getloadavg()[0]:.1f}")  # fmt: skip
-    print("what\tgvideo\tunit\tx264\tratio")
-    with tempfile.TemporaryDirectory(prefix="gvideo-speed-") as name:
+    clips, cores, wanted = Path(os.environ["GVIDEO_CLIPS"]), len(os.sched_getaffinity(0)), args.tables.split(",")
+    with tempfile.TemporaryDirectory(prefix="gvideo-speed-") as name, _opened(args.output) as output:
         folder = Path(name)
-        try:
-            small = prepare(Path(clips) / CLIP, folder / "small", (352, 288), (0, args.frames - 1))
-        except GVideoError as error:
-            print(error, file=sys.stderr)
-            return 2
-        own.warm_up()
-        start = seconds_of(program.version.__wrapped__)
-        print(f"start of ffmpeg\t\ts\t{start:.3f}\t")
-        for preset in args.presets.split(","):
-            stream = folder / f"{preset}.gsv"
-
-            def ours(stream: Path = stream, preset: str = preset) -> None:
-                stream.unlink(missing_ok=True)
-                encode_file(small.path, stream, crf=args.crf, preset=preset, device="cpu")
-
-            set_num_threads(args.threads)
-            mine, theirs = interleaved(ours, lambda: x264_stream(small, folder, args.threads), args.repeats)
-            mine, theirs = mine / small.num_frames, theirs / small.num_frames
-            print(f"encode 352x288 {preset}\t{mine:.4f}\ts/frame\t{theirs:.4f}\t{mine / theirs:.1f}", flush=True)
-        sizes = [(352, 288)] if args.skip_720p else [(352, 288), (1280, 720)]
-        for size in sizes:
-            reference = prepare(Path(clips) / CLIP, folder / f"{size[1]}", size, (0, args.frames - 1))
-            stream = folder / f"decode-{size[1]}.gsv"
-            encode_file(reference.path, stream, crf=args.crf, preset="fast", workers=1, device="cpu")
-            set_num_threads(args.threads)
-            other = x264_stream(reference, folder, args.threads)
-            decode_all(stream)
-            mine, theirs = interleaved(
-                lambda stream=stream: decode_all(stream),  # type: ignore[misc]
-                lambda other=other: ffmpeg_decode(other, args.threads),  # type: ignore[misc]
-                max(args.repeats, 5),
+        table = Table(output)
+        table.note(
+            f"gvideo {own.code_version()}; ffmpeg {program.version()}; crf {CRF:g}; medians of {args.repeats}; "
+            f"load {os.getloadavg()[0]:.1f} of {cores} cores"
+        )
+        for width, height in SIZES if "sizes" in wanted else ():
+            if width * height <= args.largest:
+                presets = PRESETS if width * height <= LARGEST_OF_MEDIUM else PRESETS[:2]
+                frames = reference(clips, folder, (width, height), NUM_FRAMES)
+                encode_rows(table, "sizes", frames, presets, cores, args.repeats)
+        for count in FRAMES if "frames" in wanted else ():
+            encode_rows(table, "frames", reference(clips, folder, (640, 360), count), ("fast",), cores, args.repeats)
+        for bound in (1, cores) if "cores" in wanted else ():
+            encode_rows(
+                table, "cores", reference(clips, folder, (640, 360), NUM_FRAMES), PRESETS[1:], bound, args.repeats
             )
-            rate, other_rate = reference.num_frames / mine, reference.num_frames / theirs
-            count = own.num_gaussians(stream)
-            print(f"decode {size[0]}x{size[1]} ({count} Gaussians)\t{rate:.1f}\tframes/s\t{other_rate:.1f}\t"
-                  f"{rate / other_rate:.3f}", flush=True)  # fmt: skip
+        if "decode" in wanted:
+            for size, smaller in (((352, 288), ()), ((1280, 720), ((320, 180), (160, 90)))):
+                if size[0] * size[1] <= args.largest:
+                    frames = reference(clips, folder, size, NUM_FRAMES)
+                    decode_rows(table, frames, smaller, cores, args.repeats)
+        table.note(f"load at the end {os.getloadavg()[0]:.1f}")
     return 0
+
+
+def _opened(path: Path | None) -> TextIO:
+    return open(path, "w") if path else os.fdopen(os.dup(sys.stdout.fileno()), "w")
 
 
 if __name__ == "__main__":
