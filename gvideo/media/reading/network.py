@@ -44,6 +44,12 @@ def open_network(name: str, silence_s: float) -> av.container.InputContainer:
         if device is not None:
             return av.open(device, format="v4l2", timeout=silence_s, metadata_errors="ignore")
         return av.open(name, options=dict(_OPTIONS), timeout=silence_s, metadata_errors="ignore")
+    except av.error.ProtocolNotFoundError as error:
+        scheme = name.partition("://")[0]
+        raise MediaError(
+            f"{shown_name(name)}: the FFmpeg libraries of this PyAV have no {scheme}; let a program that has it read "
+            f"the source: ffmpeg -i URL -c copy -f mpegts - | gvideo encode - --live …"
+        ) from error
     except av.error.ExitError as error:
         raise MediaError(f"{shown_name(name)}: nothing came within {silence_s:g} s") from error
     except (av.error.FFmpegError, OSError, ValueError) as error:
