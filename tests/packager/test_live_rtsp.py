@@ -18,6 +18,10 @@ from gvideo import VideoDecoder
 from gvideo.cli import main
 from packager.check import check_presentation
 
+#: Packets that can be joined anywhere: parameters before every keyframe, and many of these.
+_CODED = (
+    "-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-bf", "0", "-x264-params", "repeat-headers=1", "-f", "rtp",
+)  # fmt: skip
 FFMPEG = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
 SESSION = """v=0\r
 o=- 0 0 IN IP4 127.0.0.1\r
@@ -87,8 +91,7 @@ class Camera(threading.Thread):
             packed.bind(("127.0.0.1", 0))
             packed.settimeout(2)
             to = port or packed.getsockname()[1]
-            coded = "-an -c:v libx264 -preset ultrafast -g 10 -bf 0 -x264-params repeat-headers=1 -f rtp".split()
-            command = [FFMPEG, "-v", "error", "-re", "-i", str(self._clip), *coded, f"rtp://127.0.0.1:{to}"]
+            command = [FFMPEG, "-v", "error", "-re", "-i", str(self._clip), "-an", *_CODED, f"rtp://127.0.0.1:{to}"]
             with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as sender:
                 try:
                     while not port:
