@@ -54,6 +54,7 @@ export class GVideoPlayer extends TimedPlayer {
   /** @type {Screen | null} */
   #screen = null;
   #resolution;
+  #drawing;
   /** @type {DecoderClient | null} */
   #decoder = null;
   /** The header of the first sequence; undefined until it was read.
@@ -64,13 +65,17 @@ export class GVideoPlayer extends TimedPlayer {
    * @param {HTMLCanvasElement} canvas
    * @param {string | Blob} url of a .gsv file, an HLS playlist or a DASH manifest, or a File
    * @param {PlayerOptions} options resolution: pixels to draw, as many as the
-   *   canvas covers on screen (fewer if that is too slow), or the video's own
+   *   canvas covers on screen (fewer if that is too slow), or the video's own;
+   *   drawing: by the graphics, the processor, or what is faster
    */
-  constructor(canvas, url, { resolution = "display", autoplay = false, credentials = "same-origin", adaptation } = {}) {
+  constructor(canvas, url, options = {}) {
     super();
+    const { resolution = "display", drawing = "auto", autoplay = false } = options;
+    const { credentials = "same-origin", adaptation } = options;
     this.canvas = canvas;
     this.url = url;
     this.#resolution = resolution;
+    this.#drawing = drawing;
     this.#adaptation = adaptation ?? "throughput";
     /** Pictures between frames: "auto" (in slow motion), true or false.
      * @type {"auto" | boolean} */
@@ -89,7 +94,7 @@ export class GVideoPlayer extends TimedPlayer {
   }
 
   async #open() {
-    this.#screen ??= new Screen(this.canvas, this.#resolution);
+    this.#screen ??= new Screen(this.canvas, this.#resolution, this.#drawing);
     this.#decoder ??= new DecoderClient();
     const source = await openSource(this.url, this.#http, this.#abort.signal);
     const stream = new OpenedStream(source, this.#decoder, this.#throughput, {

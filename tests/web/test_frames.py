@@ -23,10 +23,21 @@ def check(page: Any, decoder: gvideo.VideoDecoder, numbers: list[int]) -> None:
         page.assert_shows(decoder[number])
 
 
+def drawn_on(where: str) -> str:
+    """Options of a player whose Gaussians are added up there. In a browser without a graphics card "auto" is the
+    processor."""
+    return f'{{resolution: "source", drawing: "{where}"}}'
+
+
+WHERE = pytest.mark.parametrize("where", ["graphics", "processor"])
+
+
+@WHERE
 @pytest.mark.parametrize("name", ["cut", "pan", "shapes"])
-def test_golden_streams(name: str, open_player: Callable[..., Any]) -> None:
+def test_golden_streams(name: str, where: str, open_player: Callable[..., Any]) -> None:
     with gvideo.VideoDecoder(GOLDEN / f"{name}.gsv") as decoder:
-        page = open_player(f"/golden/{name}.gsv")
+        page = open_player(f"/golden/{name}.gsv", drawn_on(where))
+        assert ("processor" in page.evaluate("return player.statistics.format")) == (where == "processor")
         assert page.evaluate("return player.numFrames") == len(decoder)
         assert page.evaluate("return player.duration") == pytest.approx(decoder.metadata.duration_seconds)
         check(page, decoder, [int(n) for n in np.random.default_rng(0).permutation(len(decoder))[:8]])
@@ -41,14 +52,15 @@ def test_layers_of_different_distortions(layers: int, media: Path, open_player: 
         check(open_player("/media/steps.gsv"), decoder, [0, 7])
 
 
+@WHERE
 @pytest.mark.parametrize("rotation", [0, 90])
-def test_grain(rotation: int, media: Path, open_player: Callable[..., Any]) -> None:
+def test_grain(rotation: int, where: str, media: Path, open_player: Callable[..., Any]) -> None:
     grain = Grain(7, (20, 80, 160, 255, 160, 80, 40, 20), (63, 30, 4, -20, 9, 0, 0, 5, -6))
     sequence = SequenceHeader(300, 280, 1000, 40, rotation=rotation, grain=grain)
     durations = (40, 20, 7, 90, 1, 40)
     made = make_stream(width=300, height=280, sequence=sequence, num_layers=2, durations=durations, count=60)
     (media / "grain.gsv").write_bytes(made.data)
-    page = open_player("/media/grain.gsv")
+    page = open_player("/media/grain.gsv", drawn_on(where))
     for drawn in (True, False):
         page.evaluate(f"player.grain = {str(drawn).lower()};")
         with gvideo.VideoDecoder(made.data, grain=drawn) as decoder:
@@ -57,11 +69,12 @@ def test_grain(rotation: int, media: Path, open_player: Callable[..., Any]) -> N
                 page.assert_shows(np.rot90(decoder[number], -rotation // 90, (1, 2)))
 
 
-def test_grain_of_a_part_at_another_size(media: Path, open_player: Callable[..., Any]) -> None:
+@WHERE
+def test_grain_of_a_part_at_another_size(where: str, media: Path, open_player: Callable[..., Any]) -> None:
     grain = Grain(7, (200,) * 8, (63, 30, 4, -20, 9, 0, 0, 5, -6))
     made = make_stream(width=300, height=280, sequence=SequenceHeader(300, 280, 1000, 40, grain=grain), count=60)
     (media / "grain.gsv").write_bytes(made.data)
-    page = open_player("/media/grain.gsv")
+    page = open_player("/media/grain.gsv", drawn_on(where))
     page.evaluate("player.view = {x: 0.3, y: 0.25, width: 0.4, height: 0.4}; await player.seekFrame(3);")
     with gvideo.VideoDecoder(made.data) as decoder:
         region = (90.0, 70.0, 120.0, 112.0)

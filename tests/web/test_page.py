@@ -132,7 +132,7 @@ def test_errors_are_shown_in_words_with_a_way_on(server: Any, open_page: Callabl
     page.wait("player.statistics.gaussians > 0 && document.querySelector('.error').hidden")
 
 
-#: Hides extensions of WebGL from here on, and plays on a new canvas.
+#: Hides extensions of WebGL from here on, and plays on a new canvas, drawn in a certain way.
 _WITHOUT = """
 player.destroy();
 const real = WebGL2RenderingContext.prototype.getExtension;
@@ -143,16 +143,22 @@ const canvas = document.createElement("canvas");
 canvas.id = "screen";
 document.querySelector("#screen").replaceWith(canvas);
 window.failed = null;
-window.open_player("/media/clip.gsv", { resolution: "source" });
+window.open_player("/media/clip.gsv", { resolution: "source", drawing: "%s" });
 """
 
 
-def test_a_browser_without_float_blending_says_so(media: Path, open_player: Callable[..., Any]) -> None:
+def test_without_float_blending_the_processor_draws(media: Path, open_player: Callable[..., Any]) -> None:
     clip(media)
     page = open_player("/media/clip.gsv")
-    page.evaluate(_WITHOUT % "EXT_color_buffer")
+    page.evaluate("await player.seekFrame(4);")
+    before = page.snapshot().astype(int)
+    page.evaluate(_WITHOUT % ("EXT_color_buffer", "graphics"))
     page.wait("failed")
     assert "floating-point" in page.evaluate("return failed")
+    page.evaluate(_WITHOUT % ("EXT_color_buffer|debug_renderer_info", "auto"))
+    page.wait("player.statistics.gaussians > 0")
+    assert "processor" in page.evaluate("await player.seekFrame(4); return player.statistics.format")
+    assert np.abs(page.snapshot() - before).max() <= 1
 
 
 def test_half_floats_do_where_32_bits_cannot_be_blended(media: Path, open_player: Callable[..., Any]) -> None:
@@ -160,16 +166,17 @@ def test_half_floats_do_where_32_bits_cannot_be_blended(media: Path, open_player
     page = open_player("/media/clip.gsv")
     page.evaluate("await player.seekFrame(4);")
     exact = page.snapshot().astype(int)
-    page.evaluate(_WITHOUT % "EXT_float_blend")
+    page.evaluate(_WITHOUT % ("EXT_float_blend", "graphics"))
     page.wait("player.statistics.gaussians > 0")
     assert page.evaluate("await player.seekFrame(4); return player.statistics.format") == "16-bit floats"
     difference = np.abs(page.snapshot() - exact)
     assert 0 < difference.max() <= 3
 
 
-def test_a_lost_graphics_context_comes_back(media: Path, open_player: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("where", ["graphics", "processor"])
+def test_a_lost_graphics_context_comes_back(where: str, media: Path, open_player: Callable[..., Any]) -> None:
     clip(media)
-    page = open_player("/media/clip.gsv")
+    page = open_player("/media/clip.gsv", f'{{resolution: "source", drawing: "{where}"}}')
     page.evaluate("await player.seekFrame(4);")
     before = page.snapshot()
     page.evaluate("""

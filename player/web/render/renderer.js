@@ -2,6 +2,9 @@
  * Gaussians to pixels with WebGL2: quads summed into a float target, a second pass for colour.
  *
  *     Gaussians (texture) --additive quads--> Y'CbCr sums (RGBA32F, or RGBA16F) --matrix--> R'G'B' (canvas)
+ *     Gaussians ------------sums.js---------> Y'CbCr sums (RGBA32F) ----------------'
+ *
+ * The second way is for WebGL2 that is drawn by the processor, and for graphics that cannot blend floats.
  */
 
 import { floatsPerGaussian } from "../codec/dequantise.js";
@@ -10,19 +13,22 @@ import { SIDES, STRENGTH_STEPS, UNIT, frameAtModelTime, grainPlaces, grainTiles 
 import { splineWeights } from "../codec/motion.js";
 import { rgbMatrix } from "./colour.js";
 import { COLOUR_FRAGMENT, COVER_VERTEX, DATA_WIDTH, SPLAT_FRAGMENT, SPLAT_VERTEX } from "./shaders.js";
+import { Sums } from "./sums.js";
 
-/** @import { Grain, Size, View } from "../types/gvideo-player.d.ts" */
+/** @import { Drawing, Grain, Size, View } from "../types/gvideo-player.d.ts" */
 /** @import { Decoded } from "../types/internal.d.ts" */
 
 /** Segments whose Gaussians stay on the graphics card. */
 const KEPT_TEXTURES = 4;
+/** Names of what draws WebGL2 on the processor. */
+const SOFTWARE = /SwiftShader|llvmpipe|softpipe|Basic Render|Software/i;
 
 export class Renderer {
   /** @type {WebGL2RenderingContext} */
   #gl;
   /** What is made anew when the graphics come back: programs, and the format of sums. */
   #made;
-  /** @type {{width: number, height: number, texture: WebGLTexture, framebuffer: WebGLFramebuffer} | null} */
+  /** @type {{width: number, height: number, texture: WebGLTexture, framebuffer: WebGLFramebuffer | null} | null} */
   #target = null;
   /** Textures of segments, the least recently drawn first.
    * @type {Map<Decoded, WebGLTexture>} */
@@ -30,10 +36,14 @@ export class Renderer {
   /** Tiles of grain on the graphics card.
    * @type {{name: string, texture: WebGLTexture} | null} */
   #tiles = null;
+  /** @type {Sums | null} */
+  #sums = null;
+  #drawing;
 
   /** @param {HTMLCanvasElement | OffscreenCanvas} canvas
-   * @throws BrowserError if WebGL2 or blending into float targets is missing */
-  constructor(canvas) {
+   * @param {Drawing} drawing
+   * @throws BrowserError if WebGL2 is missing, or blending into float targets where the graphics are to draw */
+  constructor(canvas, drawing = "auto") {
     const options = {
       alpha: false,
       antialias: false,
@@ -49,6 +59,7 @@ export class Renderer {
       );
     this.canvas = canvas;
     this.#gl = gl;
+    this.#drawing = drawing;
     this.#made = this.#prepare();
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     canvas.addEventListener("webglcontextrestored", () => (this.#made = this.#prepare()));
@@ -58,8 +69,12 @@ export class Renderer {
     const gl = this.#gl;
     const anyFloat = gl.getExtension("EXT_color_buffer_float");
     let format;
-    if (anyFloat && gl.getExtension("EXT_float_blend")) format = { name: "32-bit floats", internal: gl.RGBA32F };
-    else if (anyFloat || gl.getExtension("EXT_color_buffer_half_float")) {
+    const drawing = this.#drawing;
+    const canBlend = anyFloat || gl.getExtension("EXT_color_buffer_half_float");
+    const onProcessor = drawing === "processor" || (drawing === "auto" && (!canBlend || SOFTWARE.test(this.device)));
+    if (onProcessor) format = { name: "32-bit floats on the processor", internal: gl.RGBA32F };
+    else if (anyFloat && gl.getExtension("EXT_float_blend")) format = { name: "32-bit floats", internal: gl.RGBA32F };
+    else if (canBlend) {
       format = { name: "16-bit floats", internal: gl.RGBA16F };
     } else {
       throw new BrowserError(
@@ -67,7 +82,7 @@ export class Renderer {
           "which this player needs. Try another browser or device.",
       );
     }
-    const splats = makeProgram(gl, SPLAT_VERTEX, SPLAT_FRAGMENT);
+    const splats = onProcessor ? null : makeProgram(gl, SPLAT_VERTEX, SPLAT_FRAGMENT);
     const colour = makeProgram(gl, COVER_VERTEX, COLOUR_FRAGMENT);
     this.#target = null;
     this.#textures.clear();
@@ -195,18 +210,44 @@ export class Renderer {
    * @param {number} time
    * @param {View} view
    * @param {Size} size */
-  #sum(segment, time, view, { width, height }) {
+  #sum(segment, time, view, size) {
+    const target = this.#targetOf(size.width, size.height);
+    const { splats } = this.#made;
+    if (splats) this.#sumOnGraphics(splats, target.framebuffer, segment, time, view, size);
+    else this.#sumOnProcessor(target.texture, segment, time, view, size);
+    return target;
+  }
+
+  /** @param {WebGLTexture} texture
+   * @param {Decoded} segment
+   * @param {number} time
+   * @param {View} view
+   * @param {Size} size */
+  #sumOnProcessor(texture, segment, time, view, size) {
+    const gl = this.#gl;
+    const { width, height } = size;
+    this.#sums ??= new Sums();
+    this.#sums.draw(segment, time, view, size);
+    gl.bindTexture(gl.TEXTURE_2D, texture);
+    gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, width, height, gl.RGBA, gl.FLOAT, this.#sums.values);
+  }
+
+  /** @param {Program} splats
+   * @param {WebGLFramebuffer | null} framebuffer
+   * @param {Decoded} segment
+   * @param {number} time
+   * @param {View} view
+   * @param {Size} size */
+  #sumOnGraphics({ program, at }, framebuffer, segment, time, view, { width, height }) {
     const gl = this.#gl;
     const { header, sequence } = segment;
-    const target = this.#targetOf(width, height);
-    gl.bindFramebuffer(gl.FRAMEBUFFER, target.framebuffer);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
     gl.viewport(0, 0, width, height);
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT);
-    if (segment.numGaussians === 0) return target;
+    if (segment.numGaussians === 0) return;
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE);
-    const { program, at } = this.#made.splats;
     gl.useProgram(program);
     gl.activeTexture(gl.TEXTURE0);
     gl.bindTexture(gl.TEXTURE_2D, this.#textureOf(segment));
@@ -223,7 +264,6 @@ export class Renderer {
     gl.uniform2f(at("origin"), view.x * sequence.width, view.y * sequence.height);
     gl.uniform2f(at("size"), width, height);
     gl.drawArrays(gl.TRIANGLES, 0, 6 * segment.numGaussians);
-    return target;
   }
 
   /** @param {number} width
@@ -236,6 +276,7 @@ export class Renderer {
       gl.deleteFramebuffer(this.#target.framebuffer);
     }
     const texture = makeTexture(gl, this.format.internal, width, height);
+    if (!this.#made.splats) return (this.#target = { width, height, texture, framebuffer: null });
     const framebuffer = gl.createFramebuffer();
     gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
     gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, texture, 0);
@@ -261,6 +302,8 @@ export class Renderer {
     return texture;
   }
 }
+
+/** @typedef {ReturnType<typeof makeProgram>} Program */
 
 /** @type {View} */
 export const WHOLE = Object.freeze({ x: 0, y: 0, width: 1, height: 1 });

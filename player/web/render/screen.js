@@ -2,7 +2,7 @@
 
 import { Renderer, WHOLE } from "./renderer.js";
 
-/** @import { Resolution, SequenceHeader, View } from "../types/gvideo-player.d.ts" */
+/** @import { Drawing, Resolution, SequenceHeader, View } from "../types/gvideo-player.d.ts" */
 /** @import { Decoded } from "../types/internal.d.ts" */
 
 const MAX_ZOOM = 64;
@@ -28,10 +28,11 @@ export class Screen {
   #steady = false;
   #observer;
 
-  /** @param {HTMLCanvasElement} canvas @param {"display" | "source"} resolution @throws BrowserError */
-  constructor(canvas, resolution) {
+  /** @param {HTMLCanvasElement} canvas @param {"display" | "source"} resolution @param {Drawing} drawing
+   * @throws BrowserError */
+  constructor(canvas, resolution, drawing) {
     this.canvas = canvas;
-    this.renderer = new Renderer(canvas);
+    this.renderer = new Renderer(canvas, drawing);
     this.#resolution = resolution;
     this.#observer = new ResizeObserver(() => this.invalidate());
     this.#observer.observe(canvas);

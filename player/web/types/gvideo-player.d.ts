@@ -3,6 +3,8 @@
 export interface PlayerOptions {
   /** Pixels to draw: as many as the canvas covers on screen, fewer where that is too slow, or the video's own. */
   resolution?: Resolution;
+  /** What adds up Gaussians: the graphics, the processor, or ("auto") the processor where it does the graphics' work. */
+  drawing?: Drawing;
   /** Plays as soon as it can. */
   autoplay?: boolean;
   /** Whether requests carry cookies, as fetch has it: "same-origin" (what it is unless given), "include" or "omit". */
@@ -13,6 +15,8 @@ export interface PlayerOptions {
 
 /** By the rate of the network, by the buffer (BOLA-BASIC), or by planning with both (RobustMPC). */
 export type Adaptation = "throughput" | "bola-basic" | "mpc";
+
+export type Drawing = "auto" | "graphics" | "processor";
 
 export type Resolution = "display" | "source";
 
