@@ -10,8 +10,8 @@ import { ROW_MODULE } from "./sums_row.js";
 /** @import { Size, View } from "../types/gvideo-player.d.ts" */
 /** @import { Decoded } from "../types/internal.d.ts" */
 
-/** Adds `count` pixels of a Gaussian from a place (bytes) on: weight of the first one, ratio of the second's to it, and by
- * how much each ratio is less than the one before; amplitude in Y', Cb, Cr.
+/** Adds `count` pixels of a Gaussian from a place (bytes) on: weight of the first one, ratio of the second's to it, and
+ * the factor from each ratio to the next; amplitude in Y', Cb, Cr.
  * @typedef {(place: number, count: number, weight: number, ratio: number, bend: number, luma: number, blue: number,
  *   red: number) => void} AddRow */
 
