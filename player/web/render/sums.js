@@ -125,8 +125,8 @@ export class Sums {
     this.values.fill(0);
   }
 
-  /** One Gaussian, row by row: its exponents form an arithmetic sequence of the second order along a row, so each weight
-   * follows from the one before by two products.
+  /** One Gaussian, row by row: its exponents form an arithmetic sequence of the second order along a row, so each
+   * weight follows from the one before by two products.
    * @param {number} width output px
    * @param {number} height
    * @param {number} centreX output px, pixel centres on halves
