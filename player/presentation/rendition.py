@@ -10,12 +10,11 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import accumulate
 
 from player.source.fetch import Fetcher
 from player.source.follow import Follower
-from player.source.record import Presentation, Segment, Track, moved, newer
+from player.source.record import Presentation, Segment, Track, extended
 
 
 class Rendition:
@@ -69,12 +68,10 @@ class Rendition:
             self._follower.close()
 
     def _grow(self, tracks: Sequence[Track], is_live: bool) -> None:
-        (found,) = tracks
-        old = self._track.segments
-        self._set(replace(found, segments=(*moved(old, found.segments), *newer(old, found.segments))))
+        self._set(extended(self._track, tracks[0]))
         self._is_live = is_live
 
     def _set(self, track: Track) -> None:
         with self._lock:
             self._track = track
-            self._starts = [0.0, *accumulate(float(s.seconds) for s in track.segments)][: len(track.segments)]
+            self._starts = list(accumulate((float(s.seconds) for s in track.segments), initial=0.0))

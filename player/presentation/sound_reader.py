@@ -21,6 +21,7 @@ from gvideo.errors import GVideoError, MediaError
 from gvideo.types import Float32
 from player.presentation.rendition import Rendition
 from player.source import boxes
+from player.source.cutting import Cutter
 from player.source.fetch import Fetcher
 from player.source.record import Resource, Segment
 
@@ -38,7 +39,7 @@ class SoundReader:
     def __init__(self, rendition: Rendition, fetcher: Fetcher) -> None:
         self.rendition, self._fetcher = rendition, fetcher
         self._inits: dict[Resource, bytes] = {}
-        self._whole: tuple[Resource, bytes] | None = None
+        self._cutter = Cutter(self._read)
 
     def samples(self, start: float, is_over: Callable[[], bool]) -> Iterator[tuple[float, Float32]]:
         """(time of the first sample in s, samples f32 [n,2]) from `start` on, one block behind the other. Between
@@ -57,8 +58,8 @@ class SoundReader:
                 return
             shift = None if segment is None else rendition.shift(segment.part)
             if segment is None or shift is None:
-                is_passed = segment is not None and (waited >= _PATIENCE_SECONDS and rendition.is_passed(segment.part))
-                if number < first or is_passed:
+                is_late = waited >= _PATIENCE_SECONDS
+                if segment is not None and (number < first or (is_late and rendition.is_passed(segment.part))):
                     number += 1
                 else:
                     time.sleep(_POLL_SECONDS)
@@ -79,15 +80,14 @@ class SoundReader:
     def _data(self, segment: Segment) -> bytes:
         init, media = segment.init, segment.media
         if init.url and init != media and init not in self._inits:
-            self._inits[init] = self._fetcher.read(init.url, init.offset, init.size)
+            self._inits[init] = self._read(init)
         head = self._inits.get(init, b"")
-        if segment.cut is None:
-            return head + self._fetcher.read(media.url, media.offset, media.size)
-        if self._whole is None or self._whole[0] != media:  # those beside it are cut out of the same
-            self._whole = media, self._fetcher.read(media.url, media.offset, media.size)
-        data = self._whole[1]
-        places = segment.chosen(boxes.fragment_places(data))
-        return head + data[places[0][0] : sum(places[-1])]
+        if segment.cut is not None:
+            return head + self._cutter.cut(segment, media, boxes.fragment_places)
+        return head + self._read(media)
+
+    def _read(self, place: Resource) -> bytes:
+        return self._fetcher.read(place.url, place.offset, place.size)
 
     def close(self) -> None:
         """Waits for nothing more."""

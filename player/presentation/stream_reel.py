@@ -16,7 +16,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,9 +30,10 @@ from player.adaptation.rungs import Rungs, aligned, choose_rungs
 from player.presentation.reel import Reel, ReelPart
 from player.presentation.rendition import Rendition
 from player.source import boxes
+from player.source.cutting import Cutter
 from player.source.fetch import Fetcher
 from player.source.follow import Follower
-from player.source.record import Presentation, Resource, Segment, Track, moved, newer
+from player.source.record import Presentation, Resource, Track, extended
 
 if TYPE_CHECKING:
     from gvideo.types import VideoFormat
@@ -73,7 +73,7 @@ class StreamReel(Reel):
         self._shifts: dict[int, float] = {}
         self._set_times([0.0, *np.cumsum(self._rungs.seconds()).tolist()])
         self._preload = Preload(fetcher)
-        self._whole: tuple[Resource, bytes] | None = None  # the last segment that pieces were cut out of
+        self._cutter = Cutter(self._read)
         self._oldest = 0
         self._first = self.number_at(max(0.0, self.end - float(presentation.delay_seconds))) if self.is_live else 0
         # the next segment must be there before this one is over
@@ -231,7 +231,7 @@ class StreamReel(Reel):
         if place not in self._inits:
             if not place.url:
                 raise MediaError(f"{self.name}: names no init segment (EXT-X-MAP)")
-            data = self._fetcher.read(place.url, place.offset, place.size, keep=self._keep)
+            data = self._read(place)
             try:
                 self._inits[place] = boxes.read_init(data)
             except BitstreamError as error:
@@ -242,20 +242,17 @@ class StreamReel(Reel):
         """A segment up to a level. Layers are fetched behind what is there; rungs are files of their own."""
         segment = self._rungs.segment(number, level)
         if segment.cut is not None:
-            return self._cut(segment, self._rungs.media(number, level))
+            init = self._init(segment.init)
+            whole = self._rungs.media(number, level)
+            return self._cutter.cut(segment, whole, lambda data: boxes.coded_segments(data, init))
         place = self._rungs.media(number, level, len(have) if self._rungs.layered else 0)
         if segment.is_piece and (early := self._preload.take(place)) is not None:
             return early
-        data = self._fetcher.read(place.url, place.offset, place.size, keep=self._keep)
+        data = self._read(place)
         return have + data if self._rungs.layered else data
 
-    def _cut(self, segment: Segment, place: Resource) -> bytes:
-        """A piece of a whole segment, which is kept for those beside it."""
-        if self._whole is None or self._whole[0] != place:
-            self._whole = place, self._fetcher.read(place.url, place.offset, place.size, keep=self._keep)
-        data = self._whole[1]
-        places = segment.chosen(boxes.coded_segments(data, self._init(segment.init)))
-        return data[places[0][0] : sum(places[-1])]
+    def _read(self, place: Resource) -> bytes:
+        return self._fetcher.read(place.url, place.offset, place.size, keep=self._keep)
 
     def _ladder(self) -> Ladder:
         rungs = self._rungs
@@ -270,13 +267,12 @@ class StreamReel(Reel):
         found = aligned(tracks)
         with self._lock:
             old = self._rungs.tracks
-            fresh = [newer(t.segments, f.segments) for t, f in zip(old, found, strict=True)]
-            kept = [moved(t.segments, f.segments) for t, f in zip(old, found, strict=True)]
+            grown = [extended(t, f) for t, f in zip(old, found, strict=True)]
+            fresh = [g.segments[len(t.segments) :] for t, g in zip(old, grown, strict=True)]
             if found[0].segments:
                 places = [s.place for s in old[0].segments]
                 first = found[0].segments[0].place
                 self._oldest = min(sum(p < first for p in places), len(places) - 1)
-            grown = [replace(t, segments=(*k, *f)) for t, k, f in zip(old, kept, fresh, strict=True)]
             self._rungs = Rungs(tuple(grown), self._rungs.layered)
             if any(fresh):
                 lengths = [float(s.seconds) for s in fresh[0]]

@@ -5,9 +5,10 @@ Periods follow one another as discontinuities. Written from the standard; nothin
 
 from __future__ import annotations
 
+import functools
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -187,25 +188,26 @@ class _Segments:
         media = _attribute(found, "media")
         # numbers of a timeline may count from its first entry, times stay
         has_timeline = any(f.find("SegmentTimeline") is not None for f in found)
-        times = self._times(found, int(_attribute(found, "timescale", "1")))
-        places = [Resource(resolve(self._base, self._named(media, number, start))) for number, start, _ in times]
-        numbers = [start if has_timeline else number for number, start, _ in times]
-        return self._segments(init, places, [ticks for _, _, ticks in times], numbers, found)
+        scale = int(_attribute(found, "timescale", "1"))
+        listed = (
+            (Resource(resolve(self._base, self._named(media, number, start))), start if has_timeline else number, ticks)
+            for number, start, ticks in self._times(found, scale)
+        )
+        return self._segments(init, listed, scale, found)
 
     def _segments(
         self,
         init: Resource,
-        places: Sequence[Resource],
-        ticks: Sequence[int],
-        numbers: Sequence[int],
+        listed: Iterable[tuple[Resource, int, int]],
+        scale: int,
         found: list[ElementTree.Element],
     ) -> list[Segment]:
-        scale = int(_attribute(found, "timescale", "1"))
+        """listed: where each segment is, its number, and its ticks."""
         origin = Fraction(int(_attribute(found, "presentationTimeOffset", "0")), scale)
-        lengths = {t: Fraction(t, scale) for t in set(ticks)}  # most are equal, and making fractions takes long
+        seconds = functools.cache(lambda ticks: Fraction(ticks, scale))  # making fractions takes long
         return [
-            Segment(init, place, lengths[t], (place.size,), self._span.part, number, origin)
-            for place, t, number in zip(places, ticks, numbers, strict=True)
+            Segment(init, place, seconds(ticks), (place.size,), self._span.part, number, origin)
+            for place, number, ticks in listed
         ]
 
     def _list(self, found: list[ElementTree.Element]) -> list[Segment]:
@@ -217,10 +219,10 @@ class _Segments:
         times = self._times(found, scale, len(urls))
         if len(times) < len(urls):
             raise InvalidError(f"{self._base}: SegmentList has {len(urls)} URLs and {len(times)} durations")
-        times = times[: len(urls)]
         where = [resolve(self._base, url.get("media", "")) if url.get("media") else self._base for url in urls]
         places = [_ranged(Resource(w), url.get("mediaRange")) for w, url in zip(where, urls, strict=True)]
-        return self._segments(init, places, [ticks for _, _, ticks in times], [number for number, _, _ in times], found)
+        listed = ((place, number, ticks) for place, (number, _, ticks) in zip(places, times, strict=False))
+        return self._segments(init, listed, scale, found)
 
     def _single(self, found: list[ElementTree.Element]) -> list[Segment]:
         part, scale = self._span.part, int(_attribute(found, "timescale", "1")) if found else 1

@@ -196,6 +196,12 @@ def moved(old: Sequence[Segment], new: Sequence[Segment]) -> tuple[Segment, ...]
     )
 
 
+def extended(track: Track, found: Track) -> Track:
+    """A track with what it has more where its manifest was read again (found); what is known keeps its place."""
+    old, new = track.segments, found.segments
+    return replace(track, segments=(*moved(old, new), *newer(old, new)))
+
+
 def layered(tracks: Sequence[Track]) -> tuple[Track, ...]:
     """Tracks of one level each, those over the same resources joined to one track of several levels."""
     families: dict[tuple[object, ...], list[Track]] = {}

@@ -9,6 +9,7 @@ from streams import make_stream
 
 from gvideo.bitstream.headers import SequenceHeader
 from gvideo.cli import main
+from player.source import follow
 
 #: Frames are shown for different times, and the stream begins late: times must come from the segments themselves.
 SEQUENCE = SequenceHeader(48, 32, 24000, 1001, start=777)
@@ -41,3 +42,9 @@ def folder(streams: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -
 def single(streams: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Published with a file a rung. Not to be changed."""
     return _package(streams, tmp_path_factory.mktemp("single"), "--single-file")
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Manifests are read again often: the publisher of the tests is in a hurry."""
+    monkeypatch.setattr(follow, "_LONGEST_SECONDS", 0.1)

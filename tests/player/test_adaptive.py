@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import reels
 from faults import serving
 from packaged import package_plain, write_stream
 
@@ -17,7 +18,7 @@ from gvideo.errors import GVideoError, MediaError
 from player.adaptation.abr import RULES, Highest, Rule, State
 from player.adaptation.buffer import SegmentBuffer
 from player.adaptation.plan import Ladder, Planner
-from player.presentation.stream_reel import StreamReel, open_reel
+from player.presentation.stream_reel import open_reel
 from player.source.fetch import Fetcher
 
 
@@ -48,24 +49,14 @@ def rungs(layered: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) 
     return folder / "p"
 
 
-def opened(source: str, **options: object) -> StreamReel:
-    reel = open_reel(source, Fetcher(backoff_seconds=0.01), **options)  # type: ignore[arg-type]
-    assert isinstance(reel, StreamReel)
-    return reel
-
-
-def until(what: object, seconds: float = 5.0) -> None:
-    end = time.monotonic() + seconds
-    while not what():  # type: ignore[operator]
-        assert time.monotonic() < end
-        time.sleep(0.005)
+until = functools.partial(reels.until, seconds=5.0)
 
 
 @pytest.mark.parametrize("manifest", ["master.m3u8", "manifest.mpd"])
 def test_waiting_segments_are_improved_by_the_missing_range_alone(manifest, layered):
     stream, folder = layered
     with serving(folder) as served:
-        reel = opened(f"{served.url}/{manifest}", rule=Lowest())
+        reel = reels.opened(f"{served.url}/{manifest}", rule=Lowest())
         until(lambda: reel.levels == {0: 0, 1: 2, 2: 2})  # the first is on screen: it stays
         pictures = [reel.piece(n).pictures(np.array([2.0 * n]), (64, 48), (0, 0, 1, 1))[0] for n in range(3)]
         traffic = reel.traffic
@@ -87,7 +78,7 @@ def test_waiting_segments_are_improved_by_the_missing_range_alone(manifest, laye
 def test_rules_choose_over_http(rule, layered):
     """Every rule gets to the end and fetches no byte twice."""
     with serving(layered[1]) as served:
-        reel = opened(served.url, rule=RULES[rule](), target_seconds=4)
+        reel = reels.opened(served.url, rule=RULES[rule](), target_seconds=4)
         starts = []
         for number in range(3):
             piece = reel.piece(number)
@@ -101,7 +92,7 @@ def test_rules_choose_over_http(rule, layered):
 
 def test_a_failing_improvement_costs_nothing_but_itself(layered):
     with serving(layered[1], lambda path, count: "404" if "seg_2." in path and count else "") as served:
-        reel = opened(served.url, rule=Lowest())
+        reel = reels.opened(served.url, rule=Lowest())
         until(lambda: reel.levels.get(2) == 2)
         assert reel.levels[1] == 0
         assert reel.piece(1).level == 0
@@ -111,7 +102,7 @@ def test_a_failing_improvement_costs_nothing_but_itself(layered):
 def test_rungs_of_other_files(rungs):
     """A simulcast ladder: levels are files of their own; a limit fetches what waits anew."""
     with serving(rungs) as served:
-        reel = opened(served.url, rule=Highest())
+        reel = reels.opened(served.url, rule=Highest())
         assert reel.num_levels == 2
         until(lambda: reel.levels == {0: 1, 1: 1, 2: 1})
         assert reel.piece(0).level == 1
@@ -125,7 +116,7 @@ def test_rungs_of_other_files(rungs):
 
 
 def test_layers_are_limited_and_freed(layered):
-    reel = opened(str(layered[1]), layers=2)
+    reel = reels.opened(str(layered[1]), layers=2)
     assert reel.piece(0).level == 1
     reel.set_level(0)
     assert reel.piece(0).level == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 import xml.etree.ElementTree as ElementTree
@@ -14,6 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+import reels
 from faults import serving
 from packaged import write_stream
 
@@ -23,7 +25,6 @@ from packager.gsv import GsvFile
 from packager.live import LivePublisher
 from packager.sink import LocalSink
 from player.presentation import playback
-from player.presentation.stream_reel import StreamReel, open_reel
 from player.source import follow
 from player.source.dash_clock import clock_of
 from player.source.fetch import Fetcher
@@ -34,29 +35,13 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_stream(tmp_path_factory.mktemp("live") / "s.gsv", count=12)
 
 
-@pytest.fixture
-def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Manifests are read again often: the publisher of the tests is in a hurry."""
-    monkeypatch.setattr(follow, "_LONGEST_SECONDS", 0.1)
-
-
 def published(stream: Path, folder: Path, window: int | None = None) -> tuple[LivePublisher, GsvFile]:
     return LivePublisher(LocalSink(folder), datetime.now(UTC), Fraction(2), window and Fraction(window)), GsvFile(
         stream
     )
 
 
-def opened(source: str) -> StreamReel:
-    reel = open_reel(source, Fetcher(backoff_seconds=0.01))
-    assert isinstance(reel, StreamReel)
-    return reel
-
-
-def until(what: object, seconds: float = 15.0) -> None:
-    end = time.monotonic() + seconds
-    while not what():  # type: ignore[operator]
-        assert time.monotonic() < end
-        time.sleep(0.01)
+until = functools.partial(reels.until, seconds=15.0)
 
 
 @pytest.mark.parametrize("manifest", ["master.m3u8", "manifest.mpd"])
@@ -67,7 +52,7 @@ def test_it_grows_over_a_discontinuity_to_its_end(manifest, stream, tmp_path, fa
     live.begin(source.track())
     live.add(pieces[0])
     with serving(tmp_path / "p") as served:
-        reel = opened(f"{served.url}/{manifest}")
+        reel = reels.opened(f"{served.url}/{manifest}")
         assert reel.is_live
         assert reel.is_waiting(1)
         assert reel.starts == [0.0]
@@ -96,7 +81,7 @@ def test_it_begins_near_the_end_and_the_window_slides(stream, tmp_path, fast):
         for piece in pieces:
             live.add(piece)
     with serving(tmp_path / "p") as served:
-        reel = opened(f"{served.url}/v0.m3u8")
+        reel = reels.opened(f"{served.url}/v0.m3u8")
         count = len(reel.starts)
         assert count == 6
         assert reel.begin == pytest.approx(2.0 * (count - 3))  # three target durations before the end
@@ -124,7 +109,7 @@ def test_real_time(stream, tmp_path, fast):
 
     thread = threading.Thread(target=go_on)
     with serving(tmp_path / "p") as served:
-        reel = opened(served.url)
+        reel = reels.opened(served.url)
         thread.start()
         report = playback.play(reel, playback.nothing, size=(16, 12))
         reel.close()
@@ -139,7 +124,7 @@ def test_a_stream_that_died(stream, tmp_path, fast, monkeypatch):
     live, source = published(stream, tmp_path / "p")
     live.begin(source.track())
     live.add(next(iter(source.pieces())))
-    reel = opened(str(tmp_path / "p" / "v0.m3u8"))
+    reel = reels.opened(str(tmp_path / "p" / "v0.m3u8"))
     with pytest.raises(MediaError, match=r"v0\.m3u8: is live, but has not grown for"):
         until(lambda: not reel.is_waiting(1))
     reel.close()
@@ -150,7 +135,7 @@ def test_a_manifest_that_goes_away(stream, tmp_path, fast):
     live.begin(source.track())
     live.add(next(iter(source.pieces())))
     with serving(tmp_path / "p", lambda path, count: "404" if path == "v0.m3u8" and count else "") as served:
-        reel = opened(f"{served.url}/v0.m3u8")
+        reel = reels.opened(f"{served.url}/v0.m3u8")
         with pytest.raises(MediaError, match=r"v0\.m3u8: cannot be fetched \(status 404\)"):
             until(lambda: not reel.is_waiting(1))
         reel.close()

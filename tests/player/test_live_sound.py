@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import reels
 from faults import serving
 from packaged import write_stream
 
@@ -21,8 +23,7 @@ from packager.sink import LocalSink
 from packager.subtitles import Cue
 from player.presentation.captions import Captions
 from player.presentation.sound_reader import RATE, SoundReader
-from player.presentation.stream_reel import StreamReel, open_reel
-from player.source import follow
+from player.presentation.stream_reel import StreamReel
 from player.source.fetch import Fetcher
 
 SEGMENT = Fraction(2)
@@ -90,27 +91,12 @@ class Ear(threading.Thread):
         return [t for n, t in enumerate(self.loud) if n == 0 or t - self.loud[n - 1] > 0.3]
 
 
-@pytest.fixture
-def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "_LONGEST_SECONDS", 0.1)
-
-
-def opened(source: str) -> StreamReel:
-    reel = open_reel(source, Fetcher(backoff_seconds=0.01))
-    assert isinstance(reel, StreamReel)
-    return reel
-
-
 def reader_of(reel: StreamReel) -> SoundReader:
     (rendition,) = reel.renditions("audio", Fetcher())
     return SoundReader(rendition, Fetcher(backoff_seconds=0.01))
 
 
-def until(what: object) -> None:
-    end = time.monotonic() + 20
-    while not what():  # type: ignore[operator]
-        assert time.monotonic() < end
-        time.sleep(0.01)
+until = functools.partial(reels.until, seconds=20.0)
 
 
 @pytest.mark.parametrize("manifest", ["master.m3u8", "manifest.mpd"])
@@ -119,7 +105,7 @@ def test_sound_grows_over_a_discontinuity_to_its_end(manifest, tmp_path, fast):
     feed.begin()
     feed.add()
     with serving(tmp_path / "p") as served:
-        reel = opened(f"{served.url}/{manifest}")
+        reel = reels.opened(f"{served.url}/{manifest}")
         reader = reader_of(reel)
         ear = Ear(reader, 0.0)
         np.testing.assert_allclose(ear.hear(1.9), [0.4, 1.4], atol=0.005)
@@ -148,7 +134,7 @@ def test_sound_of_parts(tmp_path, fast):
     feed.begin()
     feed.add(6)
     with serving(tmp_path / "p") as served:
-        reel = opened(f"{served.url}/master.m3u8")
+        reel = reels.opened(f"{served.url}/master.m3u8")
         reader = reader_of(reel)
         assert any(s.is_piece for s in reader.rendition.track.segments)
         ear = Ear(reader, 0.0)
@@ -170,7 +156,7 @@ def test_subtitles_grow(tmp_path, fast):
     feed = Feed(tmp_path / "p", write_stream(tmp_path / "s.gsv", count=12))
     feed.begin()
     feed.add()
-    reel = opened(str(tmp_path / "p" / "master.m3u8"))
+    reel = reels.opened(str(tmp_path / "p" / "master.m3u8"))
     (rendition,) = reel.renditions("subtitles", Fetcher())
     captions = Captions(rendition, Fetcher())
     until(lambda: captions.text_at(1.2) == "second 1")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import functools
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import reels
 from faults import serving
 from packaged import endless, serve, write_stream
 
@@ -53,17 +54,7 @@ class Feed:
             self.live.add(next(self._pieces))
 
 
-def opened(source: str) -> StreamReel:
-    reel = open_reel(source, Fetcher(backoff_seconds=0.01))
-    assert isinstance(reel, StreamReel)
-    return reel
-
-
-def until(what: object, seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not what():  # type: ignore[operator]
-        assert time.monotonic() < end
-        time.sleep(0.01)
+until = functools.partial(reels.until, seconds=20.0)
 
 
 def sought(reel: StreamReel, number: int) -> ReelPart:
@@ -126,7 +117,7 @@ def test_a_server_that_holds_nothing_is_asked_again(stream, tmp_path):
     feed = Feed(tmp_path / "live", stream)
     feed.add(6)
     with serving(tmp_path / "live") as served:
-        reel = opened(f"{served.url}/v0.m3u8")
+        reel = reels.opened(f"{served.url}/v0.m3u8")
         for count in (7, 8, 9):
             reel.piece(count - 2)
             feed.add()
@@ -139,7 +130,7 @@ def test_parts_that_are_gone_are_cut_out_of_their_segment(stream, tmp_path):
     """What is known by its parts keeps its numbers when these have left the playlist and the folder."""
     feed = Feed(tmp_path / "live", stream)
     feed.add(6)
-    reel = opened(str(tmp_path / "live" / "v0.m3u8"))
+    reel = reels.opened(str(tmp_path / "live" / "v0.m3u8"))
     assert len(reel.starts) == 6
     feed.add(18)
     until(lambda: len(reel.starts) == 23)  # of segment 2 two parts were known, the rest is one piece
@@ -157,7 +148,7 @@ def test_parts_that_are_gone_are_cut_out_of_their_segment(stream, tmp_path):
 
 def test_a_restart_is_a_discontinuity_of_parts(stream, tmp_path):
     Feed(tmp_path / "live", stream).add(6)
-    reel = opened(str(tmp_path / "live" / "v0.m3u8"))
+    reel = reels.opened(str(tmp_path / "live" / "v0.m3u8"))
     again = Feed(tmp_path / "live", stream, later=100)
     again.add(3)
     until(lambda: len(reel.starts) == 9)

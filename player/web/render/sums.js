@@ -3,7 +3,7 @@
  * renderer many times what its pixels do. The same sums as the shaders' (SYNTAX.md §8.3) but for rounding.
  */
 
-import { floatsPerGaussian } from "../codec/dequantise.js";
+import { FIXED_FLOATS, floatsPerGaussian } from "../codec/dequantise.js";
 import { splineWeights } from "../codec/motion.js";
 import { ROW_MODULE } from "./sums_row.js";
 
@@ -84,7 +84,7 @@ export class Sums {
       let y = gaussians[at + 1] + 0.5 - top;
       for (let j = 0; j < 4; j++) {
         if (weights[j] === 0) continue;
-        const point = at + 12 + 2 * (first + j);
+        const point = at + FIXED_FLOATS + 2 * (first + j);
         x += weights[j] * gaussians[point];
         y += weights[j] * gaussians[point + 1];
       }
