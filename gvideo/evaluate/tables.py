@@ -6,6 +6,7 @@ points.tsv   one row a stream          bd_rate.tsv   one row a clip, anchor, tun
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import math
 from collections.abc import Sequence
@@ -103,10 +104,13 @@ def read_tsv(path: Path) -> list[dict[str, str]]:
         raise MediaError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
-def psnr_curves(points: Path) -> dict[str, tuple[bd.Points, dict[str, bd.Points]]]:
-    """By clip of a written table of points: gvideo's curve of (bytes, Y-PSNR), and those of anchors tuned for it."""
+def psnr_curves(*points: Path) -> dict[str, tuple[bd.Points, dict[str, bd.Points]]]:
+    """By clip of written tables of points: gvideo's curve of (bytes, Y-PSNR), and those of anchors tuned for it.
+
+    Several tables hold points of the same curves, at other qualities.
+    """
     curves: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    for row in read_tsv(points):
+    for row in itertools.chain.from_iterable(map(read_tsv, points)):
         curve = curves.setdefault(row["clip"], {}).setdefault(row["codec"], [])
         curve.append((float(row["bytes"]), float(row["y_psnr_db"])))
     return {
