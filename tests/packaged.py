@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -178,3 +180,23 @@ def endless(stream: GsvFile) -> Iterator[TrackSegment]:
         for p in stream.pieces():
             yield replace(p, start=start, chunks=tuple(replace(c, start=start) for c in p.chunks))
             start += p.duration
+
+
+def playlists_of_parts(folder: Path) -> list[str]:
+    """Media playlists of a live stream in parts, as they were after each part: a window of 24 s, a restart, an end."""
+    from packager.gsv import GsvFile
+    from packager.live import LivePublisher
+    from packager.sink import LocalSink
+
+    stream = GsvFile(write_stream(folder / "short.gsv", num_segments=10, num_frames=12, count=8))
+    playlist = folder / "out" / "v0.m3u8"
+    found = []
+    for start in range(2):
+        at = datetime(2026, 1, 2, 3, start, 5, tzinfo=UTC)
+        live = LivePublisher(LocalSink(folder / "out"), at, Fraction(2), Fraction(24), partial=Fraction(1, 2))
+        live.begin(stream.track())
+        for piece in itertools.islice(endless(stream), 58):
+            live.add(piece)
+            found += [playlist.read_text()] if playlist.exists() else []
+    live.end()
+    return [*found, playlist.read_text()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -11,7 +12,9 @@ import m3u8
 
 from gvideo.errors import GVideoError, InvalidError
 from player.source.fetch import Fetched, Fetcher
-from player.source.record import Edge, Level, Presentation, Resource, Segment, Track, layered, resolve
+from player.source.hls_delta import whole_playlist
+from player.source.hls_variables import substitute
+from player.source.record import Edge, Level, PlaylistCopy, Presentation, Resource, Segment, Track, layered, resolve
 
 _BYTES = re.compile(r"([0-9]{1,18})(?:@([0-9]{1,18}))?")
 KINDS = ("video", "audio", "subtitles")
@@ -31,19 +34,22 @@ def read_hls(
     Raises MediaError where one cannot be fetched, InvalidError where it cannot be read; both name it.
     """
     found = fetcher.whole(url)
-    playlist = _parse(found)
+    sent = _text(found)
+    text, variables = substitute(sent, found.url, {})
+    playlist = _parse(found.url, text)
     if not playlist.is_variant:
-        track = _track(found.url, playlist, Track("video", (Level(url, url=found.url),), (), in_pieces=in_pieces))
+        alone = Track("video", (Level(url, url=found.url),), (), in_pieces=in_pieces)
+        track = _with_copy(_track(found.url, playlist, alone), sent, playlist)
         return _presentation(found.url, [(track, playlist)])
     tracks: list[tuple[Track, Any]] = []
     notes: list[str] = []
     if "video" in kinds:
-        variants = _variants(found.url, playlist, codec)
+        variants = _variants(found.url, playlist, codec, tuple(variables.items()))
         tracks += [_load(replace(t, in_pieces=in_pieces), fetcher) for t in variants]
     for media in playlist.media:
         kind = (media.type or "").lower()
         if kind in kinds and kind != "video" and media.uri:
-            level = Level(media.uri, url=resolve(found.url, media.uri))
+            level = Level(media.uri, url=resolve(found.url, media.uri), variables=tuple(variables.items()))
             named = Track(
                 kind, (level,), (), media.language or "", media.name or "", f"{kind}:{media.group_id or ''}",
                 is_default=media.default == "YES", in_pieces=in_pieces and kind == "audio",
@@ -66,7 +72,7 @@ def reload_track(track: Track, fetcher: Fetcher) -> tuple[Track, bool]:
     return layered(cut)[0], any(not playlist.is_endlist for _, playlist in found)
 
 
-def _variants(url: str, playlist: Any, codec: str) -> list[Track]:
+def _variants(url: str, playlist: Any, codec: str, variables: tuple[tuple[str, str], ...]) -> list[Track]:
     """Video tracks of one level without segments. A playlist that several variants name, for several groups of sound,
     is one track that goes with all of them."""
     found: dict[str, Track] = {}
@@ -79,8 +85,9 @@ def _variants(url: str, playlist: Any, codec: str) -> list[Track]:
         groups = frozenset(f"{kind}:{group}" for kind, group in named if group)
         width, height = info.resolution or (0, 0)
         level = Level(
-            variant.uri, info.codecs or "", width, height, info.bandwidth or 0, info.average_bandwidth or 0, where
-        )
+            variant.uri, info.codecs or "", width, height, info.bandwidth or 0, info.average_bandwidth or 0, where,
+            variables,
+        )  # fmt: skip
         known = found.get(where)
         if known is None or (known.levels[0].average_bps or known.levels[0].peak_bps) > (
             level.average_bps or level.peak_bps
@@ -106,17 +113,46 @@ def _presentation(url: str, found: list[tuple[Track, Any]]) -> Presentation:
 def _load(track: Track, fetcher: Fetcher) -> tuple[Track, Any]:
     """A track of one level with what its media playlist names."""
     url = track.levels[0].url
-    if track.edge and track.edge.following and "://" in url:
-        url += ("&" if "?" in url else "?") + track.edge.following
-    found = fetcher.whole(url)
-    playlist = _parse(found)
-    return _track(found.url, playlist, track), playlist
+    copy = track.edge.copy if track.edge else None
+    if copy is not None and (copy.url != url or time.monotonic() - copy.read_at > copy.skip_seconds / 2):
+        copy = None  # so old a copy may lack what is left out of an answer
+    found = fetcher.whole(_asked(track, skip=copy is not None))
+    text = _text(found)
+    if copy is not None:
+        merged = whole_playlist(text, copy.text)
+        if merged is None:
+            found = fetcher.whole(_asked(track, skip=False))
+            merged = _text(found)
+        text = merged
+    playlist = _parse(found.url, substitute(text, found.url, dict(track.levels[0].variables))[0])
+    return _with_copy(_track(found.url, playlist, track), text, playlist), playlist
 
 
-def _parse(found: Fetched) -> Any:
+def _with_copy(track: Track, text: str, playlist: Any) -> Track:
+    """The track with its playlist kept as it was sent, if the server can leave out of the next answer what is in it."""
+    url, control = track.levels[0].url, playlist.server_control
+    if track.edge is None or not control or not control.can_skip_until or "://" not in url:
+        return track
+    skip = _seconds(url, "CAN-SKIP-UNTIL", control.can_skip_until)
+    return replace(track, edge=replace(track.edge, copy=PlaylistCopy(url, text, time.monotonic(), skip)))
+
+
+def _asked(track: Track, skip: bool) -> str:
+    """The address of a track's media playlist, with what its server shall wait for and leave out."""
+    url = track.levels[0].url
+    queries = [track.edge.following] if track.edge and track.edge.following and "://" in url else []
+    queries += ["_HLS_skip=YES"] * skip
+    return url + "".join(("&" if "?" in url or n else "?") + query for n, query in enumerate(queries))
+
+
+def _text(found: Fetched) -> str:
     text = found.data.decode("utf-8", "replace").lstrip("\ufeff")
     if not text.startswith("#EXTM3U"):
         raise InvalidError(f"{found.url}: #EXTM3U is missing, this is no playlist")
+    return text
+
+
+def _parse(url: str, text: str) -> Any:
     lines = text.splitlines()
     last = max((n for n, line in enumerate(lines) if line and not line.startswith("#")), default=0)
     if any(line.startswith("#EXT-X-PART:") for line in lines[last:]):  # the parser wants an end to what is not whole
@@ -124,7 +160,7 @@ def _parse(found: Fetched) -> Any:
     try:
         return m3u8.loads(text)
     except Exception as error:  # whatever a parser raises on hostile text
-        raise InvalidError(f"{found.url}: the playlist cannot be read ({type(error).__name__}: {error})") from error
+        raise InvalidError(f"{url}: the playlist cannot be read ({type(error).__name__}: {error})") from error
 
 
 def _track(url: str, playlist: Any, track: Track) -> Track:
@@ -145,7 +181,7 @@ def _track(url: str, playlist: Any, track: Track) -> Track:
         init = Resource("")
         if entry.init_section is not None:
             init = _range(url, resolve(url, entry.init_section.uri), entry.init_section.byterange, 0)
-        part += bool(entry.discontinuity and number)
+        part += bool(entry.discontinuity)
         seconds = _seconds(url, f"segment {number}: EXTINF", entry.duration)
         segment = Segment(init, media, seconds, (media.size,), part, first + number)
         if in_pieces and entry.parts:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import urllib.parse
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from gvideo.errors import InvalidError
@@ -80,18 +80,30 @@ class Edge:
     """How the end of a live playlist that offers pieces is followed (RFC 8216, second edition, §6.3.7). part_seconds:
     no piece is longer. hold_back_seconds: so far behind the end to play. following: query of a request that is answered
     once the next piece is there, "" where the server does not hold answers. hint: the piece that comes next, if it is
-    told."""
+    told. copy: of the playlist, where its server sends only what is new to those who have one."""
 
     part_seconds: Fraction
     hold_back_seconds: Fraction
     following: str = ""
     hint: Resource | None = None
+    copy: PlaylistCopy | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaylistCopy:
+    """A playlist as it was read. url: as asked for; read_at: s, of time.monotonic; skip_seconds: what is older may be
+    left out of an answer (CAN-SKIP-UNTIL)."""
+
+    url: str
+    text: str
+    read_at: float
+    skip_seconds: Fraction
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
     """A quality of a track. peak_bps, average_bps: bits/s, 0 where the manifest does not say. url: of the manifest that
-    lists its segments."""
+    lists its segments; variables: which that may import from the one that named it (name, value)."""
 
     id: str
     codecs: str = ""
@@ -100,6 +112,7 @@ class Level:
     peak_bps: int = 0
     average_bps: int = 0
     url: str = ""
+    variables: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

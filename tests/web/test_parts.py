@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from packaged import write_stream
+from packaged import playlists_of_parts, write_stream
 
 from packager.gsv import GsvFile
 from packager.live import LivePublisher
+from packager.server.low_latency import read_progress, without_old
 from packager.sink import LocalSink
 
 SOURCE = Path(__file__).parents[2] / "player" / "web"
@@ -26,7 +27,7 @@ const { SegmentDecoder } = await import(%s);
 const { parseStates } = await import(%s);
 const folder = new URL(%s);
 const http = {
-  text: async (url) => readFileSync(new URL(url), "utf8"),
+  document: async (url) => ({ text: readFileSync(new URL(url), "utf8"), url }),
   bytes: async (url) => ({ bytes: new Uint8Array(readFileSync(new URL(url))), whole: true }),
 };
 const decoder = new SegmentDecoder(parseStates(new Uint8Array(readFileSync(new URL(%s)))));
@@ -91,9 +92,9 @@ const nameOf = (url) => new URL(url).pathname.split("/").at(-1);
 show(0);
 const waiting = [];
 const http = {
-  text: async (url) => {
+  document: async (url) => {
     asked.push(nameOf(url) + new URL(url).search);
-    return texts[nameOf(url)];
+    return { text: texts[nameOf(url)], url };
   },
   bytes: async (url) => {
     asked.push(nameOf(url));
@@ -170,3 +171,53 @@ def test_parts_are_followed(tmp_path):
         assert each["starts"] == pytest.approx([0.48 * k for k in range(8)])
     assert out["frames"] == [12] * 11
     assert {name for name in out["asked"] if name != "v0.m3u8"} == {"seg_1.m4s", "seg_2.m4s"}
+
+
+WHOLE = """
+const { parsePlaylist } = await import(%s);
+const { linesOf, wholePlaylist } = await import(%s);
+const { MediaPlaylist } = await import(%s);
+const [texts, sent] = %s;
+const url = "http://a/v0.m3u8";
+const read = (text) => JSON.stringify(parsePlaylist(text, url));
+const wrong = [];
+for (let k = 0; k < texts.length; k++)
+  for (const age of [0, 1, 5, 11]) {
+    const whole = wholePlaylist(linesOf(sent[k]), linesOf(texts[Math.max(k - age, 0)]));
+    if (!whole || read(whole) !== read(texts[k])) wrong.push([k, age]);
+  }
+const asked = [];
+let now = 50;
+const http = {
+  document: async (address) => {
+    asked.push(address);
+    const text = address.endsWith("_HLS_skip=YES") ? (now === 53 ? sent[110] : sent[now]) : texts[now];
+    return { text, url: address };
+  },
+};
+const playlist = new MediaPlaylist(http, url);
+const same = [];
+for (; now < 54; now++) {
+  const media = await playlist.get(undefined, true);
+  same.push(JSON.stringify(media) === JSON.stringify(parsePlaylist(texts[now], url).media));
+}
+const lacking = wholePlaylist(linesOf(sent[50]), linesOf(texts[0]));
+console.log(JSON.stringify({ wrong, asked, same, lacking }));
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+def test_a_playlist_is_made_whole_from_an_older_one(tmp_path):
+    """Whatever part of a stream passed in between; what cannot be made whole is asked for once more."""
+    texts = playlists_of_parts(tmp_path)
+    sent = [without_old(text, read_progress(text).skip_until or Fraction(12)) for text in texts]
+    assert sum("#EXT-X-SKIP" in text for text in sent) > 50
+    uris = [(SOURCE / "source" / name).as_uri() for name in ("playlist.js", "playlist_text.js", "hls.js")]
+    out = in_node(WHOLE % (*map(json.dumps, uris), json.dumps([texts, sent])))
+    assert out["wrong"] == []
+    assert out["lacking"] is None
+    assert out["same"] == [True] * 4
+    queries = [address.partition("?")[2] for address in out["asked"]]
+    assert queries[0] == ""
+    assert all(query.startswith("_HLS_msn=") for query in queries[1:])
+    assert [query.endswith("&_HLS_skip=YES") for query in queries] == [False, True, True, True, False]

@@ -9,6 +9,7 @@ import { parseVtt } from "../../player/web/playback/captions.js";
 import { MediaFeeder } from "../../player/web/playback/feeder.js";
 import { SegmentStore } from "../../player/web/playback/store.js";
 import { MediaPlaylist } from "../../player/web/source/hls.js";
+import { Http } from "../../player/web/source/http.js";
 import { parsePlaylist } from "../../player/web/source/playlist.js";
 import { ManifestClock, aheadOf, kindOfClock } from "../../player/web/source/utc.js";
 
@@ -39,6 +40,56 @@ b/v.m3u8
       subtitles: null,
     },
   ]);
+});
+
+test("variables of playlists, in addresses and quoted strings", () => {
+  const { master } = parsePlaylist(
+    `#EXTM3U
+#EXT-X-DEFINE:NAME="show",VALUE="film"
+#EXT-X-DEFINE:QUERYPARAM="user"
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="{$show}",URI="{$show}/sound.m3u8?u={$user}"
+#EXT-X-STREAM-INF:BANDWIDTH=9,AUDIO="a"
+{$show}/v.m3u8`,
+    "http://host/m.m3u8?user=%C3%A9",
+  );
+  assert.equal(master.renditions[0].name, "film");
+  assert.equal(master.renditions[0].url, "http://host/film/sound.m3u8?u=%C3%A9");
+  assert.equal(master.variants[0].url, "http://host/film/v.m3u8");
+  const read = (/** @type {string} */ defined) =>
+    parsePlaylist(
+      `\ufeff#EXTM3U\r\n${defined}\r\n#EXT-X-MAP:URI="{$show}.mp4"\r\n#EXTINF:2,{$title}\r\n{$show}1.m4s?t={$token}\r\n`,
+      "http://host/x/v.m3u8?token=a%2Bb&none=",
+      master.variables,
+    ).media;
+  const importing = '#EXT-X-DEFINE:IMPORT="show"\r\n#EXT-X-DEFINE:QUERYPARAM="token"';
+  const [segment] = read(importing).segments;
+  assert.equal(segment.url, "http://host/x/film1.m4s?t=a+b");
+  assert.equal(segment.map.url, "http://host/x/film.mp4");
+  assert.match(read("").segments[0].url, /\$show/); // it defines nothing
+  for (const [wrong, words] of [
+    ['#EXT-X-DEFINE:IMPORT="user2"', /no value of user2/],
+    ['#EXT-X-DEFINE:NAME="a"', /no value of a/],
+    ['#EXT-X-DEFINE:QUERYPARAM="none"', /no value of none/],
+    ['#EXT-X-DEFINE:NAME="a",VALUE="1",IMPORT="show"', /one of NAME, IMPORT and QUERYPARAM/],
+    [`${importing}\n#EXT-X-DEFINE:NAME="show",VALUE="1"`, /defines show twice/],
+    ['#EXT-X-DEFINE:IMPORT="show"', /token is used before/],
+  ])
+    assert.throws(() => read(wrong), { name: "ContainerError", message: words });
+});
+
+test("a playlist is read by its address behind redirects", async () => {
+  const texts = {
+    "http://host/v.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n1.m4s\n#EXT-X-ENDLIST",
+  };
+  const original = globalThis.fetch;
+  globalThis.fetch = async (url) =>
+    /** @type {any} */ ({ ok: true, status: 200, url: "http://moved/deep/v.m3u8", text: async () => texts[url] });
+  try {
+    const playlist = new MediaPlaylist(new Http(), "http://host/v.m3u8");
+    assert.equal((await playlist.get()).segments[0].url, "http://moved/deep/1.m4s");
+  } finally {
+    globalThis.fetch = original;
+  }
 });
 
 test("a media playlist with ranges that follow one another", () => {
@@ -135,7 +186,8 @@ test("sound without an init segment is refused in words", async () => {
     }
   };
   Object.assign(URL, { createObjectURL: () => "blob:1", revokeObjectURL: () => {} });
-  const http = { text: async () => "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na.aac\n#EXT-X-ENDLIST" };
+  const text = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na.aac\n#EXT-X-ENDLIST";
+  const http = { document: async (/** @type {string} */ url) => ({ text, url }) };
   const source = { http, segments: [{ number: 0, start: 0 }], timeOffsets: new Map([[0, 0]]) };
   const feeder = new MediaFeeder({}, source, new MediaPlaylist(http, URL_OF), "audio/mp4");
   await feeder.open();

@@ -25,7 +25,7 @@ from gvideo.errors import MediaError, OptionError
 from gvideo.media.codes import CodeFrame
 from gvideo.media.reading.beside import Beside
 from gvideo.media.reading.inputs import LibavInput, open_stream, with_all
-from gvideo.media.reading.network import is_network_source, open_network, shown_name
+from gvideo.media.reading.network import is_device, is_network_source, open_network, shown_name
 from gvideo.media.reading.packets import PacketReader, Stalled
 from gvideo.media.reading.source import VideoSource
 from gvideo.stores import is_store_url
@@ -250,7 +250,7 @@ class LiveSource(VideoSource):
     def _probe(self, size: tuple[int, int] | None, chroma_format: str | None) -> None:
         if self.is_network:
             container = open_network(self._url, self._silence)
-            self.is_whole = self._url.startswith("http") and container.size > 0
+            self.is_whole = is_device(self._url) or (self._url.startswith("http") and container.size > 0)
             self._input = with_all(container, self.name, self._number)
         else:
             self._file, self.is_whole = self._open_file(), True

@@ -43,7 +43,8 @@ export async function playInstead(video, where, { why, signal, credentials = "sa
 async function hasFallback(url, signal, credentials) {
   if (!/\.m3u8($|[?#])/.test(url)) return false;
   try {
-    const { master } = parsePlaylist(await new Http({ credentials }).text(url, { signal }), url);
+    const found = await new Http({ credentials }).document(url, { signal });
+    const { master } = parsePlaylist(found.text, found.url);
     return master?.variants.some((variant) => usesCodec(variant, FALLBACK_CODEC)) ?? false;
   } catch (error) {
     if (signal.aborted || error instanceof NetworkError) throw error;

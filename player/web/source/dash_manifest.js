@@ -16,6 +16,8 @@ export class DashManifest {
   /** @type {Manifest | null} */
   #manifest = null;
   #text = "";
+  /** Its address behind redirects. */
+  #base = "";
   #readAt = -Infinity;
   #clock = new ManifestClock();
   /** @type {Promise<Manifest> | null} */
@@ -46,10 +48,12 @@ export class DashManifest {
   async #read(signal) {
     // without minimumUpdatePeriod it is the clock alone that brings new segments
     if (!this.#manifest || this.#manifest.updateSeconds !== null) {
-      this.#text = await this.http.text(this.#manifest?.location ?? this.url, { signal });
+      const found = await this.http.document(this.#manifest?.location ?? this.url, { signal });
+      this.#text = found.text;
+      this.#base = found.url;
     }
     const known = this.#clock.isKnown;
-    const parsed = () => this.named(() => parseManifest(this.#text, this.url, this.#clock.now()));
+    const parsed = () => this.named(() => parseManifest(this.#text, this.#base, this.#clock.now()));
     let manifest = parsed();
     if (!known && manifest.clocks.length > 0) {
       await this.#clock.ask(manifest.clocks, this.http, signal);

@@ -3,6 +3,7 @@
 import { ContainerError, UnsupportedError } from "../codec/errors.js";
 import { shortName } from "./http.js";
 import { parsePlaylist } from "./playlist.js";
+import { linesOf, wholePlaylist } from "./playlist_text.js";
 import { FALLBACK_CODEC, OWN_CODEC, SegmentedSource, usesCodec } from "./segmented.js";
 
 /** @import { Http } from "./http.js" */
@@ -15,12 +16,18 @@ export class MediaPlaylist {
   media = null;
   /** @type {Promise<Media> | null} */
   #fetching = null;
+  /** Its lines as they were fetched last, and when.
+   * @type {string[]} */
+  #copy = [];
+  #readAt = -Infinity;
 
   /** @param {Http} http
-   * @param {string} url */
-  constructor(http, url) {
+   * @param {string} url
+   * @param {Map<string, string>} variables that it may import */
+  constructor(http, url, variables = new Map()) {
     this.http = http;
     this.url = url;
+    this.variables = variables;
   }
 
   /** The playlist; fetched once unless `again`: then as it is once it has more, where its server waits for that.
@@ -35,25 +42,40 @@ export class MediaPlaylist {
 
   /** @param {AbortSignal} [signal] */
   async #fetch(signal) {
-    const { media } = parsePlaylist(await this.#text(signal), this.url);
+    const { lines, url } = (await this.#following(signal)) ?? (await this.#whole(this.url, { signal }));
+    const { media } = parsePlaylist(lines, url, this.variables);
     if (!media) throw new ContainerError(`${shortName(this.url)}: a media playlist is wanted here`);
+    this.#copy = lines;
+    this.#readAt = performance.now();
     this.media = media;
     return media;
   }
 
-  /** @param {AbortSignal} [signal] */
-  async #text(signal) {
-    const following = this.media?.following;
-    if (following) {
-      try {
-        const url = new URL(this.url);
-        url.search += (url.search ? "&" : "?") + following;
-        return await this.http.text(url.href, { signal, once: true });
-      } catch (error) {
-        if (signal?.aborted) throw error; // else what was waited for did not come
-      }
+  /** What there is once there is more, null where that does not come.
+   * @param {AbortSignal} [signal] */
+  async #following(signal) {
+    const { following, skipSeconds = 0 } = this.media ?? {};
+    if (!following) return null;
+    const url = new URL(this.url);
+    url.search += (url.search ? "&" : "?") + following;
+    const address = url.href;
+    // so old a copy may lack what is left out of an answer
+    const skips = performance.now() - this.#readAt < 500 * skipSeconds;
+    try {
+      const found = await this.#whole(skips ? `${address}&_HLS_skip=YES` : address, { signal, once: true });
+      const lines = wholePlaylist(found.lines, this.#copy);
+      return lines ? { ...found, lines } : await this.#whole(address, { signal, once: true });
+    } catch (error) {
+      if (signal?.aborted) throw error; // else what was waited for did not come
+      return null;
     }
-    return this.http.text(this.url, { signal });
+  }
+
+  /** @param {string} url
+   * @param {{signal?: AbortSignal, once?: boolean}} options */
+  async #whole(url, options) {
+    const found = await this.http.document(url, options);
+    return { lines: linesOf(found.text), url: found.url };
   }
 }
 
@@ -62,7 +84,8 @@ export class MediaPlaylist {
  * @param {string} url
  * @param {AbortSignal} [signal] */
 export async function openHls(http, url, signal) {
-  const { master, media } = parsePlaylist(await http.text(url, { signal }), url);
+  const found = await http.document(url, { signal });
+  const { master, media } = parsePlaylist(found.text, found.url);
   return SegmentedSource.open(http, url, master ? ofMaster(http, url, master) : ofMedia(http, url, media), signal);
 }
 
@@ -82,11 +105,14 @@ function ofMaster(http, url, master) {
   const renditions = (type, group) =>
     master.renditions.flatMap((r) =>
       r.type === type && r.group === group && r.url
-        ? [{ ...r, codecs, playlist: new MediaPlaylist(http, r.url) }]
+        ? [{ ...r, codecs, playlist: new MediaPlaylist(http, r.url, master.variables) }]
         : [],
     );
   const audio = renditions("AUDIO", audioGroup);
-  const rungs = [...own, ...others.slice(0, 1)].map((v) => ({ ...v, playlist: new MediaPlaylist(http, v.url) }));
+  const rungs = [...own, ...others.slice(0, 1)].map((v) => ({
+    ...v,
+    playlist: new MediaPlaylist(http, v.url, master.variables),
+  }));
   return {
     rungs: rungs.slice(0, own.length),
     audio: audio.find((rendition) => rendition.isDefault) ?? audio[0] ?? null,

@@ -34,17 +34,24 @@ export class Http {
     return status === 206 ? { bytes, start, whole: false } : { bytes, start: 0, whole: true };
   }
 
-  /** once: without a second attempt.
+  /** @param {string} url
+   * @param {{signal?: AbortSignal}} options
+   * @returns {Promise<string>} */
+  async text(url, options = {}) {
+    return (await this.document(url, options)).text;
+  }
+
+  /** A text and its address behind redirects. once: without a second attempt.
    * @param {string} url
    * @param {{signal?: AbortSignal, once?: boolean}} options
-   * @returns {Promise<string>} */
-  async text(url, { signal = undefined, once = false } = {}) {
+   * @returns {Promise<{text: string, url: string}>} */
+  async document(url, { signal = undefined, once = false } = {}) {
     const read = (/** @type {Response} */ response) => response.text();
     // playlists of live streams change under the same name
     const got = once
       ? await this.#once(url, {}, signal, read, "no-cache")
       : await this.#attempt(url, {}, signal, read, "no-cache");
-    return got.body;
+    return { text: got.body, url: got.url };
   }
 
   /** The time that a server gives with its answer, "" if it gives none that a page may see.
@@ -63,7 +70,7 @@ export class Http {
    * @param {AbortSignal | undefined} signal
    * @param {(response: Response) => Promise<T>} read
    * @param {RequestCache} cache
-   * @returns {Promise<{body: T, status: number}>} */
+   * @returns {Promise<{body: T, status: number, url: string}>} */
   async #attempt(url, headers, signal, read, cache = "default") {
     for (let attempt = 0; ; attempt++) {
       try {
@@ -85,7 +92,7 @@ export class Http {
    * @param {AbortSignal | undefined} signal
    * @param {(response: Response) => Promise<T>} read
    * @param {RequestCache} cache
-   * @returns {Promise<{body: T, status: number}>} */
+   * @returns {Promise<{body: T, status: number, url: string}>} */
   async #once(url, headers, signal, read, cache) {
     const limit = AbortSignal.timeout(TIMEOUT_MS);
     let response;
@@ -109,7 +116,7 @@ export class Http {
       );
     const size = typeof body === "string" ? body.length : body.byteLength;
     this.onreceived(size, performance.now() - answered);
-    return { body, status: response.status };
+    return { body, status: response.status, url: response.url || url };
   }
 }
 

@@ -39,7 +39,7 @@ export function parseManifest(text, url, now) {
     updateSeconds: durationOf(root, "minimumUpdatePeriod"),
     delaySeconds: durationOf(root, "suggestedPresentationDelay"),
     longest: durationOf(root, "maxSegmentDuration"),
-    location: location ? addressOf(location, url) : url,
+    location: location ? addressOf(location, url) : null,
     clocks: childrenOf(root, "UTCTiming").flatMap((element) => clocksOf(element, url)),
     periods: childrenOf(root, "Period").map((period, k) => periodOf(root, period, spans[k], clock, url)),
   };

@@ -2,6 +2,7 @@
 
 import { ContainerError } from "../codec/errors.js";
 import { numberOf } from "./pieces.js";
+import { linesOf, substitute } from "./playlist_text.js";
 
 /** @import { Variant } from "../types/gvideo-player.d.ts" */
 /** @import { InitMap, Master, Media, Place } from "../types/internal.d.ts" */
@@ -42,25 +43,24 @@ function parseRange(text, follows) {
   return { start, end: start + Number(length) };
 }
 
-/** {master: …} or {media: …} of a playlist's text.
- * @param {string} text
- * @param {string} url
+/** {master: …} or {media: …} of a playlist's text, or of its lines.
+ * @param {string | string[]} text
+ * @param {string} url behind redirects
+ * @param {Map<string, string>} imported variables of the multivariant playlist
  * @returns {{master?: Master, media?: Media}} */
-export function parsePlaylist(text, url) {
-  const lines = text
-    .split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== "");
-  if (lines[0] !== "#EXTM3U") throw new ContainerError("playlist: its first line is not #EXTM3U");
+export function parsePlaylist(text, url, imported = new Map()) {
+  const sent = typeof text === "string" ? linesOf(text) : text;
+  if (sent[0] !== "#EXTM3U") throw new ContainerError("playlist: its first line is not #EXTM3U");
+  const { lines, variables } = substitute(sent, url, imported);
   const isMaster = lines.some((line) => line.startsWith("#EXT-X-STREAM-INF:"));
-  return isMaster ? { master: parseMaster(lines, url) } : { media: parseMedia(lines, url) };
+  return isMaster ? { master: { ...parseMaster(lines, url), variables } } : { media: parseMedia(lines, url) };
 }
 
 /** @param {string[]} lines
  * @param {string} url
- * @returns {Master} */
+ * @returns {Omit<Master, "variables">} */
 function parseMaster(lines, url) {
-  /** @type {Master} */
+  /** @type {Omit<Master, "variables">} */
   const master = { variants: [], renditions: [] };
   /** @type {Record<string, string | undefined> | null} */
   let pending = null;
@@ -178,6 +178,8 @@ function parseMedia(lines, url) {
     if (control["CAN-BLOCK-RELOAD"] === "YES") {
       media.following = `_HLS_msn=${media.sequence + media.segments.length}&_HLS_part=${parts.length}`;
     }
+    const skip = Number(control["CAN-SKIP-UNTIL"]);
+    if (skip > 0) media.skipSeconds = skip;
     const { TYPE: type, URI: uri, "BYTERANGE-START": start, "BYTERANGE-LENGTH": length } = hinted;
     if (type === "PART" && uri && !start && !length) media.hint = addressOf(uri, url);
   } else for (const segment of media.segments) delete segment.parts;

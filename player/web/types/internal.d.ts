@@ -141,7 +141,7 @@ export interface Place extends InitMap {
  * be read again, and behind its end where playing begins; and for sound, which segment of the picture the first segment
  * lies in, and how many seconds behind its start (else the one of the same number). open: of the segment that is not whole
  * yet, the parts that are there. following: query of a request that the server answers once there is more. hint: address
- * of the part that comes next. */
+ * of the part that comes next. skipSeconds: what is older may be left out of an answer to those who have it. */
 export interface Media {
   sequence: number;
   targetDuration: number;
@@ -153,6 +153,7 @@ export interface Media {
   open?: Place[];
   following?: string;
   hint?: string;
+  skipSeconds?: number;
 }
 
 /** Segments of one rendition, as they were read last or, with `again`, as they are now. */
@@ -192,6 +193,7 @@ export interface Rendition {
 export interface Master {
   variants: Variant[];
   renditions: Rendition[];
+  variables: Map<string, string>;
 }
 
 /** Seconds: now since the presentation's zero, null for one that does not grow; depth: what stays on offer, null: all. */
@@ -250,7 +252,7 @@ export interface Manifest {
   updateSeconds: number | null;
   delaySeconds: number | null;
   longest: number | null;
-  location: string;
+  location: string | null;
   clocks: MpdClockPlace[];
   periods: MpdPeriod[];
 }
