@@ -1,6 +1,6 @@
 /** Playlists before they are parsed: variables put in their places (RFC 8216, second edition, §4.3 and §4.4.2.3), and
- * what a server left out put back from an older copy (§6.2.5.1). Addresses and quoted strings hold variables; a playlist
- * that defines none keeps whatever looks like one. */
+ * what a server left out put back from an older copy (§6.2.5.1). Addresses and quoted strings hold variables; a
+ * playlist that defines none keeps whatever looks like one. */
 
 import { ContainerError } from "../codec/errors.js";
 
