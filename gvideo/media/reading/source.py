@@ -176,7 +176,7 @@ class VideoSource:
 
     def _open_input(self) -> Input:
         if self._pipe is None and is_network_source(self.name):
-            raise MediaError(f"{self.name}: comes from a network or a device and is read once; give --live and a folder")
+            raise MediaError(f"{self.name}: comes from a network or device, once; give --live and a folder")
         if self._pipe is None and is_pipe(self.name):
             self._pipe = PipeCopy(self.name)
         return open_input(Path(self.name) if self._pipe is None else self._pipe.path, self.name, self._number)
