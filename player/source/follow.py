@@ -87,4 +87,4 @@ class Follower:
 
     def _is_held(self) -> bool:
         """Whether answers come when there is something new."""
-        return any(t.edge is not None and t.edge.following and "://" in t.levels[-1].url for t in self._tracks)
+        return any(t.edge is not None and t.edge.following for t in self._tracks)

@@ -140,7 +140,7 @@ def _with_copy(track: Track, text: str, playlist: Any) -> Track:
 def _asked(track: Track, skip: bool) -> str:
     """The address of a track's media playlist, with what its server shall wait for and leave out."""
     url = track.levels[0].url
-    queries = [track.edge.following] if track.edge and track.edge.following and "://" in url else []
+    queries = [track.edge.following] if track.edge and track.edge.following else []
     queries += ["_HLS_skip=YES"] * skip
     return url + "".join(("&" if "?" in url or n else "?") + query for n, query in enumerate(queries))
 
@@ -220,7 +220,7 @@ def _edge(url: str, playlist: Any, first: int) -> Edge | None:
     last = playlist.segments[-1]
     count = len(last.parts) if last.uri == _OPEN else 0
     following = ""
-    if control and control.can_block_reload == "YES":
+    if control and control.can_block_reload == "YES" and "://" in url:  # a file on a disk is not held back
         following = f"_HLS_msn={first + len(playlist.segments) - bool(count)}&_HLS_part={count}"
     hint = None
     if hinted and hinted.hint_type == "PART" and hinted.uri and not hinted.byterange_start:

@@ -38,9 +38,9 @@ def whole_playlist(sent: str, copy: str) -> str | None:
     before = copy.splitlines()
     first, first_before = _number(lines, "#EXT-X-MEDIA-SEQUENCE"), _number(before, "#EXT-X-MEDIA-SEQUENCE")
     breaks, breaks_before = (_number(x, "#EXT-X-DISCONTINUITY-SEQUENCE") for x in (lines, before))
-    if skipped is None or first is None or first_before is None or first < first_before:
+    if skipped is None or breaks is None or breaks_before is None:
         return None
-    if breaks is None or breaks_before is None:
+    if first is None or first_before is None or first < first_before:
         return None
     segments = _segments(before)
     gone, count = first - first_before, int(skipped[1])

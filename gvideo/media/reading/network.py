@@ -37,7 +37,7 @@ def is_network_source(name: str) -> bool:
 
 
 def is_device(name: str) -> bool:
-    """Whether a name is that of a device, whose end is one, and whose pictures nobody keeps."""
+    """Whether a name is that of a device, whose end is no lost connection."""
     scheme, colon, rest = name.partition(":")
     return bool(colon) and scheme in DEVICES and not rest.startswith("//")
 
@@ -68,10 +68,9 @@ def open_network(name: str, silence_s: float) -> av.container.InputContainer:
 
 def _open_device(name: str, silence_s: float) -> av.container.InputContainer:
     kind, _, rest = name.partition(":")
-    path, query = rest, ""
-    if kind != "lavfi":  # a graph of filters holds its options itself
-        path, _, query = rest.partition("?")
-    options = dict(urllib.parse.parse_qsl(query))
+    # a graph of filters holds its options itself
+    path, _, query = (rest, "", "") if kind == "lavfi" else rest.partition("?")
     if not any(kind in names.split(",") for names in av.formats_available):
         raise MediaError(f"{name}: the FFmpeg libraries of this PyAV have no input {kind} on this system")
+    options = dict(urllib.parse.parse_qsl(query))
     return av.open(path, format=kind, options=options, timeout=silence_s, metadata_errors="ignore")

@@ -6,24 +6,21 @@ import { ContainerError } from "../codec/errors.js";
 
 const DEFINE = "#EXT-X-DEFINE:";
 /** Tags of a playlist as a whole; all others belong to the segment that follows them. */
-const HEAD = new Set(
-  ["#EXTM3U"].concat(
-    [
-      "VERSION",
-      "INDEPENDENT-SEGMENTS",
-      "START",
-      "DEFINE",
-      "TARGETDURATION",
-      "MEDIA-SEQUENCE",
-      "DISCONTINUITY-SEQUENCE",
-      "ENDLIST",
-      "PLAYLIST-TYPE",
-      "I-FRAMES-ONLY",
-      "PART-INF",
-      "SERVER-CONTROL",
-    ].map((name) => `#EXT-X-${name}`),
-  ),
-);
+const HEAD = new Set([
+  "#EXTM3U",
+  "#EXT-X-VERSION",
+  "#EXT-X-INDEPENDENT-SEGMENTS",
+  "#EXT-X-START",
+  "#EXT-X-DEFINE",
+  "#EXT-X-TARGETDURATION",
+  "#EXT-X-MEDIA-SEQUENCE",
+  "#EXT-X-DISCONTINUITY-SEQUENCE",
+  "#EXT-X-ENDLIST",
+  "#EXT-X-PLAYLIST-TYPE",
+  "#EXT-X-I-FRAMES-ONLY",
+  "#EXT-X-PART-INF",
+  "#EXT-X-SERVER-CONTROL",
+]);
 /** Tags that hold for all segments behind them. */
 const LASTING = new Set(["#EXT-X-MAP", "#EXT-X-KEY"]);
 /** Old segments are not offered in parts any more: servers name those of the last three target durations. */
