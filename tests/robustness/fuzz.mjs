@@ -10,6 +10,7 @@ import { parseStates } from "../../player/web/codec/contexts.js";
 import { parseInit, parseSamples } from "../../player/web/source/boxes.js";
 import { joined } from "../../player/web/source/bytes.js";
 import { BlobBytes, GsvSource } from "../../player/web/source/gsv.js";
+import { Http } from "../../player/web/source/http.js";
 import { openSource } from "../../player/web/source/open.js";
 
 const [kind, folder] = process.argv.slice(2);
@@ -22,8 +23,9 @@ const here = new URL("../../player/web/codec/priors.bin", import.meta.url);
 const decoder = new SegmentDecoder(parseStates(new Uint8Array(readFileSync(here))));
 
 /** Files of the folder under http://test/, one of them replaced. */
-class Files {
+class Files extends Http {
   constructor(name, content) {
+    super();
     Object.assign(this, { name, content });
   }
 
@@ -39,8 +41,13 @@ class Files {
     throw new NetworkError(`${url}: the server answers 404`, 404);
   }
 
-  async text(url) {
-    return new TextDecoder().decode(this.read(url));
+  async document(url) {
+    return { text: new TextDecoder().decode(this.read(url)), url };
+  }
+
+  async date(url) {
+    this.read(url);
+    return "";
   }
 
   async bytes(url, { start = 0, end = undefined } = {}) {
