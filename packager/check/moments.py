@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gvideo.errors import InvalidError
 from packager.check.places import MissingError, Place
 from packager.check.playlists import parse_master
 from packager.dash import MANIFEST
 from packager.hls import MASTER
+from packager.playlist_variables import substitute
 
 #: Files by name, or why they are not there.
 Moment = Mapping[str, str | MissingError]
@@ -45,12 +47,28 @@ def _lasting(text: str | MissingError) -> str | list[str]:
 
 def _read(place: Place) -> dict[str, str | MissingError]:
     found = {name: read_text(place, name) for name in (MASTER, MANIFEST)}
+    found[MASTER], variables = _substituted(MASTER, found[MASTER], {})
     text = found[MASTER]
     if isinstance(text, MissingError):
         return found
     master = parse_master(text)
     names = [uri for _, uri in master.variants] + [a.get("URI", "") for a in (*master.renditions, *master.keys)]
-    return found | {name: read_text(place, name) for name in dict.fromkeys(names) if name}
+    for name in dict.fromkeys(names):
+        if name:
+            found[name], _ = _substituted(name, read_text(place, name), variables)
+    return found
+
+
+def _substituted(
+    name: str, text: str | MissingError, imported: Mapping[str, str]
+) -> tuple[str | MissingError, Mapping[str, str]]:
+    """A playlist with its variables in place, and these; why not, where one has no value."""
+    if isinstance(text, MissingError):
+        return text, {}
+    try:
+        return substitute(text, name, imported)
+    except InvalidError as error:
+        return MissingError(str(error)), {}
 
 
 def read_text(place: Place, name: str) -> str | MissingError:

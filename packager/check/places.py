@@ -42,7 +42,7 @@ class Folder:
         """Bytes of a file."""
         if posixpath.normpath(name).startswith(("/", "..")):
             raise MissingError(f"{name} lies outside the folder")
-        path = self._path / urllib.parse.unquote(name)
+        path = self._path / urllib.parse.unquote(name.partition("?")[0])
         try:
             if path.exists() and not path.is_file():  # a device or a pipe has no end
                 raise MissingError(f"{name} is no file")

@@ -11,9 +11,9 @@ from typing import Any
 import m3u8
 
 from gvideo.errors import GVideoError, InvalidError
+from packager.playlist_variables import substitute
 from player.source.fetch import Fetched, Fetcher
 from player.source.hls_delta import whole_playlist
-from player.source.hls_variables import substitute
 from player.source.record import Edge, Level, PlaylistCopy, Presentation, Resource, Segment, Track, layered, resolve
 
 _BYTES = re.compile(r"([0-9]{1,18})(?:@([0-9]{1,18}))?")

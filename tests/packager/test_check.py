@@ -172,6 +172,20 @@ FAULTS: dict[str, tuple[Edit, str]] = {
 }  # fmt: skip
 
 
+def test_playlists_with_variables(published, tmp_path):
+    folder = tmp_path / "out"
+    shutil.copytree(published, folder)
+    define = '#EXTM3U\n#EXT-X-DEFINE:NAME="rung",VALUE="v1"\n'
+    text("master.m3u8", "#EXTM3U\n", define)(folder)
+    text("master.m3u8", r"\nv1\.m3u8", r"\n{$rung}.m3u8?width=64")(folder)
+    text("v1.m3u8", "#EXTM3U\n", '#EXTM3U\n#EXT-X-DEFINE:IMPORT="rung"\n#EXT-X-DEFINE:QUERYPARAM="width"\n')(folder)
+    text("v1.m3u8", r"\nv1(-.*/seg_2.m4s)", r"\n{$rung}\1?width={$width}")(folder)
+    assert check_presentation(str(folder))[0] == []
+    text("v1.m3u8", "#EXT-X-DEFINE:IMPORT.*\n", "")(folder)
+    faults, _ = check_presentation(str(folder))
+    assert faults[0] == "v1.m3u8?width=64: the variable rung is used before EXT-X-DEFINE defines it"
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_planted_fault_is_found(name, published, tmp_path):
     edit, words = FAULTS[name]

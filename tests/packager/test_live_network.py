@@ -122,7 +122,7 @@ def test_sources_that_are_not_there(tmp_path, monkeypatch, capsys):
         assert words in said
         assert said.count("\n") == 1
         assert "secret" not in said
-        assert not (tmp_path / "o" / "master.m3u8").exists()
+        assert not (tmp_path / "o").exists()
     assert main(["encode", "srt://127.0.0.1:9", "-o", f"{tmp_path}/o.gsv"]) == 2
     assert "give --live" in capsys.readouterr().err
     assert shown_name("rtsp://me:word@host/cam") == "rtsp://host/cam"

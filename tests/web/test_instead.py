@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from streams import make_stream
-
-package = pytest.importorskip("packager.package")
-sink = pytest.importorskip("packager.sink")
+from avc_rung import publish
 
 HLS_JS = Path(__file__).parents[1] / "players" / "node_modules" / "hls.js" / "dist"
 #: From here on there is no WebGL2.
@@ -29,18 +26,6 @@ const { PlayerView } = await import("/player/ui/controls.js");
 const view = new PlayerView(document.body.appendChild(document.createElement("div")), ADDRESS);
 window.view = view;
 """
-
-
-def publish(folder: Path, *, fallback: bool = True) -> None:
-    """Two seconds with an AVC rung."""
-    from gvideo.commands.encoding.pictures import fallback_track
-
-    made = make_stream(num_segments=2, num_frames=25, count=60, index=True, width=96, height=64)
-    (folder / "clip.gsv").write_bytes(made.data)
-    rungs = package.open_rungs([folder / "clip.gsv"])
-    tracks = [fallback_track(rungs[0], None, 30.0)] if fallback else []
-    extras = package.Extras(None, (), (), False, "Test")
-    package.package_streams(rungs, sink.open_sink(str(folder)), extras, fallback=tracks)
 
 
 @pytest.mark.skipif(not HLS_JS.is_dir(), reason="needs hls.js (npm ci in tests/players)")

@@ -106,7 +106,6 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
     size = ladder[0].size if len(ladder) == 1 else None
     with executor_of(arguments, num_processors()) as executor, contextlib.ExitStack() as stack:
         device = executor.choose_device(arguments.device)
-        sink = open_sink(arguments.output.rstrip("/"))
         for name in [arguments.source, *arguments.then]:
             told = _Told(shown_name(name))
             silence = SILENCE_SECONDS if is_network_source(name) else max(arguments.give_up, 1.0)
@@ -118,6 +117,7 @@ def encode_live_folder(arguments: argparse.Namespace) -> None:
                 at = datetime.now(UTC) if place else None
                 with video:
                     if folder is None:
+                        sink = open_sink(arguments.output.rstrip("/"))  # not before there is an input
                         seconds = Fraction(arguments.segment)
                         publisher = LivePublisher(
                             sink, datetime.now(UTC), seconds, window, anew=arguments.anew, partial=part

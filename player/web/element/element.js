@@ -3,7 +3,7 @@
  *
  *     element: attributes, poster, captions, system controls
  *        └── media: PlayerMedia over a GVideoPlayer (element.player), made by load();
- *                   a <video> with the AVC rung where Gaussians cannot be drawn
+ *                   a <video> with the AVC rung where Gaussians cannot be drawn, or while another device plays it
  *
  * Importing this defines the element.
  */
@@ -11,12 +11,15 @@
 import { BrowserError, describe } from "../codec/errors.js";
 import { GVideoPlayer } from "../gvideo-player.js";
 import { playInstead } from "../playback/instead.js";
+import { RemoteRung } from "../playback/remote.js";
 import { PlayerView } from "../ui/controls.js";
 import { make } from "../ui/dom.js";
 import { NETWORK, PlayerMedia, READY } from "./media.js";
+import { canPlay } from "./playable.js";
 import { Ranges } from "./ranges.js";
 import { ReflectedElement } from "./reflected.js";
 import { follow } from "./session.js";
+import { STYLE } from "./style.js";
 import { PictureInPicture, streamOf } from "./stream.js";
 import { TextTracks } from "./text_tracks.js";
 
@@ -25,27 +28,19 @@ const EVENTS = [
   ...["play", "playing", "progress", "ratechange", "resize", "seeked", "seeking", "timeupdate", "volumechange"],
   "waiting",
 ];
-/** Names and types that canPlayType answers for. */
-const PLAYED = /^(application\/vnd\.apple\.mpegurl|application\/x-mpegurl|application\/dash\+xml|video\/(mp4|x-gsv))$/i;
-const CODECS = /^(gsv1|gsve|mp4a|opus)\b/i;
-const STYLE = `
-:host { display: inline-block; position: relative; max-width: 100%; background: #000; overflow: hidden; }
-:host([hidden]) { display: none; }
-:host > *, canvas { display: block; }
-.picture, .picture > canvas, .picture > video { width: 100%; height: 100%; object-fit: contain; }
-.picture.player { border-radius: 0; min-width: 0; width: 100%; }
-.poster { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; pointer-events: none; }
-.poster[hidden], .caption:empty { display: none; }
-.caption { position: absolute; inset: auto 5% 6%; margin: auto; width: fit-content; padding: 0.1em 0.5em;
-  white-space: pre-line; text-align: center; font: 1.1em system-ui, sans-serif; color: #fff;
-  background: rgb(0 0 0 / 70%); }
-video.hidden { position: absolute; width: 1px; height: 1px; opacity: 0; pointer-events: none; }
-`;
+/** What is heard of the AVC rung on another device: its size stays that of the picture here. */
+const REMOTE_EVENTS = EVENTS.filter((type) => !["loadeddata", "loadedmetadata", "resize"].includes(type));
 
 export class GVideoElement extends ReflectedElement {
-  static observedAttributes = ["src", "controls", "loop", "muted", "poster", "autoplay", "crossorigin"];
+  static observedAttributes = [
+    ...["src", "controls", "loop", "muted", "poster", "autoplay", "crossorigin", "disableremoteplayback"],
+  ];
   /** @type {PlayerMedia | HTMLVideoElement | null} */
   #media = null;
+  /** What waits here while another device plays.
+   * @type {PlayerMedia | null} */
+  #waiting = null;
+  #remote = new RemoteRung();
   /** Why there is nothing, not even a <video>.
    * @type {{code: number, message: string} | null} */
   #hopeless = null;
@@ -71,6 +66,9 @@ export class GVideoElement extends ReflectedElement {
     this.#root.append(make("style", {}, STYLE), this.#size, this.#picture, this.#poster, this.#caption);
     this.#window = new PictureInPicture(this, this.#root);
     this.#tracks.addEventListener("change", () => this.#choose());
+    this.#remote.addEventListener("connect", () => this.#handOver());
+    this.#remote.addEventListener("disconnect", () => this.#takeBack());
+    this.#listen(this.#remote.video, REMOTE_EVENTS);
     follow(this);
   }
 
@@ -94,6 +92,7 @@ export class GVideoElement extends ReflectedElement {
     if (name === "src" || name === "crossorigin") this.#queue();
     else if (name === "poster") this.#showPoster();
     else if (name === "loop" && this.#media) this.#media.loop = now !== null;
+    else if (name === "disableremoteplayback") this.#remote.allow(now === null);
     else if (name === "autoplay" && now !== null && this.#media?.readyState) this.play().catch(() => {});
     else if (name === "controls" && this.#media) {
       Object.assign(this.#wished, { currentTime: this.currentTime });
@@ -124,6 +123,7 @@ export class GVideoElement extends ReflectedElement {
   }
 
   #unload() {
+    this.#remote.withdraw();
     const had = this.#media;
     this.#window.close();
     this.#media = null;
@@ -148,10 +148,10 @@ export class GVideoElement extends ReflectedElement {
       const href = new URL("../style.css", import.meta.url).href;
       const shown = make("div");
       this.#picture.append(make("link", { rel: "stylesheet", href }), shown);
-      this.#view = new PlayerView(shown, this.#src, options);
+      this.#view = new PlayerView(shown, this.#src, { ...options, remote: this.#remote });
     } else {
       const canvas = make("canvas", { role: "img", "aria-label": this.getAttribute("aria-label") ?? "Video" });
-      this.#picture.append(canvas);
+      this.#picture.append(canvas, this.#remote.video);
     }
     const canvas = /** @type {HTMLCanvasElement} */ (this.#picture.querySelector("canvas"));
     const player = this.#view?.player ?? new GVideoPlayer(canvas, this.#src, options);
@@ -162,7 +162,9 @@ export class GVideoElement extends ReflectedElement {
       this.#playInstead(error.message, options.credentials);
     });
     player.addEventListener("timeupdate", () => this.#showCaption());
-    return this.#use(new PlayerMedia(player));
+    const media = this.#use(new PlayerMedia(player));
+    player.addEventListener("ready", () => this.#remote.offer(player, media));
+    return media;
   }
 
   /** @template {PlayerMedia | HTMLVideoElement} T
@@ -175,8 +177,27 @@ export class GVideoElement extends ReflectedElement {
     Object.assign(media, { volume, muted, playbackRate });
     if (currentTime > 0) media.currentTime = currentTime;
     this.#wished.currentTime = 0;
-    for (const type of EVENTS) media.addEventListener(type, () => media === this.#media && this.#heard(type));
+    this.#listen(media, EVENTS);
     return media;
+  }
+
+  /** @param {PlayerMedia | HTMLVideoElement} media
+   * @param {string[]} types of events */
+  #listen(media, types) {
+    for (const type of types) media.addEventListener(type, () => media === this.#media && this.#heard(type));
+  }
+
+  /** From now on another device plays. */
+  #handOver() {
+    const { video } = this.#remote;
+    if (this.#media instanceof PlayerMedia) this.#waiting = this.#media;
+    Object.assign(video, { loop: this.loop, muted: this.muted });
+    this.#media = video;
+  }
+
+  #takeBack() {
+    this.#media = this.#waiting;
+    this.#waiting = null;
   }
 
   /** The AVC rung in place of what cannot be drawn.
@@ -219,7 +240,14 @@ export class GVideoElement extends ReflectedElement {
   /** The player behind it: qualities, zoom, frames by number, statistics. Null until load() made it.
    * @returns {GVideoPlayer | null} */
   get player() {
-    return this.#media instanceof PlayerMedia ? this.#media.player : null;
+    const local = this.#local;
+    return local instanceof PlayerMedia ? local.player : null;
+  }
+
+  /** Other devices that play the AVC rung instead; undefined in a browser that knows none.
+   * @returns {RemotePlayback} */
+  get remote() {
+    return this.#remote.api;
   }
 
   get currentSrc() {
@@ -245,11 +273,11 @@ export class GVideoElement extends ReflectedElement {
   }
 
   get videoWidth() {
-    return this.#media?.videoWidth ?? 0;
+    return this.#local?.videoWidth ?? 0;
   }
 
   get videoHeight() {
-    return this.#media?.videoHeight ?? 0;
+    return this.#local?.videoHeight ?? 0;
   }
 
   get buffered() {
@@ -335,15 +363,10 @@ export class GVideoElement extends ReflectedElement {
     this.currentTime = seconds;
   }
 
-  /** "probably" if a type names codecs that are known, "maybe" if it names none, "" if it is not played.
-   * @param {string} type
+  /** @param {string} type
    * @returns {CanPlayTypeResult} */
   canPlayType(type) {
-    const [mime, ...parameters] = type.split(";").map((part) => part.trim());
-    if (!PLAYED.test(mime)) return "";
-    const codecs = parameters.find((part) => part.startsWith("codecs="))?.slice(7).replaceAll('"', "");
-    if (!codecs) return "maybe";
-    return codecs.split(",").every((codec) => CODECS.test(codec.trim())) ? "probably" : "";
+    return canPlay(type);
   }
 
   /** Picture and sound as a stream. @throws DOMException InvalidStateError before there is a picture
@@ -364,6 +387,11 @@ export class GVideoElement extends ReflectedElement {
   }
 
   // --- inside
+
+  /** What is shown here, whoever plays. */
+  get #local() {
+    return this.#waiting ?? this.#media;
+  }
 
   /** The player, or the video in its place, once there is a picture. */
   #shown() {

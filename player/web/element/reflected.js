@@ -49,6 +49,14 @@ export class ReflectedElement extends HTMLElement {
     this.toggleAttribute("muted", on);
   }
 
+  get disableRemotePlayback() {
+    return this.hasAttribute("disableremoteplayback");
+  }
+
+  set disableRemotePlayback(on) {
+    this.toggleAttribute("disableremoteplayback", on);
+  }
+
   get preload() {
     const value = this.getAttribute("preload");
     return value === "none" || value === "metadata" ? value : "auto";

@@ -40,6 +40,9 @@ export class GVideoElement extends HTMLElement {
   /** "none", "metadata" or "auto"; "none" fetches nothing before play(). */
   preload: string;
   crossOrigin: string | null;
+  disableRemotePlayback: boolean;
+  /** Other devices that play the AVC rung instead; undefined in a browser that knows none. */
+  readonly remote: RemotePlayback;
 
   /** HTMLMediaElement.HAVE_NOTHING … HAVE_ENOUGH_DATA. */
   readonly readyState: number;

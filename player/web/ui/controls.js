@@ -3,6 +3,7 @@
 import { BrowserError, describe } from "../codec/errors.js";
 import { GVideoPlayer } from "../gvideo-player.js";
 import { playInstead } from "../playback/instead.js";
+import { RemoteRung } from "../playback/remote.js";
 import { colourRemark } from "../render/colour.js";
 import { Comparison } from "./compare.js";
 import { clockText, iconButton, make, setIcon } from "./dom.js";
@@ -30,14 +31,16 @@ export class PlayerView {
   /**
    * @param {HTMLElement} container is filled
    * @param {string | Blob} url
-   * @param {PlayerOptions & {keys?: HTMLElement | Document}} options of GVideoPlayer, and keys: what is
-   *   listened to for keys, by default the container
+   * @param {PlayerOptions & {keys?: HTMLElement | Document, remote?: RemoteRung}} options of GVideoPlayer, and keys:
+   *   what is listened to for keys, by default the container; remote: by which its owner casts the AVC rung
    */
-  constructor(container, url, { keys = container, ...options } = {}) {
+  constructor(container, url, { keys = container, remote, ...options } = {}) {
     this.container = container;
     this.canvas = make("canvas", { role: "img", "aria-label": "Video" });
     this.player = new GVideoPlayer(this.canvas, url, options);
     const { player } = this;
+    this.remote = remote ?? new RemoteRung();
+    if (!remote) player.addEventListener("ready", () => this.remote.offer(player));
     this.comparison = new Comparison(player);
     this.seekbar = new SeekBar(player);
     this.statistics = new StatisticsPanel(player);
@@ -48,7 +51,8 @@ export class PlayerView {
     this.errorText = make("p");
     this.retry = make("button", { type: "button", onclick: () => player.retry() }, "Try again");
     this.error = make("div", { className: "error", hidden: true, role: "alert" }, this.errorText, this.retry);
-    this.stage = make("div", { className: "stage" }, this.canvas, this.comparison.element, this.captions);
+    const shown = [this.canvas, this.comparison.element, this.captions, this.remote.video];
+    this.stage = make("div", { className: "stage" }, ...shown);
     this.playButton = iconButton("play", "Play (space)", () => this.togglePlay());
     this.startButton = iconButton("play", "Start", () => player.play());
     this.startButton.className = "start";
@@ -72,6 +76,7 @@ export class PlayerView {
     );
     this.captionsButton = iconButton("captions", "Captions (c)", () => this.toggleCaptions());
     this.compareButton = iconButton("compare", "Compare with AVC", () => this.#compare());
+    this.castButton = iconButton("cast", "Play on another device", () => this.#cast());
     this.fullButton = iconButton("full", "Full screen (f)", () => this.toggleFullscreen());
     this.menuButton = iconButton("settings", "Settings", () => this.menu.toggle());
     this.bar = make("div", { className: "bar" });
@@ -84,6 +89,7 @@ export class PlayerView {
 
   dispose() {
     cancelAnimationFrame(this.#animation);
+    this.remote.withdraw();
     this.#unlisten();
     this.#ends.abort();
     this.seekbar.dispose();
@@ -166,12 +172,13 @@ export class PlayerView {
       make("span", { className: "space" }),
       this.captionsButton,
       this.compareButton,
+      this.castButton,
       this.menuButton,
       this.fullButton,
     );
     for (const button of [row.children[1], row.children[2]]) button.classList.add("wide");
     this.bar.append(this.seekbar.element, row);
-    for (const element of [this.muteButton, this.volume, this.captionsButton, this.compareButton])
+    for (const element of [this.muteButton, this.volume, this.captionsButton, this.compareButton, this.castButton])
       element.hidden = true;
     container.classList.add("player");
     container.tabIndex = -1;
@@ -212,6 +219,9 @@ export class PlayerView {
       this.error.hidden = true;
       this.#setLoading(true);
     });
+    const { signal } = this.#ends;
+    for (const name of ["availabilitychange", "connect", "disconnect"])
+      this.remote.addEventListener(name, () => this.#showCasting(), { signal });
     container.addEventListener("pointermove", () => this.wake());
     container.addEventListener("focusin", () => this.wake());
     document.addEventListener(
@@ -221,7 +231,7 @@ export class PlayerView {
         const path = event.composedPath();
         if (!path.includes(this.menu.element) && !path.includes(this.menuButton)) this.menu.toggle(false);
       },
-      { signal: this.#ends.signal },
+      { signal },
     );
     container.addEventListener("fullscreenchange", () => {
       const root = /** @type {Document | ShadowRoot} */ (container.getRootNode());
@@ -275,6 +285,21 @@ export class PlayerView {
       this.note(describe(error));
     }
     this.compareButton.setAttribute("aria-pressed", String(this.comparison.open));
+  }
+
+  async #cast() {
+    try {
+      await this.remote.prompt();
+    } catch (error) {
+      const { name, message } = /** @type {DOMException} */ (error);
+      if (name !== "NotAllowedError") this.note(message); // that one: it was shut again
+    }
+  }
+
+  /** Another device has the browser's own controls; here is nothing to see. */
+  #showCasting() {
+    this.castButton.hidden = !this.remote.available;
+    this.container.classList.toggle("casting", this.remote.connected);
   }
 
   #showPlaying() {

@@ -26,6 +26,7 @@ const SHAPES = {
   sound: "M4 9v6h4l5 4.5v-15L8 9zM15.5 8.5a5 5 0 0 1 0 7zM17.5 5.5a9 9 0 0 1 0 13l-1.2-1.6a7 7 0 0 0 0-9.8z",
   muted: "M4 9v6h4l5 4.5v-15L8 9zM15.5 9.5l5 5m0-5l-5 5",
   captions: "M3 5h18v14H3zM10.5 10.3a2.6 2.6 0 1 0 0 3.4M17.5 10.3a2.6 2.6 0 1 0 0 3.4",
+  cast: "M3 8V5h18v14h-7M3 18.9v.1M3 15a4 4 0 0 1 4 4M3 11a8 8 0 0 1 8 8",
   compare: "M11.25 3h1.5v18h-1.5zM9 8.5v7L4.5 12zM15 8.5v7l4.5-3.5z",
   settings:
     "M4 6.25h9v1.5H4zM17 6.25h3v1.5h-3zM13.5 4.5h2.5v5h-2.5zM4 11.25h3v1.5H4zM11 11.25h9v1.5h-9z" +
@@ -34,7 +35,7 @@ const SHAPES = {
   small: "M9.5 4v5.5H4v-2h3.5V4zM14.5 9.5V4h2v3.5H20v2zM14.5 20v-5.5H20v2h-3.5V20zM4 14.5h5.5V20h-2v-3.5H4z",
 };
 /** Shapes that are lines, not areas. */
-const OUTLINED = new Set(["captions", "muted"]);
+const OUTLINED = new Set(["captions", "cast", "muted"]);
 
 /** @param {keyof typeof SHAPES} name */
 export function icon(name) {
