@@ -7,7 +7,7 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -38,10 +38,20 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "SILENCE_SECONDS", 4.0)
 
 
-def send(clip: Path, *where: str) -> subprocess.Popen[bytes]:
-    """Sends a clip in real time."""
-    command = [FFMPEG, "-v", "error", "-re", "-i", str(clip), "-c", "copy", *where]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+@pytest.fixture
+def send() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Sends a clip in real time; what a failing test leaves running is killed."""
+    children = []
+
+    def sent(clip: Path, *where: str) -> subprocess.Popen[bytes]:
+        command = [FFMPEG, "-v", "error", "-re", "-i", str(clip), "-c", "copy", *where]
+        children.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
+        return children[-1]
+
+    yield sent
+    for child in children:
+        child.kill()
+        child.wait()
 
 
 def publish(source: object, folder: Path, *options: object) -> None:
@@ -54,7 +64,7 @@ def discontinuities(folder: Path) -> int:
 
 
 @pytest.mark.parametrize("kind", ["tcp", "rtmp"])
-def test_a_connection_that_is_lost_is_made_again(kind, quick, tmp_path, capfd):
+def test_a_connection_that_is_lost_is_made_again(kind, quick, tmp_path, capfd, send):
     """The sender ends, comes again, and goes for good: two parts, each said."""
     clip, port = write_clip(tmp_path / "clip.mkv", 2), free_port()
     if kind == "tcp":
@@ -88,7 +98,7 @@ def test_a_connection_that_is_lost_is_made_again(kind, quick, tmp_path, capfd):
     assert times == sorted(times)
 
 
-def test_datagrams_that_stop(quick, tmp_path, capfd):
+def test_datagrams_that_stop(quick, tmp_path, capfd, send):
     """Nobody says that UDP has ended: after some seconds of silence it is lost, and given up."""
     clip, port = write_clip(tmp_path / "clip.mkv", 3), free_port()
     child = send(clip, "-f", "mpegts", f"udp://127.0.0.1:{port}?pkt_size=1316")
