@@ -1,7 +1,7 @@
 // Plays manifests with the players of others in headless Chromium; prints a line of JSON for each.
 // usage: node play.mjs CHROMIUM player=URL ...      player: hls, shaka, dash
 import { chromium } from "playwright-core";
-import { SCRIPTS } from "./scripts.mjs";
+import { openPage } from "./others.mjs";
 
 /** Runs in the page: attaches a player, plays to the end, then seeks. */
 async function play({ player, url, rate }) {
@@ -17,35 +17,8 @@ async function play({ player, url, rate }) {
       };
       look();
     });
-  const attach = {
-    hls: async () => {
-      const hls = new Hls();
-      hls.on(Hls.Events.ERROR, (_, data) => { if (data.fatal || /stall/i.test(data.details)) found.errors.push(data.details); });
-      hls.on(Hls.Events.LEVEL_SWITCHED, (_, data) => found.codecs.push(hls.levels[data.level].videoCodec));
-      hls.loadSource(url);
-      hls.attachMedia(video);
-      return () => hls.destroy();
-    },
-    shaka: async () => {
-      shaka.polyfill.installAll();
-      const shown = new shaka.Player();
-      await shown.attach(video);
-      shown.addEventListener("error", (e) => found.errors.push(`shaka ${e.detail.code}`));
-      try { await shown.load(url); } catch (e) { found.errors.push(`shaka ${e.code}`); }
-      found.codecs.push(...shown.getVariantTracks().map((t) => t.videoCodec));
-      return () => shown.destroy();
-    },
-    dash: async () => {
-      const shown = dashjs.MediaPlayer().create();
-      shown.updateSettings({ debug: { logLevel: 0 } });
-      shown.on("error", (e) => found.errors.push(`dash ${e.error && e.error.code}`));
-      shown.initialize(video, url, false);
-      shown.on("qualityChangeRendered", (e) => { if (e.mediaType === "video") found.codecs.push(e.newRepresentation && e.newRepresentation.codecs); });
-      return () => shown.reset();
-    },
-  };
   video.muted = false;
-  const close = await attach[player]();
+  const close = await attachPlayer({ player, url, video, found });
   await until("metadata", () => video.readyState >= 2, 15);
   found.duration = video.duration;
   found.width = video.videoWidth;
@@ -122,10 +95,7 @@ try {
     const page = await browser.newPage();
     const requests = [];
     page.on("response", (r) => requests.push([r.status(), new URL(r.url()).pathname, r.request().headers().range || ""]));
-    await page.route("**/page-of-the-test", (route) =>
-      route.fulfill({ contentType: "text/html", body: "<!doctype html><video width=320></video>" }));
-    await page.goto(new URL("/page-of-the-test", url).href);
-    await page.addScriptTag({ path: SCRIPTS[player] });
+    await openPage(page, player, url);
     const found = await page.evaluate(play, { player, url, rate: Number(rate) });
     console.log(JSON.stringify({ ...found, requests }));
     await page.close();
