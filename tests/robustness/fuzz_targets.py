@@ -50,6 +50,7 @@ _WORDS = """\
 <SegmentBase indexRange="0-1"/>|<SegmentBase indexRange="-"/>|<Initialization range="5-1"/>|<SegmentList/>|
 <SegmentTemplate media="$Number%099d$"/>|<!DOCTYPE a [<!ENTITY b "c">]>|&b;|<?x?>|<AdaptationSet/>|<SegmentURL/>|
 <Representation/>|type="dynamic"|availabilityStartTime="x"|mediaPresentationDuration="P9999999D"|r="99999999999"|
+#EXT-X-DEFINE:NAME="a",VALUE="b"|#EXT-X-DEFINE:IMPORT="a"|#EXT-X-DEFINE:QUERYPARAM="a"|{$a}|{$|?a=1|
 startNumber="-1"|presentationTimeOffset="-1"|timescale="0"|PT0S|P1Y|$Time$|$RepresentationID$|$Bandwidth%02d$|
 indexRange="5-"|mediaRange="x-y"|duration="0"|endNumber="99999999999"|id="x"|id="1"|codecs=""|NONE|YES"""
 TEXT_WORDS = [w.strip("\n").encode() for w in _WORDS.split("|")]
@@ -203,7 +204,9 @@ def foreign(suffix: str) -> list[bytes]:
             "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:7\n#EXT-X-DISCONTINUITY-SEQUENCE:2\n"
             '#EXT-X-MAP:URI="a.mp4",BYTERANGE="700@0"\n#EXTINF:2.5,title\n#EXT-X-BYTERANGE:500@700\na.mp4\n'
             "#EXT-X-DISCONTINUITY\n#EXT-X-PROGRAM-DATE-TIME:2024-01-01T00:00:00Z\n#EXTINF:2.5,\n"
-            "#EXT-X-BYTERANGE:500\na.mp4\n#EXT-X-GAP\n#EXTINF:1,\nb.m4s\n"
+            "#EXT-X-BYTERANGE:500\na.mp4\n#EXT-X-GAP\n#EXTINF:1,\nb.m4s\n",
+            '#EXTM3U\n#EXT-X-VERSION:11\n#EXT-X-DEFINE:NAME="a",VALUE="v1"\n'
+            '#EXT-X-STREAM-INF:BANDWIDTH=9,CODECS="gsv1.00.10.08"\n{$a}.m3u8?x={$a}\n',
         ],
         ".mpd": [
             '<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="dynamic" availabilityStartTime="2024-01-01T00:00:00Z" '
