@@ -116,6 +116,17 @@ def test_the_controls_have_a_button(page: Any) -> None:
     page.evaluate("view.dispose();")
 
 
+def test_another_stream_has_the_button_again(page: Any) -> None:
+    page.evaluate("""show('<gvideo-player src="/media/master.m3u8" controls muted></gvideo-player>');
+        window.hidden = () => element.shadowRoot.querySelector("[aria-label='Play on another device']")?.hidden;
+    """)
+    page.wait("hidden() === false")
+    page.evaluate("element.src = '/media/clip.gsv';")
+    page.wait("element.currentSrc.endsWith('clip.gsv') && element.readyState >= 2 && hidden()")
+    page.evaluate("element.src = '/media/master.m3u8';")
+    page.wait("hidden() === false")
+
+
 def test_no_button_without_anything_to_cast(page: Any, media: Path, open_player: Callable[..., Any]) -> None:
     page.evaluate("""
         const { PlayerView } = await import("/player/ui/controls.js");

@@ -19,8 +19,8 @@ import { canPlay } from "./playable.js";
 import { Ranges } from "./ranges.js";
 import { ReflectedElement } from "./reflected.js";
 import { follow } from "./session.js";
-import { STYLE } from "./style.js";
 import { PictureInPicture, streamOf } from "./stream.js";
+import { STYLE } from "./style.js";
 import { TextTracks } from "./text_tracks.js";
 
 const EVENTS = [
@@ -196,6 +196,7 @@ export class GVideoElement extends ReflectedElement {
   }
 
   #takeBack() {
+    if (this.#waiting) this.#waiting.loop = this.loop;
     this.#media = this.#waiting;
     this.#waiting = null;
   }
@@ -205,6 +206,7 @@ export class GVideoElement extends ReflectedElement {
    * @param {RequestCredentials} credentials */
   async #playInstead(why, credentials) {
     const plays = !this.paused;
+    this.#remote.withdraw();
     const had = this.#media;
     if (had instanceof PlayerMedia) {
       this.#wished.currentTime = had.currentTime;

@@ -13,15 +13,15 @@
 
 /** Events: availabilitychange · connect (the video plays now) · disconnect (the player does again). */
 export class RemoteRung extends EventTarget {
-  /** Whether there is a device, as far as the browser says it.
-   * @type {boolean} */
+  /** Whether something is offered and there is a device for it, as far as the browser says it. */
   available = false;
   connected = false;
   video = document.createElement("video");
   /** What is offered.
    * @type {{player: GVideoPlayer, local: Local} | null} */
   #offered = null;
-  #watched = false;
+  #watches = false;
+  #isDevice = false;
 
   constructor() {
     super();
@@ -47,6 +47,7 @@ export class RemoteRung extends EventTarget {
     if (!pathname.endsWith(".m3u8")) return;
     this.#offered = { player, local };
     this.video.src = href;
+    this.#announce();
     this.#watch();
   }
 
@@ -56,7 +57,7 @@ export class RemoteRung extends EventTarget {
     this.#offered = null;
     this.video.removeAttribute("src");
     this.video.load();
-    this.#setAvailable(false);
+    this.#announce();
     if (this.connected) this.#end();
   }
 
@@ -76,19 +77,24 @@ export class RemoteRung extends EventTarget {
   // --- inside
 
   async #watch() {
-    if (this.#watched) return;
-    this.#watched = true;
+    if (this.#watches) return;
+    this.#watches = true;
     try {
-      await this.api?.watchAvailability((available) => this.#setAvailable(available && this.#offered !== null));
+      await this.api.watchAvailability((isDevice) => this.#found(isDevice));
     } catch {
       // a browser that does not look for devices by itself looks when it is asked to show them
-      this.#watched = false;
-      this.#setAvailable(true);
+      this.#found(true);
     }
   }
 
-  /** @param {boolean} available */
-  #setAvailable(available) {
+  /** @param {boolean} isDevice */
+  #found(isDevice) {
+    this.#isDevice = isDevice;
+    this.#announce();
+  }
+
+  #announce() {
+    const available = this.#isDevice && this.#offered !== null;
     if (available === this.available) return;
     this.available = available;
     this.dispatchEvent(new Event("availabilitychange"));
