@@ -1,4 +1,5 @@
-"""Rules of DASH: the structure of the MPD (ISO/IEC 23009-1) and its agreement with the segments."""
+"""Rules of DASH: the structure of the MPD and its agreement with the segments. A fault names its rule: a section of
+ISO/IEC 23009-1 or of the DASH-IF guidelines for timing (dashif.org/Guidelines-TimingModel)."""
 
 from __future__ import annotations
 
@@ -53,26 +54,26 @@ def _period_faults(library: Library, period: ElementTree.Element, total: Fractio
         for element in group.findall(_tag("Representation")):
             identity = element.get("id", "")
             if identity in seen:
-                yield f"Representation {identity}: the id is there twice"
+                yield f"Representation {identity}: the id is there twice [ISO/IEC 23009-1 5.3.5]"
             seen.add(identity)
             for fault in guarded(_representation_faults(library, group, element, total)):
                 yield f"Representation {identity}: {fault}"
     if not seen:
-        yield f"Period {period.get('id')}: has no Representation"
+        yield f"Period {period.get('id')}: has no Representation [ISO/IEC 23009-1 5.3.2]"
 
 
 def _root_faults(root: ElementTree.Element) -> Iterator[str]:
     if not root.get("profiles"):
-        yield "@profiles is missing"
+        yield "@profiles is missing [ISO/IEC 23009-1 5.3.1]"
     if _seconds(root.get("minBufferTime", "")) is None:
-        yield "@minBufferTime is missing or no duration"
+        yield "@minBufferTime is missing or no duration [ISO/IEC 23009-1 5.3.1]"
     kind = root.get("type", "static")
     if kind == "static" and _seconds(root.get("mediaPresentationDuration", "")) is None:
-        yield "@mediaPresentationDuration is missing or no duration"
+        yield "@mediaPresentationDuration is missing or no duration [ISO/IEC 23009-1 5.3.1]"
     if kind == "dynamic" and not root.get("availabilityStartTime"):
-        yield "@availabilityStartTime is missing"
+        yield "@availabilityStartTime is missing [ISO/IEC 23009-1 5.3.1]"
     if root.find(_tag("Period")) is None:
-        yield "has no Period"
+        yield "has no Period [ISO/IEC 23009-1 5.3.1]"
 
 
 def _seconds(text: str) -> Fraction | None:
@@ -88,10 +89,10 @@ def _representation_faults(
 ) -> Iterator[str]:
     kind = group.get("contentType", "")
     if not element.get("bandwidth", "").isdigit():
-        yield "@bandwidth is missing"
+        yield "@bandwidth is missing [ISO/IEC 23009-1 5.3.5]"
         return
     if not element.get("mimeType") and not group.get("mimeType"):
-        yield "@mimeType is missing"
+        yield "@mimeType is missing [ISO/IEC 23009-1 5.3.7]"
     if kind not in ("video", "audio"):
         url = element.findtext(_tag("BaseURL"))
         if url:
@@ -99,7 +100,7 @@ def _representation_faults(
         return
     for attribute in ("codecs",) + (("width", "height", "frameRate") if kind == "video" else ("audioSamplingRate",)):
         if not element.get(attribute):
-            yield f"@{attribute} is missing"
+            yield f"@{attribute} is missing [ISO/IEC 23009-1 5.3.7]"
     faults: list[str] = []
     found = _segments(library, element, faults)
     yield from faults
@@ -107,24 +108,27 @@ def _representation_faults(
         return
     init, segments, timescale = found
     if element.get("codecs") != init.codecs:
-        yield f"@codecs {element.get('codecs')}: the init segment says {init.codecs}"
+        yield f"@codecs {element.get('codecs')}: the init segment says {init.codecs} [ISO/IEC 23009-1 5.3.7]"
     if kind == "video" and (element.get("width"), element.get("height")) != tuple(map(str, init.shown)):
-        yield f"@width, @height: the init segment says {'{}x{}'.format(*init.shown)}"
+        yield f"@width, @height: the init segment says {'{}x{}'.format(*init.shown)} [ISO/IEC 23009-1 5.3.7]"
     peak = length = Fraction(0)
     for uri, part, start, duration in segments:
         facts = library.segment(uri, part, init)
         if facts is None or not facts.duration:
             continue
         if facts.seconds(init) != Fraction(duration, timescale):
-            yield f"{uri}: S@d {duration}, its samples last {facts.duration} ticks of 1/{init.timescale} s"
+            lasts = f"S@d {duration}, its samples last {facts.duration} ticks of 1/{init.timescale} s"
+            yield f"{uri}: {lasts} [ISO/IEC 23009-1 5.3.9.6]"
         if Fraction(facts.start, init.timescale) != Fraction(start, timescale):
-            yield f"{uri}: the timeline says {start}, tfdt {facts.start}"
+            yield f"{uri}: the timeline says {start}, tfdt {facts.start} [DASH-IF timing 9.1]"
         peak = max(peak, 8 * facts.num_bytes / facts.seconds(init))
         length += facts.seconds(init)
     if int(element.get("bandwidth", "0")) < int(peak):
-        yield f"@bandwidth {element.get('bandwidth')} is below the measured peak of {int(peak)} bits/s"
+        below = f"@bandwidth {element.get('bandwidth')} is below the measured peak of {int(peak)} bits/s"
+        yield f"{below} [ISO/IEC 23009-1 5.3.5]"
     if kind == "video" and total is not None and not 0 <= total - length <= _MICROSECOND:
-        yield f"lasts {float(length):.3f} s, @mediaPresentationDuration is {float(total):.3f} s"
+        lasts = f"lasts {float(length):.3f} s, @mediaPresentationDuration is {float(total):.3f} s"
+        yield f"{lasts} [DASH-IF timing 9.2.1]"
 
 
 Listed = list[tuple[str, ByteRange | None, int, int]]
@@ -141,7 +145,7 @@ def _segments(
         first = int(template.get("startNumber", "1"))
         pattern = template.get("media", "")
         if "$Number$" not in pattern and "$Time$" not in pattern:
-            faults.append("SegmentTemplate@media names no $Number$")
+            faults.append("SegmentTemplate@media names no $Number$ [ISO/IEC 23009-1 5.3.9.4]")
         named: Listed = [
             (pattern.replace("$Number$", str(first + k)).replace("$Time$", str(t)), None, t, d)
             for k, (t, d) in enumerate(times)
@@ -151,7 +155,7 @@ def _segments(
         return _listed(library, listed, faults)
     url = element.findtext(_tag("BaseURL"))
     if base is None or not url:
-        faults.append("has no SegmentTemplate, SegmentList or SegmentBase")
+        faults.append("has no SegmentTemplate, SegmentList or SegmentBase [ISO/IEC 23009-1 5.3.9]")
         return None
     return _based(library, base, url, faults)
 
@@ -161,9 +165,10 @@ def _listed(library: Library, listed: ElementTree.Element, faults: list[str]) ->
     urls = listed.findall(_tag("SegmentURL"))
     times = _timeline(listed, faults)
     if len(urls) != len(times):
-        faults.append(f"SegmentList: {len(urls)} SegmentURLs, the timeline has {len(times)} segments")
+        counted = f"{len(urls)} SegmentURLs, the timeline has {len(times)} segments"
+        faults.append(f"SegmentList: {counted} [ISO/IEC 23009-1 5.3.9.3]")
     if initial is None:
-        faults.append("SegmentList: Initialization is missing")
+        faults.append("SegmentList: Initialization is missing [ISO/IEC 23009-1 5.3.9.3]")
         return None
     init = library.init(initial.get("sourceURL", ""), _range(initial.get("range")))
     found = [(u.get("media", ""), _range(u.get("mediaRange")), t, d) for u, (t, d) in zip(urls, times, strict=False)]
@@ -175,7 +180,7 @@ def _based(
 ) -> tuple[InitFacts, Listed, int] | None:
     initial, index_range = base.find(_tag("Initialization")), _range(base.get("indexRange"))
     if initial is None or index_range is None:
-        faults.append("SegmentBase: Initialization and @indexRange wanted")
+        faults.append("SegmentBase: Initialization and @indexRange wanted [ISO/IEC 23009-1 5.3.9.2]")
         return None
     init = library.init(url, _range(initial.get("range")))
     data = library.bytes(url, index_range)
@@ -201,12 +206,13 @@ def _timeline(parent: ElementTree.Element, faults: list[str]) -> list[tuple[int,
     time = 0
     timeline = parent.find(_tag("SegmentTimeline"))
     if timeline is None:
-        faults.append("SegmentTimeline is missing")
+        faults.append("SegmentTimeline is missing [ISO/IEC 23009-1 5.3.9.6]")
         return found
     for s in timeline:
         start = int(s.get("t", time))
         if found and start != time:
-            faults.append(f"SegmentTimeline: a segment starts at {start}, the one before it ends at {time}")
+            apart = f"a segment starts at {start}, the one before it ends at {time}"
+            faults.append(f"SegmentTimeline: {apart} [DASH-IF timing 9.2]")
         time = start
         again = int(s.get("r", "0"))
         if len(found) + again > MAX_SEGMENTS:

@@ -1,4 +1,4 @@
-"""Rules of HLS: RFC 8216, Apple's authoring specification, and what its clients were seen to need."""
+"""Rules of HLS. A fault names its rule: a section of RFC 8216 or a number of Apple's authoring specification."""
 
 from __future__ import annotations
 
@@ -12,8 +12,20 @@ from packager.check.playlists import MasterPlaylist, MediaPlaylist, parse_master
 from packager.check.reading import Library, guarded
 from packager.hls import MASTER
 
-_REQUIRED = ("BANDWIDTH", "AVERAGE-BANDWIDTH", "CODECS", "RESOLUTION", "FRAME-RATE", "CLOSED-CAPTIONS")
-#: AVERAGE-BANDWIDTH may differ so much from what is measured (Apple 9.15).
+#: What every variant has, by the rule that wants it.
+_REQUIRED = {
+    "BANDWIDTH": "RFC 8216 4.3.4.2",
+    "AVERAGE-BANDWIDTH": "Apple 9.14",
+    "CODECS": "Apple 9.1",
+    "RESOLUTION": "Apple 9.2",
+    "FRAME-RATE": "Apple 9.15",
+    "CLOSED-CAPTIONS": "RFC 8216 4.3.4.2",
+}
+#: What every rendition has.
+_OF_RENDITION = {
+    "GROUP-ID": "RFC 8216 4.3.4.1", "NAME": "RFC 8216 4.3.4.1", "LANGUAGE": "Apple 8.10", "URI": "RFC 8216 4.3.4.1",
+}  # fmt: skip
+#: AVERAGE-BANDWIDTH may differ so much from what is measured (Apple 1.26).
 _AVERAGE_TOLERANCE = Fraction(1, 10)
 #: EXTINF has six decimals.
 _ROUNDING = Fraction(1, 1_000_000)
@@ -83,37 +95,37 @@ def check_hls(library: Library) -> Iterator[str]:
 def _master_faults(master: MasterPlaylist) -> Iterator[str]:
     yield from master.faults
     if not master.tags.get("EXT-X-VERSION", "0").isdigit() or int(master.tags.get("EXT-X-VERSION", "0")) < 7:
-        yield "EXT-X-VERSION: at least 7 wanted for fragmented MP4"
+        yield "EXT-X-VERSION: at least 7 wanted for fragmented MP4 [RFC 8216 7]"
     if "EXT-X-INDEPENDENT-SEGMENTS" not in master.tags:
-        yield "EXT-X-INDEPENDENT-SEGMENTS is missing"
+        yield "EXT-X-INDEPENDENT-SEGMENTS is missing [Apple 9.11]"
     if not master.variants:
-        yield "names no variant"
+        yield "names no variant [RFC 8216 4.3.4.2]"
     scores = {"SCORE" in attributes for attributes, _ in master.variants}
     if len(scores) > 1:
-        yield "SCORE: on some variants only; on all or on none"
+        yield "SCORE: on some variants only; on all or on none [Apple 9.19]"
     groups = {(r.get("TYPE"), r.get("GROUP-ID")) for r in master.renditions}
     for attributes, uri in master.variants:
-        for name in _REQUIRED:
+        for name, rule in _REQUIRED.items():
             if name not in attributes:
-                yield f"{uri}: {name} is missing"
+                yield f"{uri}: {name} is missing [{rule}]"
         if attributes.get("CLOSED-CAPTIONS", "NONE") != "NONE":
-            yield f"{uri}: CLOSED-CAPTIONS must be NONE"
+            yield f"{uri}: CLOSED-CAPTIONS must be NONE [RFC 8216 4.3.4.2]"
         rate = attributes.get("FRAME-RATE", "0.000")
         if len(rate.partition(".")[2]) != 3:
-            yield f"{uri}: FRAME-RATE {rate}: three decimals wanted"
+            yield f"{uri}: FRAME-RATE {rate}: three decimals wanted [RFC 8216 4.3.4.2]"
         for kind in ("AUDIO", "SUBTITLES"):
             if kind in attributes and (kind, attributes[kind]) not in groups:
-                yield f"{uri}: {kind} group {attributes[kind]} does not exist"
+                yield f"{uri}: {kind} group {attributes[kind]} does not exist [RFC 8216 4.3.4.2]"
     for r in master.renditions:
-        for name in ("GROUP-ID", "NAME", "LANGUAGE", "URI"):
+        for name, rule in _OF_RENDITION.items():
             if not r.get(name):
-                yield f"EXT-X-MEDIA: {name} is missing"
+                yield f"EXT-X-MEDIA: {name} is missing [{rule}]"
     for group in groups:
         members = [r for r in master.renditions if (r.get("TYPE"), r.get("GROUP-ID")) == group]
         if sum(r.get("DEFAULT") == "YES" for r in members) > 1:
-            yield f"EXT-X-MEDIA: more than one default in group {group[1]}"
+            yield f"EXT-X-MEDIA: more than one default in group {group[1]} [RFC 8216 4.3.4.1.1]"
         if len({r.get("NAME") for r in members}) < len(members):
-            yield f"EXT-X-MEDIA: a name is there twice in group {group[1]}"
+            yield f"EXT-X-MEDIA: a name is there twice in group {group[1]} [RFC 8216 4.3.4.1.1]"
 
 
 def _measure(library: Library, name: str, faults: list[str]) -> MeasuredPlaylist | None:
@@ -124,7 +136,7 @@ def _measure(library: Library, name: str, faults: list[str]) -> MeasuredPlaylist
     faults += playlist.faults
     faults += _playlist_faults(playlist)
     if not playlist.entries or playlist.entries[0].init is None:
-        faults.append("EXT-X-MAP is missing" if playlist.entries else "holds no segment")
+        faults.append("EXT-X-MAP is missing [Apple 8.20]" if playlist.entries else "holds no segment")
         return None
     init = library.init(*playlist.entries[0].init)
     if init is None:
@@ -144,11 +156,12 @@ def _measure(library: Library, name: str, faults: list[str]) -> MeasuredPlaylist
         if abs(entry.seconds - facts.seconds(init)) > _ROUNDING:
             faults.append(
                 f"{entry.uri}: EXTINF {float(entry.seconds):.6f} s, its samples last {float(facts.seconds(init)):.6f} s"
+                " [Apple 8.1]"
             )
         if expected is not None and facts.start != expected and not entry.discontinuity:
             late = Fraction(abs(facts.start - expected), max(1, init.timescale))
             if expected or init.kind == "video" or late > _AUDIO_DIFFERENCE:
-                faults.append(f"{entry.uri}: tfdt {facts.start}, {expected} wanted")
+                faults.append(f"{entry.uri}: tfdt {facts.start}, {expected} wanted [Apple 7.3]")
         expected = facts.start + facts.duration
     opened = library.init(*playlist.open_init) if playlist.open_init else None
     if opened is not None:
@@ -159,15 +172,16 @@ def _measure(library: Library, name: str, faults: list[str]) -> MeasuredPlaylist
 def _playlist_faults(playlist: MediaPlaylist) -> Iterator[str]:
     target = playlist.tags.get("EXT-X-TARGETDURATION", "")
     if not target.isdigit():
-        yield "EXT-X-TARGETDURATION is missing"
+        yield "EXT-X-TARGETDURATION is missing [RFC 8216 4.3.3.1]"
     else:
         for e in playlist.entries:
             if int(e.seconds + Fraction(1, 2)) > int(target):
-                yield f"{e.uri}: EXTINF {float(e.seconds):.3f} s is beyond EXT-X-TARGETDURATION {target}"
+                beyond = f"EXTINF {float(e.seconds):.3f} s is beyond EXT-X-TARGETDURATION {target}"
+                yield f"{e.uri}: {beyond} [RFC 8216 4.3.3.1]"
     yield from control_faults(playlist)
     kind = playlist.tags.get("EXT-X-PLAYLIST-TYPE")
     if kind == "VOD" and "EXT-X-ENDLIST" not in playlist.tags:
-        yield "EXT-X-ENDLIST is missing"
+        yield "EXT-X-ENDLIST is missing [RFC 8216 4.3.3.4]"
 
 
 def _cross_faults(master: MasterPlaylist, measured: dict[str, MeasuredPlaylist]) -> Iterator[str]:
@@ -186,10 +200,11 @@ def _cross_faults(master: MasterPlaylist, measured: dict[str, MeasuredPlaylist])
         if reference is None:
             reference = (uri, cuts)
         elif len(cuts) == len(own.playlist.entries) and cuts != reference[1]:
-            yield f"{uri}: its segments are not cut like those of {reference[0]}"
+            yield f"{uri}: its segments are not cut like those of {reference[0]} [RFC 8216 6.2.4]"
         for sound in audio:
             if abs(sound.duration - own.duration) > _AUDIO_DIFFERENCE:
-                yield f"{uri}: audio lasts {float(sound.duration):.3f} s, video {float(own.duration):.3f} s"
+                lasts = f"audio lasts {float(sound.duration):.3f} s, video {float(own.duration):.3f} s"
+                yield f"{uri}: {lasts} [Apple 8.3]"
 
 
 def _variant_faults(
@@ -198,15 +213,16 @@ def _variant_faults(
     peak = own.peak_bps + max((a.peak_bps for a in audio), default=Fraction(0))
     average = own.average_bps + max((a.average_bps for a in audio), default=Fraction(0))
     if int(attributes.get("BANDWIDTH", peak)) < int(peak):
-        yield f"BANDWIDTH {attributes['BANDWIDTH']} is below the measured peak of {int(peak)} bits/s"
+        yield f"BANDWIDTH {attributes['BANDWIDTH']} is below the measured peak of {int(peak)} bits/s [Apple 9.13]"
     told = int(attributes.get("AVERAGE-BANDWIDTH", average))
     if abs(told - average) > average * _AVERAGE_TOLERANCE + 1:
-        yield f"AVERAGE-BANDWIDTH {told} is more than 10 % off the measured {int(average)} bits/s"
+        yield f"AVERAGE-BANDWIDTH {told} is more than 10 % off the measured {int(average)} bits/s [Apple 1.26]"
     wanted = list(dict.fromkeys([own.init.codecs, *(a.init.codecs for a in audio)]))
     if attributes.get("CODECS", "").split(",") != wanted:
-        yield f"CODECS {attributes.get('CODECS')}: the init segments say {','.join(wanted)}"
+        yield f"CODECS {attributes.get('CODECS')}: the init segments say {','.join(wanted)} [RFC 8216 4.3.4.2]"
     if attributes.get("RESOLUTION") != "{}x{}".format(*own.init.shown):
-        yield f"RESOLUTION {attributes.get('RESOLUTION')}: the init segment says {'{}x{}'.format(*own.init.shown)}"
+        shown = "{}x{}".format(*own.init.shown)
+        yield f"RESOLUTION {attributes.get('RESOLUTION')}: the init segment says {shown} [RFC 8216 4.3.4.2]"
 
 
 def _key_faults(library: Library, key: dict[str, str]) -> Iterator[str]:
@@ -217,21 +233,23 @@ def _key_faults(library: Library, key: dict[str, str]) -> Iterator[str]:
     playlist = parse_media(text)
     yield from (f"{name}: {fault}" for fault in playlist.faults)
     if "EXT-X-I-FRAMES-ONLY" not in playlist.tags:
-        yield f"{name}: EXT-X-I-FRAMES-ONLY is missing"
+        yield f"{name}: EXT-X-I-FRAMES-ONLY is missing [Apple 6.8]"
     peak = Fraction(0)
     for entry in playlist.entries:
         init = library.init(*entry.init) if entry.init else None
         if init is None or entry.place is None:
-            yield f"{name}: {entry.uri}: EXT-X-MAP and EXT-X-BYTERANGE wanted"
+            yield f"{name}: {entry.uri}: EXT-X-MAP and EXT-X-BYTERANGE wanted [RFC 8216 4.3.3.6]"
             continue
         facts = library.fragment(entry.uri, entry.place, init)
         if facts is None:
             continue
         if facts.num_samples != 1 or facts.tracks != (1,):
-            yield f"{name}: {entry.uri}: the range holds {facts.num_samples} samples, one key frame wanted"
+            holds = f"the range holds {facts.num_samples} samples, one key frame wanted"
+            yield f"{name}: {entry.uri}: {holds} [RFC 8216 4.3.3.6]"
         peak = max(peak, 8 * facts.num_bytes / entry.seconds if entry.seconds else Fraction(0))
     if int(key.get("BANDWIDTH", "0")) < int(peak):
-        yield f"{MASTER}: {name}: BANDWIDTH {key.get('BANDWIDTH')} is below the measured peak of {int(peak)} bits/s"
+        below = f"BANDWIDTH {key.get('BANDWIDTH')} is below the measured peak of {int(peak)} bits/s"
+        yield f"{MASTER}: {name}: {below} [Apple 6.9]"
 
 
 def _subtitle_faults(library: Library, name: str, video: Fraction) -> Iterator[str]:
@@ -242,10 +260,10 @@ def _subtitle_faults(library: Library, name: str, video: Fraction) -> Iterator[s
     yield from (f"{name}: {fault}" for fault in (*playlist.faults, *_playlist_faults(playlist)))
     total = sum((e.seconds for e in playlist.entries), Fraction(0))
     if abs(total - video) > _ROUNDING * (1 + len(playlist.entries)):
-        yield f"{name}: lasts {float(total):.3f} s, video {float(video):.3f} s"
+        yield f"{name}: lasts {float(total):.3f} s, video {float(video):.3f} s [Apple 5.5]"
     for entry in playlist.entries:
         cues = library.text(entry.uri)
         if cues is not None and not cues.startswith("WEBVTT"):
-            yield f"{entry.uri}: is no WebVTT"
+            yield f"{entry.uri}: is no WebVTT [Apple 5.2]"
         elif cues is not None and "X-TIMESTAMP-MAP" not in cues:
-            yield f"{entry.uri}: X-TIMESTAMP-MAP is missing"
+            yield f"{entry.uri}: X-TIMESTAMP-MAP is missing [Apple 5.3]"

@@ -1,4 +1,4 @@
-"""Rules of partial segments (RFC 8216, second edition, §4.4.3.7, §4.4.3.8, §4.4.4.9, §6.2.2)."""
+"""Rules of partial segments. A fault names its section of the second edition of HLS (draft-pantos-hls-rfc8216bis)."""
 
 from __future__ import annotations
 
@@ -27,31 +27,33 @@ def control_faults(playlist: MediaPlaylist) -> Iterator[str]:
     if "CAN-SKIP-UNTIL" in control:
         skipped = parse_decimal(control["CAN-SKIP-UNTIL"])
         if skipped is None or skipped < _SKIP_UNTIL * target:
-            yield f"CAN-SKIP-UNTIL {control['CAN-SKIP-UNTIL']}: {_SKIP_UNTIL} target durations at least wanted"
+            least = f"{_SKIP_UNTIL} target durations at least wanted"
+            yield f"CAN-SKIP-UNTIL {control['CAN-SKIP-UNTIL']}: {least} [rfc8216bis 4.4.3.8]"
     parts = [*(p for e in playlist.entries for p in e.parts), *playlist.open_parts]
     if "EXT-X-PART-INF" not in playlist.tags:
         if parts:
-            yield "EXT-X-PART-INF is missing"
+            yield "EXT-X-PART-INF is missing [rfc8216bis 4.4.3.7]"
         return
     part_target = _part_target(playlist)
     if not part_target:
-        yield "EXT-X-PART-INF: PART-TARGET is missing, or no number"
+        yield "EXT-X-PART-INF: PART-TARGET is missing, or no number [rfc8216bis 4.4.3.7]"
     if "PART-HOLD-BACK" not in control:
-        yield "EXT-X-SERVER-CONTROL: PART-HOLD-BACK is missing"
+        yield "EXT-X-SERVER-CONTROL: PART-HOLD-BACK is missing [rfc8216bis 4.4.3.8]"
     elif (parse_decimal(control["PART-HOLD-BACK"]) or Fraction(0)) < _HOLD_BACK * part_target:
-        yield f"PART-HOLD-BACK {control['PART-HOLD-BACK']}: {_HOLD_BACK} part targets at least wanted"
+        least = f"{_HOLD_BACK} part targets at least wanted"
+        yield f"PART-HOLD-BACK {control['PART-HOLD-BACK']}: {least} [rfc8216bis 4.4.3.8]"
     behind = sum((p.seconds for p in playlist.open_parts), Fraction(0))
     for entry in reversed(playlist.entries):
         if entry.parts and behind > _KEPT * target:
-            yield f"{entry.uri}: its parts are older than {_KEPT} target durations"
+            yield f"{entry.uri}: its parts are older than {_KEPT} target durations [rfc8216bis 6.2.2]"
         behind += entry.seconds
     hint = playlist.tags.get("EXT-X-PRELOAD-HINT")
     if hint is not None:
         attributes = parse_attributes(hint)
         if attributes.get("TYPE") not in ("PART", "MAP") or not attributes.get("URI"):
-            yield "EXT-X-PRELOAD-HINT: TYPE and URI wanted"
+            yield "EXT-X-PRELOAD-HINT: TYPE and URI wanted [rfc8216bis 4.4.5.3]"
         if "EXT-X-ENDLIST" in playlist.tags:
-            yield "EXT-X-PRELOAD-HINT: nothing follows EXT-X-ENDLIST"
+            yield "EXT-X-PRELOAD-HINT: nothing follows EXT-X-ENDLIST [rfc8216bis 4.4.5.3]"
 
 
 def part_faults(
@@ -65,21 +67,22 @@ def part_faults(
     target = _part_target(playlist)
     for part in parts:
         facts = library.segment(part.uri, part.place, init)
+        lasts = f"DURATION {float(part.seconds):.6f} s"
         if target and part.seconds > target + _ROUNDING:
-            yield f"{part.uri}: DURATION {float(part.seconds):.6f} s is beyond PART-TARGET {float(target):g}"
+            yield f"{part.uri}: {lasts} is beyond PART-TARGET {float(target):g} [rfc8216bis 4.4.3.7]"
         if part.seconds < _LEAST * target and not part.independent and part is not parts[-1]:
-            yield f"{part.uri}: DURATION {float(part.seconds):.6f} s is below 85 % of PART-TARGET {float(target):g}"
+            yield f"{part.uri}: {lasts} is below 85 % of PART-TARGET {float(target):g} [rfc8216bis 4.4.4.9]"
         if facts is not None and abs(part.seconds - facts.seconds(init)) > _ROUNDING:
-            lasts = float(facts.seconds(init))
-            yield f"{part.uri}: DURATION {float(part.seconds):.6f} s, its samples last {lasts:.6f} s"
+            yield f"{part.uri}: {lasts}, its samples last {float(facts.seconds(init)):.6f} s [rfc8216bis 4.4.4.9]"
     if whole is None or not parts:
         return
     total = sum((p.seconds for p in parts), Fraction(0))
     if abs(total - whole.seconds) > _ROUNDING * (1 + len(parts)):
-        yield f"{whole.uri}: EXTINF {float(whole.seconds):.6f} s, its parts last {float(total):.6f} s"
+        lasts = f"EXTINF {float(whole.seconds):.6f} s, its parts last {float(total):.6f} s"
+        yield f"{whole.uri}: {lasts} [rfc8216bis 4.4.4.9]"
     data, found = library.bytes(whole.uri, whole.place), [library.bytes(p.uri, p.place) for p in parts]
     if data is not None and None not in found and data != b"".join(d for d in found if d is not None):
-        yield f"{whole.uri}: is not what its parts are, one behind the other"
+        yield f"{whole.uri}: is not what its parts are, one behind the other [rfc8216bis 4.4.4.9]"
 
 
 def _part_target(playlist: MediaPlaylist) -> Fraction:

@@ -73,7 +73,7 @@ def parse_master(text: str) -> MasterPlaylist:
             found.tags[name[1:]] = value
         elif not line.startswith("#"):
             if pending is None:
-                found.faults.append(f"{line}: no EXT-X-STREAM-INF before it")
+                found.faults.append(f"{line}: no EXT-X-STREAM-INF before it [RFC 8216 4.3.4.2]")
             found.variants.append((pending or {}, line))
             pending = None
     return found
@@ -106,7 +106,7 @@ def parse_media(text: str) -> MediaPlaylist:
                 found.tags.setdefault(name[1:], value)
             elif not line.startswith("#"):
                 if seconds is None:
-                    found.faults.append(f"{line}: no EXTINF before it")
+                    found.faults.append(f"{line}: no EXTINF before it [RFC 8216 4.3.2.1]")
                 found.entries.append(
                     PlaylistEntry(line, seconds or Fraction(0), place, init, discontinuity, tuple(parts))
                 )
@@ -140,5 +140,5 @@ def _range(text: str) -> ByteRange:
 def _lines(text: str, faults: list[str]) -> list[str]:
     lines = [line.strip() for line in text.splitlines()]
     if not lines or lines[0] != "#EXTM3U":
-        faults.append("does not begin with #EXTM3U")
+        faults.append("does not begin with #EXTM3U [RFC 8216 4.3.1.1]")
     return [line for line in lines[1:] if line]

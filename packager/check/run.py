@@ -63,8 +63,8 @@ def _server_faults(place: Place, library: Library) -> Iterator[str]:
             return
         wanted = MEDIA_TYPES["." + name.rpartition(".")[2]]
         if headers.get("Content-Type", "").split(";")[0] != wanted:
-            yield f"{name}: Content-Type {headers.get('Content-Type')}, {wanted} wanted"
+            yield f"{name}: Content-Type {headers.get('Content-Type')}, {wanted} wanted [Apple 10.4]"
         if headers.get("Access-Control-Allow-Origin") != "*":
             yield f"{name}: Access-Control-Allow-Origin is not *"
         if headers.get("Content-Encoding") != "gzip":
-            yield f"{name}: is not compressed for clients that accept gzip"
+            yield f"{name}: is not compressed for clients that accept gzip [Apple 10.1]"

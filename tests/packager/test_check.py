@@ -196,8 +196,31 @@ def test_a_planted_fault_is_found(name, published, tmp_path):
     assert any(re.search(words, f) for f in faults), faults
 
 
+#: Rules that faults of the table above name.
+RULES = {
+    "no signature": "RFC 8216 4.3.1.1", "old version": "RFC 8216 7", "not independent": "Apple 9.11",
+    "peak too low": "Apple 9.13", "wrong average": "Apple 1.26", "no codecs": "Apple 9.1", "rounded rate":
+    "RFC 8216 4.3.4.2", "some scores": "Apple 9.19", "two defaults": "RFC 8216 4.3.4.1.1", "wrong length": "Apple 8.1",
+    "short target": "RFC 8216 4.3.3.1", "no map": "Apple 8.20", "missing rung segment": "RFC 8216 6.2.4",
+    "no key mark": "Apple 6.8", "time jumps": "Apple 7.3", "no WebVTT": "Apple 5.2", "no time map": "Apple 5.3",
+    "short subtitles": "Apple 5.5", "short audio": "Apple 8.3", "MPD peak": "ISO/IEC 23009-1 5.3.5",
+    "MPD duration": "DASH-IF timing 9.2.1", "MPD timeline": "ISO/IEC 23009-1 5.3.9.6", "MPD codecs":
+    "ISO/IEC 23009-1 5.3.7", "MPD ids": "ISO/IEC 23009-1 5.3.5", "MPD list": "ISO/IEC 23009-1 5.3.9.3",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_fault_names_its_rule(name, published, tmp_path):
+    folder = tmp_path / "out"
+    shutil.copytree(published, folder)
+    edit, words = FAULTS[name]
+    edit(folder)
+    found = next(f for f in check_presentation(str(folder))[0] if re.search(words, f))
+    assert found.endswith(f" [{RULES[name]}]")
+
+
 def test_the_table_is_long_enough():
-    assert len(FAULTS) >= 20
+    assert len(FAULTS) >= 40
 
 
 def test_the_command_lists_faults_and_says_so(published, tmp_path, capsys):
@@ -205,7 +228,7 @@ def test_the_command_lists_faults_and_says_so(published, tmp_path, capsys):
     text("v1.m3u8", "#EXT-X-ENDLIST\n", "")(tmp_path / "out")
     assert main(["package", "--check", str(tmp_path / "out")]) == 2
     captured = capsys.readouterr()
-    assert captured.out == "v1.m3u8: EXT-X-ENDLIST is missing\n"
+    assert captured.out == "v1.m3u8: EXT-X-ENDLIST is missing [RFC 8216 4.3.3.4]\n"
     assert "1 fault(s)" in captured.err
     assert main(["package", "--check", str(published)]) == 0
     assert "no fault" in capsys.readouterr().err

@@ -102,4 +102,5 @@ def test_a_fault_of_a_stream_that_grows_is_told(inputs, tmp_path, monkeypatch):
         return read(place, name, part) + (f"\n#{reads}\n".encode() if name.endswith(".m3u8") else b"")
 
     monkeypatch.setattr(Folder, "read", read_other)
-    assert check_presentation(str(sink.folder))[0] == ["manifest.mpd: @minBufferTime is missing or no duration"]
+    (fault,) = check_presentation(str(sink.folder))[0]
+    assert fault == "manifest.mpd: @minBufferTime is missing or no duration [ISO/IEC 23009-1 5.3.1]"
