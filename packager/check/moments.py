@@ -17,7 +17,7 @@ from packager.dash import MANIFEST
 from packager.hls import MASTER
 from packager.playlist_variables import substitute
 
-#: Files by name, or why they are not there.
+#: Files by name, or why they cannot be read.
 Moment = Mapping[str, str | MissingError]
 #: A presentation that never is twice the same is taken as it was then.
 _MOST_READINGS = 8

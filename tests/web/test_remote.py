@@ -3,7 +3,7 @@ video that is handed over is the browser's own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ def test_the_element_hands_over_and_takes_back(page: Any, server: Any) -> None:
     page.evaluate("element.pause();")
 
 
-def test_another_source_ends_it(page: Any, media: Path) -> None:
+def test_another_source_ends_it(page: Any) -> None:
     page.evaluate("""show('<gvideo-player src="/media/master.m3u8" muted></gvideo-player>');""")
     page.wait("element.readyState >= 2")
     page.evaluate("""
@@ -127,7 +127,7 @@ def test_another_stream_has_the_button_again(page: Any) -> None:
     page.wait("hidden() === false")
 
 
-def test_no_button_without_anything_to_cast(page: Any, media: Path, open_player: Callable[..., Any]) -> None:
+def test_no_button_without_anything_to_cast(page: Any) -> None:
     page.evaluate("""
         const { PlayerView } = await import("/player/ui/controls.js");
         window.view = new PlayerView(document.body.appendChild(document.createElement("div")), "/media/clip.gsv");

@@ -4,6 +4,7 @@
  */
 
 import { BrowserError, NetworkError } from "../codec/errors.js";
+import { isHls } from "../source/hls.js";
 import { Http, shortName } from "../source/http.js";
 import { parsePlaylist } from "../source/playlist.js";
 import { FALLBACK_CODEC, usesCodec } from "../source/segmented.js";
@@ -41,7 +42,7 @@ export async function playInstead(video, where, { why, signal, credentials = "sa
  * @param {AbortSignal} signal
  * @param {RequestCredentials} credentials */
 async function hasFallback(url, signal, credentials) {
-  if (!/\.m3u8($|[?#])/.test(url)) return false;
+  if (!isHls(url)) return false;
   try {
     const found = await new Http({ credentials }).document(url, { signal });
     const { master } = parsePlaylist(found.text, found.url);

@@ -6,6 +6,8 @@
  *     player --connect: pause, time--> video on the device --disconnect: time, playing--> player
  */
 
+import { isHls } from "../source/hls.js";
+
 /** @import { GVideoPlayer } from "../gvideo-player.js" */
 
 /** What plays here and is told where to go on.
@@ -13,14 +15,13 @@
 
 /** Events: availabilitychange · connect (the video plays now) · disconnect (the player does again). */
 export class RemoteRung extends EventTarget {
-  /** Whether something is offered and there is a device for it, as far as the browser says it. */
-  available = false;
   connected = false;
   video = document.createElement("video");
   /** What is offered.
    * @type {{player: GVideoPlayer, local: Local} | null} */
   #offered = null;
   #watches = false;
+  /** Whether there is a device, as far as the browser says it. */
   #isDevice = false;
 
   constructor() {
@@ -36,6 +37,11 @@ export class RemoteRung extends EventTarget {
     return this.video.remote;
   }
 
+  /** Whether something is offered and there is a device for it. */
+  get available() {
+    return this.#isDevice && this.#offered !== null;
+  }
+
   /** Offers the AVC rung of what a player has opened, if there is one in an HLS playlist.
    * @param {GVideoPlayer} player
    * @param {Local} local what goes on when the device has done */
@@ -43,8 +49,8 @@ export class RemoteRung extends EventTarget {
     this.withdraw();
     const { url, fallback } = player;
     if (!this.api || this.video.disableRemotePlayback || !fallback || typeof url !== "string") return;
-    const { href, pathname } = new URL(url, document.baseURI);
-    if (!pathname.endsWith(".m3u8")) return;
+    const { href } = new URL(url, document.baseURI);
+    if (!isHls(href)) return;
     this.#offered = { player, local };
     this.video.src = href;
     this.#announce();
@@ -94,9 +100,6 @@ export class RemoteRung extends EventTarget {
   }
 
   #announce() {
-    const available = this.#isDevice && this.#offered !== null;
-    if (available === this.available) return;
-    this.available = available;
     this.dispatchEvent(new Event("availabilitychange"));
   }
 

@@ -79,6 +79,11 @@ export class MediaPlaylist {
   }
 }
 
+/** Whether an address is taken for that of an HLS playlist.
+ * @param {string} url
+ * @returns {boolean} */
+export const isHls = (url) => /\.m3u8($|[?#])/.test(url);
+
 /** The source of a playlist, master or media.
  * @param {Http} http
  * @param {string} url
