@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from gvideo.entropy.coder import code_bit, code_raw
-from gvideo.entropy.jit import exact_kernel
+from gvideo.entropy.jit import visit_kernel
 
 #: Prefix length at which an Exp-Golomb code stops: values stay below 2^24 whatever the bytes say.
 MAX_EXPONENT = 24
 
 
-@exact_kernel
+@visit_kernel
 def bit_length(value):  # type: ignore[no-untyped-def]
     """Binary digits of a value >= 0; 0 for 0."""
     length = 0
@@ -21,7 +21,7 @@ def bit_length(value):  # type: ignore[no-untyped-def]
     return length
 
 
-@exact_kernel
+@visit_kernel
 def code_tree(c, base, num_bits, value):  # type: ignore[no-untyped-def]
     """A value of num_bits bits through a binary tree of 2^num_bits - 1 contexts at base."""
     node = 1
@@ -30,7 +30,7 @@ def code_tree(c, base, num_bits, value):  # type: ignore[no-untyped-def]
     return node - (1 << num_bits)
 
 
-@exact_kernel
+@visit_kernel
 def code_exp_golomb(c, base, num_contexts, value):  # type: ignore[no-untyped-def]
     """A value >= 0 as Exp-Golomb of order 0: unary exponent with num_contexts contexts at base, mantissa raw."""
     plus = value + 1
@@ -45,7 +45,7 @@ def code_exp_golomb(c, base, num_contexts, value):  # type: ignore[no-untyped-de
     return (np.int64(1) << exponent) + mantissa - 1
 
 
-@exact_kernel
+@visit_kernel
 def code_unary(c, base, limit, value):  # type: ignore[no-untyped-def]
     """A value >= 0: unary with `limit` contexts at base, then Exp-Golomb of the rest with 8 contexts behind them."""
     count = 0
@@ -57,7 +57,7 @@ def code_unary(c, base, limit, value):  # type: ignore[no-untyped-def]
     return limit + code_exp_golomb(c, base + limit, 8, value - limit)
 
 
-@exact_kernel
+@visit_kernel
 def code_signed(c, base, limit, value):  # type: ignore[no-untyped-def]
     """A signed value: magnitude as code_unary, then the sign raw."""
     magnitude = code_unary(c, base, limit, abs(value))

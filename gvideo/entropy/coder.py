@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gvideo.entropy.jit import exact_kernel
+from gvideo.entropy.jit import inlined_kernel, visit_kernel
 from gvideo.errors import InvalidError
 
 #: RECORD counts, and notes context << 1 | bit of every adaptive bit in the buffer, two bytes each, as far as it holds.
@@ -89,7 +89,7 @@ def make_coder(
     return Coder(registers, buffer, probability, seen, np.zeros(num_attributes, np.float64))
 
 
-@exact_kernel
+@visit_kernel
 def _shift_out(c, low):  # type: ignore[no-untyped-def]
     """Moves the top byte of low out; a byte 0xFF waits, because a later carry may still turn it."""
     r = c.registers
@@ -108,20 +108,16 @@ def _shift_out(c, low):  # type: ignore[no-untyped-def]
     return (low << 8) & MASK32
 
 
-@exact_kernel
+@inlined_kernel
 def _apply(c, bound, bit):  # type: ignore[no-untyped-def]
     """Narrows the range to the half of `bit` (0: below bound) and renormalises; in READ mode finds the bit first."""
     r = c.registers
     if r[MODE] == READ:
         code = r[CODE]
         width = r[RANGE]
-        if code < bound:
-            bit = 0
-            width = bound
-        else:
-            bit = 1
-            code -= bound
-            width -= bound
+        bit = np.int64(code >= bound)  # and no branch on it: no processor guesses what a good coder leaves
+        code -= bound & -bit
+        width = bound + ((width - 2 * bound) & -bit)
         while width < TOP:
             position = r[POSITION]
             byte = np.int64(0)
@@ -148,7 +144,7 @@ def _apply(c, bound, bit):  # type: ignore[no-untyped-def]
     return bit
 
 
-@exact_kernel
+@visit_kernel
 def _note(c, event):  # type: ignore[no-untyped-def]
     r = c.registers
     if r[POSITION] + 2 <= r[END]:
@@ -157,23 +153,21 @@ def _note(c, event):  # type: ignore[no-untyped-def]
     r[POSITION] += 2
 
 
-@exact_kernel
+@inlined_kernel
 def mixed(fast, slow):  # type: ignore[no-untyped-def]
     """The probability that a bit is coded with."""
     return (fast + 3 * slow) >> 2
 
 
-@exact_kernel
+@inlined_kernel
 def adapted(p, bit, shift):  # type: ignore[no-untyped-def]
     """An estimate after a bit."""
-    if bit == 0:
-        p += (PROBABILITY_ONE - p) >> shift
-    else:
-        p -= p >> shift
+    p += ((PROBABILITY_ONE - p) >> shift) & (bit - 1)
+    p -= (p >> shift) & -bit
     return min(max(p, 32), PROBABILITY_ONE - 32)
 
 
-@exact_kernel
+@inlined_kernel
 def code_bit(c, context, bit):  # type: ignore[no-untyped-def]
     """Codes one bit with an adaptive context. Returns the bit (the one read in READ mode)."""
     r = c.registers
@@ -193,7 +187,7 @@ def code_bit(c, context, bit):  # type: ignore[no-untyped-def]
     return bit
 
 
-@exact_kernel
+@visit_kernel
 def code_raw(c, num_bits, value):  # type: ignore[no-untyped-def]
     """Codes num_bits bits at even odds, highest first. Returns the value."""
     r = c.registers

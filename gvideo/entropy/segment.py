@@ -58,16 +58,18 @@ def visit(
     choices = np.zeros((len(symbols.table), 3), np.int64) if choices is None else choices
     rules, books = sequence.rules.as_array(), sequence.codebooks.as_array()
     cost = np.zeros(len(ATTRIBUTES))
+    found = np.empty(walk.NUM_NEIGHBOURS, np.int64)
+    steps = np.empty((symbols.control.shape[1], 6), np.int64)
     coders, start = [], 0
     for layer, end in enumerate(symbols.layer_ends):
         buffer = buffers[layer] if buffers is not None else None
         size = len(buffer) if buffer is not None else 0
         c = coder.make_coder(mode, *contexts, len(ATTRIBUTES), buffer, 0, size)
-        if layer == 0 and walk.walk_trajectories(c, symbols.control, symbols.parents) != walk.OK:
+        if layer == 0 and walk.walk_trajectories(c, symbols.control, symbols.parents, steps) != walk.OK:
             raise InvalidError("segment.trajectories: a control point out of range")
         parameters[sym.LAYER] = layer
         problem = walk.walk_layer(
-            c, symbols.table, symbols.residual, choices, start, end, rules, parameters, books, neighbours
+            c, symbols.table, symbols.residual, choices, start, end, rules, parameters, books, neighbours, found
         )
         if problem != walk.OK:
             raise InvalidError(f"segment.{walk.PROBLEMS[problem]}: a symbol out of range in layer {layer}")

@@ -9,7 +9,7 @@ from gvideo.entropy import attributes
 from gvideo.entropy import contexts as ctx
 from gvideo.entropy.binarise import bit_length, code_tree, code_unary
 from gvideo.entropy.coder import ATTRIBUTE, code_bit, code_raw
-from gvideo.entropy.jit import exact_kernel
+from gvideo.entropy.jit import visit_kernel
 from gvideo.entropy.vectors import BAD_MAGNITUDE, BAD_TRAJECTORY, MAX_MAGNITUDE, OK
 from gvideo.model import steps
 from gvideo.model.symbols import (
@@ -24,7 +24,7 @@ from gvideo.model.symbols import (
 )
 
 
-@exact_kernel
+@visit_kernel
 def _favourite(table, found, count, but):  # type: ignore[no-untyped-def]
     """The trajectory, but for one, that most neighbours follow, the earliest in case of a tie, and how many do; (0, 0)
     without any."""
@@ -41,7 +41,7 @@ def _favourite(table, found, count, but):  # type: ignore[no-untyped-def]
     return favourite, votes
 
 
-@exact_kernel
+@visit_kernel
 def code_trajectory(c, table, i, parameters, found, count):  # type: ignore[no-untyped-def]
     """The trajectory: one of the two that most neighbours follow, or an index."""
     num = parameters[NUM_TRAJECTORIES]
@@ -65,7 +65,7 @@ def code_trajectory(c, table, i, parameters, found, count):  # type: ignore[no-u
     return OK if index < num else BAD_TRAJECTORY
 
 
-@exact_kernel
+@visit_kernel
 def _reach(table, i, k, rules, parameters):  # type: ignore[no-untyped-def]
     """How far control point k lies from a Gaussian's life: 0 within a sigma, 1 within 2, 2 within 4, 3 beyond;
     4 if it is always alive."""
@@ -85,7 +85,7 @@ def _reach(table, i, k, rules, parameters):  # type: ignore[no-untyped-def]
     return 1 if distance <= 2 * sigma else (2 if distance <= 4 * sigma else 3)
 
 
-@exact_kernel
+@visit_kernel
 def code_residual(c, table, residual, i, rules, parameters):  # type: ignore[no-untyped-def]
     """Residual motion: whether there is any, then the control points in order of time."""
     c.registers[ATTRIBUTE] = attributes.RESIDUAL

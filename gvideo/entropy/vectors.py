@@ -9,7 +9,7 @@ from gvideo.entropy import attributes
 from gvideo.entropy import contexts as ctx
 from gvideo.entropy.binarise import code_signed, code_tree
 from gvideo.entropy.coder import ATTRIBUTE, code_bit
-from gvideo.entropy.jit import exact_kernel
+from gvideo.entropy.jit import visit_kernel
 from gvideo.model import codebooks as cb
 from gvideo.model import steps
 from gvideo.model.symbols import ANGLE, BLUE, CENTRE, DURATION, LUMA, PERMANENT, PRECISION, RATIO, SCALE
@@ -26,7 +26,7 @@ OK, BAD_CELL, BAD_SCALE, BAD_TRAJECTORY, BAD_MAGNITUDE, BAD_INDEX, BAD_LIFE = ra
 PROBLEMS = ("", "cell", "scale", "trajectory", "magnitude", "index", "life")
 
 
-@exact_kernel
+@visit_kernel
 def _code_index(c, table, i, books, choices, group):  # type: ignore[no-untyped-def]
     """The index into a group's codebook; 0 if there is none, -1 if it does not exist."""
     if books[group, 0, 0] == 0:
@@ -37,7 +37,7 @@ def _code_index(c, table, i, books, choices, group):  # type: ignore[no-untyped-
     return index if index <= books[group, 0, 0] else -1
 
 
-@exact_kernel
+@visit_kernel
 def _code_refined(c, table, i, books, group, differs):  # type: ignore[no-untyped-def]
     """Whether a residual follows."""
     if books[group, 0, 1] == 0:
@@ -45,12 +45,12 @@ def _code_refined(c, table, i, books, group, differs):  # type: ignore[no-untype
     return code_bit(c, ctx.VECTOR_REFINED + 4 * group + min(table[i, PRECISION], 3), differs)
 
 
-@exact_kernel
+@visit_kernel
 def _code_component(c, group, component, value):  # type: ignore[no-untyped-def]
     return code_signed(c, ctx.VECTOR_RESIDUAL + PER_COMPONENT * (3 * group + component), UNARY, value)
 
 
-@exact_kernel
+@visit_kernel
 def code_shape(c, table, i, rules, books, choices):  # type: ignore[no-untyped-def]
     """Scale, ratio and angle by index. Returns OK, a problem, or SCALAR."""
     c.registers[ATTRIBUTE] = attributes.SCALE
@@ -80,7 +80,7 @@ def code_shape(c, table, i, rules, books, choices):  # type: ignore[no-untyped-d
     return OK
 
 
-@exact_kernel
+@visit_kernel
 def code_life(c, table, i, rules, num_frames, books, choices):  # type: ignore[no-untyped-def]
     """Duration and centre by index. Returns OK, a problem, or SCALAR."""
     c.registers[ATTRIBUTE] = attributes.LIFE
@@ -107,7 +107,7 @@ def code_life(c, table, i, rules, num_frames, books, choices):  # type: ignore[n
     return OK
 
 
-@exact_kernel
+@visit_kernel
 def code_colour(c, table, i, books, choices):  # type: ignore[no-untyped-def]
     """Luma, blue and red by index. Returns OK, a problem, or SCALAR."""
     c.registers[ATTRIBUTE] = attributes.LUMA

@@ -14,7 +14,7 @@ from gvideo.entropy import attributes
 from gvideo.entropy import contexts as ctx
 from gvideo.entropy.binarise import bit_length, code_signed, code_tree, code_unary
 from gvideo.entropy.coder import ATTRIBUTE, code_bit, code_raw
-from gvideo.entropy.jit import exact_kernel
+from gvideo.entropy.jit import visit_kernel
 from gvideo.entropy.trajectory import code_residual, code_trajectory
 from gvideo.entropy.vectors import (
     BAD_CELL,
@@ -56,7 +56,7 @@ NUM_NEIGHBOURS = 6
 __all__ = ["OK", "PROBLEMS", "walk_layer", "walk_trajectories"]
 
 
-@exact_kernel
+@visit_kernel
 def _even_bits(code):  # type: ignore[no-untyped-def]
     value = np.int64(0)
     for i in range(12):
@@ -64,7 +64,7 @@ def _even_bits(code):  # type: ignore[no-untyped-def]
     return value
 
 
-@exact_kernel
+@visit_kernel
 def _find_neighbours(table, i, block_map, parameters, found):  # type: ignore[no-untyped-def]
     """Indices of Gaussians decoded before i near it: the previous one, then the latest of its own block and of the
     blocks W, N, NW, NE of it. Returns how many."""
@@ -89,7 +89,7 @@ def _find_neighbours(table, i, block_map, parameters, found):  # type: ignore[no
     return count
 
 
-@exact_kernel
+@visit_kernel
 def _code_cell(c, table, i, first, block_map, parameters, previous_code, previous_exponent):  # type: ignore[no-untyped-def]
     """The cell as a Morton code, as the difference to the previous one. Returns (code, exponent) or (-1, 0)."""
     shift = parameters[CELL_BITS] + 4
@@ -121,7 +121,7 @@ def _code_cell(c, table, i, first, block_map, parameters, previous_code, previou
     return code, exponent
 
 
-@exact_kernel
+@visit_kernel
 def _code_shape(c, table, i, rules, near):  # type: ignore[no-untyped-def]
     """Scales as (larger, ratio in steps) and the angle of the larger axis."""
     precision = table[i, PRECISION]
@@ -155,12 +155,12 @@ def _code_shape(c, table, i, rules, near):  # type: ignore[no-untyped-def]
     return OK
 
 
-@exact_kernel
+@visit_kernel
 def _duration_class(duration):  # type: ignore[no-untyped-def]
     return 1 if duration < 6 else (2 if duration < 9 else 3)
 
 
-@exact_kernel
+@visit_kernel
 def _code_life(c, table, i, rules, parameters, permanent_near, duration_near):  # type: ignore[no-untyped-def]
     """Always alive or not; if not, log2 of the duration in half octaves and the centre."""
     precision = table[i, PRECISION]
@@ -183,7 +183,7 @@ def _code_life(c, table, i, rules, parameters, permanent_near, duration_near):  
     return OK
 
 
-@exact_kernel
+@visit_kernel
 def _code_amplitudes(c, table, i, luma_near):  # type: ignore[no-untyped-def]
     """Luma, then the two chroma amplitudes, in quantiser steps."""
     precision = table[i, PRECISION]
@@ -221,7 +221,7 @@ def _code_amplitudes(c, table, i, luma_near):  # type: ignore[no-untyped-def]
     return OK
 
 
-@exact_kernel
+@visit_kernel
 def _code_position(c, table, i, rules, parameters):  # type: ignore[no-untyped-def]
     """The bits of the position below the cell, as many as the step leaves."""
     c.registers[ATTRIBUTE] = attributes.POSITION
@@ -240,13 +240,13 @@ def _code_position(c, table, i, rules, parameters):  # type: ignore[no-untyped-d
         table[i, column] = (cell << (parameters[CELL_BITS] + 4)) | (inside << shift)
 
 
-@exact_kernel
-def walk_layer(c, table, residual, choices, start, stop, rules, parameters, books, block_map):  # type: ignore[no-untyped-def]
+@visit_kernel
+def walk_layer(c, table, residual, choices, start, stop, rules, parameters, books, block_map, found):  # type: ignore[no-untyped-def]
     """Visits Gaussians start..stop-1 of the table (ordered by Morton code of their cells). Returns OK or a problem.
     choices i64 [N,3]: index into each group's codebook, 0 for scalar coding. books: Codebooks.as_array().
-    block_map i64 [blocks + 1] (-1: none) carries the neighbours from layer to layer."""
+    block_map i64 [blocks + 1] (-1: none) carries the neighbours from layer to layer. found i64 [NUM_NEIGHBOURS]: to
+    work in."""
     code, exponent = np.int64(0), 0
-    found = np.empty(NUM_NEIGHBOURS, np.int64)
     shift = parameters[CELL_BITS] + 4 + BLOCK_BITS
     width = ((parameters[CELLS_X] - 1) >> BLOCK_BITS) + 1
     for i in range(start, stop):
@@ -305,12 +305,12 @@ def walk_layer(c, table, residual, choices, start, stop, rules, parameters, book
     return OK
 
 
-@exact_kernel
-def walk_trajectories(c, control, parents):  # type: ignore[no-untyped-def]
+@visit_kernel
+def walk_trajectories(c, control, parents, coded):  # type: ignore[no-untyped-def]
     """Visits the trajectories' control points, int64 [M-1, K, 6] (x: 1, mx, my; y: 1, mx, my), as steps along time less
-    the steps of the parent; the trajectory that does not move is never sent. parents: see SegmentSymbols."""
+    the steps of the parent; the trajectory that does not move is never sent. parents: see SegmentSymbols. coded int64
+    [K, 6]: to work in."""
     c.registers[ATTRIBUTE] = attributes.CODEBOOK
-    coded = np.zeros((control.shape[1], 6), np.int64)
     for m in range(control.shape[0]):
         parents[m] = code_raw(c, bit_length(m), parents[m])
         parent = parents[m] - 1

@@ -6,4 +6,5 @@ from pathlib import Path
 
 from gvideo.jit import compiler, stamp_of
 
-exact_kernel = compiler(stamp_of(Path(__file__).parent))
+#: Kernels get every array they use, and make none: then numba counts no references to them.
+exact_kernel = compiler(stamp_of(Path(__file__).parent), _nrt=False)

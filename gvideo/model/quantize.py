@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,10 +64,22 @@ def durations(symbol: Int64) -> Float64:
     return np.exp2(symbol / 2 - 1)
 
 
+@exact_kernel
+def _sum_lives(centres, inverse_durations, frame_times, sums):  # type: ignore[no-untyped-def]
+    for i in range(len(centres)):
+        total = 0.0
+        for time in frame_times:
+            away = (time - centres[i]) * inverse_durations[i]
+            exponent = -0.5 * away * away
+            if exponent >= LIFE_CUT:
+                total += math.exp(2.0 * exponent)
+        sums[i] = max(total, MIN_LIFE)
+
+
 def lives(centres: Float64, inverse_durations: Float64, frame_times: Float64) -> Float64:
     """Sum over the frames of the squared weight, f64 [N], at least MIN_LIFE."""
-    e = -0.5 * ((frame_times[:, None] - centres) * inverse_durations) ** 2
-    sums: Float64 = np.maximum(np.where(e >= LIFE_CUT, np.exp(2 * e), 0.0).sum(0), MIN_LIFE)
+    sums = np.empty(len(centres))
+    _sum_lives(centres, inverse_durations, frame_times, sums)
     return sums
 
 
@@ -78,11 +91,31 @@ def amplitude_steps(rules: steps.StepRules, log_scales: Float64, life: Float64) 
     return np.stack([luma, chroma, chroma], 1)
 
 
+@exact_kernel
+def _displace(theta, trajectory, features, refinement, residual, step, out):  # type: ignore[no-untyped-def]
+    """Writes displacements f32 [N,K,2]: the trajectory of each Gaussian at its position, and residual motion i64 [N,2J]
+    in steps f64 [N,2], refined by f64 [K,J]."""
+    for i in range(out.shape[0]):
+        own = theta[trajectory[i]]
+        moves = False
+        for j in range(residual.shape[1]):
+            moves = moves or residual[i, j] != 0
+        for k in range(out.shape[1]):
+            for axis in range(2):
+                away = own[k, axis, 0] + own[k, axis, 1] * features[i, 1] + own[k, axis, 2] * features[i, 2]
+                if moves:
+                    moved = 0.0
+                    for j in range(refinement.shape[1]):
+                        moved += refinement[k, j] * residual[i, 2 * j + axis]
+                    away += moved * step[i, axis]
+                out[i, k, axis] = away
+
+
 def dequantise(
     symbols: SegmentSymbols, rules: steps.StepRules, width: int, height: int, frame_times: Float64
 ) -> Splats:
     """Gaussians ready to render of a segment's symbols. frame_times f64 [T]: frames, 0 … T-1."""
-    table, num_frames, num_control = symbols.table, len(frame_times), symbols.num_control
+    table, num_frames = symbols.table, len(frame_times)
     d = derive(table, rules, symbols.cell_bits, num_frames)
     log_scales = log_sigmas(d.scale)
     angles = np.pi * table[:, sym.ANGLE] / np.exp2(d.angle_bits)
@@ -97,11 +130,13 @@ def dequantise(
     step = np.exp2(d.exponent.astype(np.float64))
     corner = -np.array(symbols.margins[:2]) * float(1 << symbols.cell_bits)
     means = table[:, :2] / 16 + step / 2 - 0.5 + corner
-    residual = symbols.residual.reshape(-1, num_control, 2) * (step * 2.0**rules.residual)[:, None, :]
-    residual = np.einsum("kj,njc->nkc", motion.refinement_matrix(num_control, symbols.refinement), residual)
     theta = trajectories(symbols.control, rules)
-    features = motion.normalised(means, width, height)
-    displacements = np.einsum("nkcf,nf->nkc", theta[table[:, sym.TRAJECTORY]], features) + residual
+    displacements = np.empty((len(table), symbols.num_path_control, 2), np.float32)
+    _displace(
+        theta, table[:, sym.TRAJECTORY], motion.normalised(means, width, height),
+        motion.refinement_matrix(symbols.num_control, symbols.refinement), symbols.residual,
+        step * 2.0**rules.residual, displacements,
+    )  # fmt: skip
     fields = (means, displacements, log_scales, angles, amplitudes, centres, inverse)
     return Splats(*(np.ascontiguousarray(a, np.float32) for a in fields))
 

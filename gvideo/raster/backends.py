@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gvideo.extras import explained
-from gvideo.raster.interface import Rasteriser, SplatGradients, Viewport
+from gvideo.raster.interface import Rasteriser, Show, SplatGradients, Viewport
 from gvideo.types import Float32, Float64, Int32, Splats
 
 
@@ -51,6 +51,9 @@ class LazyBackend:
         self, splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *, luma_only: bool = False
     ) -> Float32:
         return self._load().render(splats, basis, times, viewport, luma_only=luma_only)
+
+    def render_each(self, splats: Splats, basis: Float32, times: Float32, viewport: Viewport, show: Show) -> None:
+        self._load().render_each(splats, basis, times, viewport, show)
 
     def loss_and_gradients(
         self,

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from gvideo.raster import reference
-from gvideo.raster.interface import Backend, SplatGradients, Viewport
+from gvideo.raster.interface import Backend, Show, SplatGradients, Viewport
 from gvideo.types import Float32, Float64, Int32, Splats
 
 TOLERANCE = 2.0**-14
@@ -105,6 +105,14 @@ class CheckedBackend:
         pictures = self._backend.render(splats, basis, times, viewport, luma_only=luma_only)
         check_render(pictures, splats, basis, times, viewport)
         return pictures
+
+    def render_each(self, splats: Splats, basis: Float32, times: Float32, viewport: Viewport, show: Show) -> None:
+        def checked(frame: int, picture: Float32) -> None:
+            of_frame = slice(frame, frame + 1)
+            check_render(picture[None], splats, basis[of_frame], times[of_frame], viewport)
+            show(frame, picture)
+
+        self._backend.render_each(splats, basis, times, viewport, checked)
 
     def loss_and_gradients(
         self,

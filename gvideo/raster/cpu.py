@@ -8,13 +8,22 @@ number of threads, bit for bit.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from gvideo.raster import threads
 from gvideo.raster.cpu_gradients import apply_chain_rule, sum_frames
 from gvideo.raster.cpu_kernels import MOMENTS, fit_frame, render_tiles
 from gvideo.raster.cpu_plan import SHAPE_FIELDS, describe_shapes, plan_frame
-from gvideo.raster.interface import SplatGradients, Viewport, check_loss_shapes, check_render_shapes
+from gvideo.raster.interface import (
+    Show,
+    SplatGradients,
+    Viewport,
+    blank_pictures,
+    check_loss_shapes,
+    check_render_shapes,
+)
 from gvideo.types import Float32, Float64, Int32, Splats
 
 # Moments that may be held at once, in bytes, and the fewest frames of a block (they are the parallel work).
@@ -53,14 +62,33 @@ def _shapes(splats: Splats, scale_x: float, scale_y: float) -> tuple[Float32, Fl
 
 
 def render(splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *, luma_only: bool = False) -> Float32:
-    """See interface.Backend.render. Parallel over frames, and over bands of tiles if there are too few frames."""
+    """See interface.Backend.render."""
+    pictures = blank_pictures(len(times), viewport, 1 if luma_only else 3)
+    _render(splats, basis, times, viewport, lambda frame: pictures[frame], None)
+    return pictures
+
+
+def render_each(splats: Splats, basis: Float32, times: Float32, viewport: Viewport, show: Show) -> None:
+    """See interface.Backend.render_each."""
+    _render(splats, basis, times, viewport, lambda _: blank_pictures(1, viewport)[0], show)
+
+
+def _render(
+    splats: Splats,
+    basis: Float32,
+    times: Float32,
+    viewport: Viewport,
+    picture_of: Callable[[int], Float32],
+    show: Show | None,
+) -> None:
+    """Draws each frame into the picture that is there for it. Parallel over frames, and over bands of tiles if there
+    are too few frames."""
     check_render_shapes(splats, basis, times)
     arrays = _arrays(splats)
     basis = _as_kernel_array(basis)
     scale_x, scale_y = float(viewport.scale_x), float(viewport.scale_y)
     offset_x, offset_y = float(viewport.offset_x), float(viewport.offset_y)
     shapes, _ = _shapes(splats, scale_x, scale_y)
-    pictures = np.empty((len(times), 1 if luma_only else 3, viewport.height, viewport.width), np.float32)
     by_band = 1 < threads.num_threads() > len(times)
 
     def draw(frame: int) -> None:
@@ -69,7 +97,7 @@ def render(splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *
             viewport.width, viewport.height, scale_x, scale_y, offset_x, offset_y,
         )  # fmt: skip
         tiles = len(tile_starts) - 1
-        picture = pictures[frame]
+        picture = picture_of(frame)
 
         def draw_band(band: int) -> None:
             end = min(tiles, (band + 1) * _BAND)
@@ -79,13 +107,14 @@ def render(splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *
             threads.for_each(-(-tiles // _BAND), draw_band)
         else:
             render_tiles(records, tile_starts, tile_members, most_items, 0, tiles, picture)
+        if show is not None:
+            show(frame, picture)
 
     if by_band:
         for frame in range(len(times)):
             draw(frame)
     else:
         threads.for_each(len(times), draw)
-    return pictures
 
 
 def loss_and_gradients(

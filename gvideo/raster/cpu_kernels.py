@@ -241,20 +241,17 @@ def weigh_pixels(
 def write_tile(
     tile: Float32, channels: int, width: int, height: int, tile_x: int, tile_y: int, rows: int, picture: Float32
 ) -> None:
-    """Copy a tile to planes (flat [channels H W])."""
-    for block in range(BLOCKS):
-        x = tile_x + block * BLOCK
-        if x >= width:
-            return
-        for c in range(channels):
-            for y in range(rows):
-                at = block * BLOCK_STRIDE + y * ROW_STRIDE + c * BLOCK
-                destination = (c * height + tile_y + y) * width + x
-                if x + BLOCK <= width:
-                    store(picture, destination, load(tile, at))
-                else:
-                    for lane in range(width - x):
-                        picture[destination + lane] = tile[at + lane]
+    """Copy a tile to planes (flat [channels H W]), row by row: the lines of memory that it writes are whole."""
+    columns = min(TILE, width - tile_x)
+    whole = columns // BLOCK
+    for c in range(channels):
+        for y in range(rows):
+            source = y * ROW_STRIDE + c * BLOCK
+            destination = (c * height + tile_y + y) * width + tile_x
+            for block in range(whole):
+                store(picture, destination + block * BLOCK, load(tile, source + block * BLOCK_STRIDE))
+            for x in range(whole * BLOCK, columns):
+                picture[destination + x] = tile[source + whole * BLOCK_STRIDE + x - whole * BLOCK]
 
 
 @kernel

@@ -10,8 +10,11 @@ so scale 2 with offset 0 covers the same rectangle of the plane with twice the p
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
 
 from gvideo.types import Float32, Float64, Int32, Splats
 
@@ -26,6 +29,9 @@ LIFE_EXPONENT = 5.0
 LARGEST_LOG_SCALE = 16.0
 LARGEST_POSITION_PX = float(2**22)
 LARGEST_AMPLITUDE = float(2**16)
+
+#: Takes a frame's number within a call and its picture f32 [3,H,W], which is the taker's to keep and to change.
+Show = Callable[[int, Float32], None]
 
 LARGEST_SIDE_PX = 2**16
 LARGEST_ZOOM = 1024.0
@@ -107,6 +113,10 @@ class Rasteriser(Protocol):
         basis f32 [F,K]: weight of each control point in each frame. times f32 [F]: frames, against Splats.centres.
         """
 
+    def render_each(self, splats: Splats, basis: Float32, times: Float32, viewport: Viewport, show: Show) -> None:
+        """render(), frame by frame: `show` is called as soon as a frame is drawn, by the thread that drew it, in any
+        order. What is done there is done side by side too, and while the picture is in the cache."""
+
     def loss_and_gradients(
         self,
         splats: Splats,
@@ -134,6 +144,11 @@ class Backend(Rasteriser, Protocol):
 
     @property
     def name(self) -> str: ...
+
+
+def blank_pictures(count: int, viewport: Viewport, channels: int = 3) -> Float32:
+    """Pictures f32 [count,channels,H,W] for a rasteriser to fill."""
+    return np.empty((count, channels, viewport.height, viewport.width), np.float32)
 
 
 def check_render_shapes(splats: Splats, basis: Float32, times: Float32) -> None:

@@ -35,6 +35,7 @@ from gvideo.raster.interface import (
     LARGEST_POSITION_PX,
     LIFE_EXPONENT,
     SUPPORT_EXPONENT,
+    Show,
     SplatGradients,
     Viewport,
     check_loss_shapes,
@@ -126,6 +127,12 @@ def render(splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *
     frames = [render_frame(splats, basis[f], float(times[f]), viewport) for f in range(len(times))]
     pictures = np.array(frames).reshape(-1, 3, viewport.height, viewport.width)
     return pictures[:, : 1 if luma_only else 3].astype(np.float32)
+
+
+def render_each(splats: Splats, basis: Float32, times: Float32, viewport: Viewport, show: Show) -> None:
+    """See interface.Backend.render_each."""
+    for f in range(len(times)):
+        show(f, render(splats, basis[f : f + 1], times[f : f + 1], viewport)[0])
 
 
 class Gradients64:

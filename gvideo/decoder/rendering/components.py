@@ -1,6 +1,6 @@
 """Components of a segment: what is drawn by itself and summed. There is one kind, moving Gaussians.
 
-    symbols -> component: planes f32 [F,3,H,W] at any times, at any grid -> the sum of all
+    symbols -> component: planes f32 [3,H,W] at any times, at any grid -> the sum of all
 
 How to add a kind stands in docs/architecture.md.
 """
@@ -17,14 +17,16 @@ from gvideo.decoder.rendering.antialias import antialiased
 from gvideo.model import motion, quantize
 from gvideo.model.steps import StepRules
 from gvideo.model.symbols import SegmentSymbols
+from gvideo.raster.interface import Show
 from gvideo.types import Float32, Float64, Splats
 
 
 class Component(Protocol):
     """What a segment's picture is a sum of."""
 
-    def planes(self, times: Float64, viewport: raster.Viewport) -> Float32:
-        """Its share f32 [F,3,H,W] of Y', Cb, Cr at model times f64 [F], new or the caller's to change."""
+    def draw(self, times: Float64, viewport: raster.Viewport, show: Show) -> None:
+        """Hands out its share f32 [3,H,W] of Y', Cb, Cr at each of the model times f64 [F] (see Show): by several
+        threads, in any order."""
 
     @property
     def num_bytes(self) -> int:
@@ -43,10 +45,10 @@ class GaussianComponent:
         self._rows: dict[float, int] = {}
         self._filtered: tuple[tuple[float, float], Splats] | None = None
 
-    def planes(self, times: Float64, viewport: raster.Viewport) -> Float32:
-        """The sum of all Gaussians (Component.planes)."""
-        backend = raster.get_backend(self._backend)
-        return backend.render(self._seen_at(viewport), self._basis_at(times), np.asarray(times, np.float32), viewport)
+    def draw(self, times: Float64, viewport: raster.Viewport, show: Show) -> None:
+        """The sum of all Gaussians (Component.draw)."""
+        backend, moments = raster.get_backend(self._backend), np.asarray(times, np.float32)
+        backend.render_each(self._seen_at(viewport), self._basis_at(times), moments, viewport, show)
 
     @property
     def num_bytes(self) -> int:

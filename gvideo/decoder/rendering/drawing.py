@@ -86,18 +86,17 @@ class Drawing:
         width, height = wanted.size
         shape = (height, width, 3) if self._channels_last else (3, height, width)
         data = np.empty((len(numbers), *shape), self._dtype)
-        for planes, places in self._pictures.planes_of(numbers, wanted.size, wanted.viewport()):
-            drawn = self._rgb(planes)
-            for row, where in enumerate(places):
-                data[where] = drawn[row]
+
+        def write(places: Int64, planes: Float32) -> None:
+            data[places] = self._rgb(planes[None])
+
+        self._pictures.draw(numbers, wanted.size, wanted.viewport(), write)
         return data
 
     def planes(self, numbers: Sequence[int]) -> Float32:
         """Y'CbCr f32 [F,3,H,W] of frames by number."""
         planes = np.empty((len(numbers), 3, *self.frame.size[::-1]), np.float32)
-        for part, places in self._pictures.planes_of(numbers, self.frame.size, self.frame.viewport()):
-            for row, where in enumerate(places):
-                planes[where] = part[row]
+        self._pictures.draw(numbers, self.frame.size, self.frame.viewport(), planes.__setitem__)
         return planes
 
     def planes_between(self, ticks: Float64) -> Float32:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: Dequantised segments that are kept: so many, and more while they fit these bytes.
 _CACHED_SEGMENTS, _CACHED_BYTES = 4, 1 << 26
-#: Bytes of float planes that are rendered in one call at most, and frames.
+#: Bytes of float planes that a call should ask for at most, and frames.
 _BATCH_BYTES, _BATCH_FRAMES = 1 << 26, 16
 
 
@@ -37,37 +37,41 @@ class PictureCache:
         self._first_frames, self._starts = times.first_frames, times.starts
         self._lock = threading.Lock()
 
-    def planes_of(
-        self, numbers: Sequence[int] | Int64, size: tuple[int, int], viewport: Viewport | None
-    ) -> Iterator[tuple[Float32, list[Int64]]]:
-        """Planes f32 [B,3,H,W] of different frames in the order of time, a batch of one segment at a time, and for each
-        frame the places in `numbers` that ask for it."""
+    def draw(
+        self,
+        numbers: Sequence[int] | Int64,
+        size: tuple[int, int],
+        viewport: Viewport | None,
+        show: Callable[[Int64, Float32], None],
+    ) -> None:
+        """Draws frames, each of them once, and hands the places in `numbers` that ask for it with its planes
+        f32 [3,H,W] to `show`: by several threads, the frames of a segment in any order."""
         asked = np.asarray(numbers, np.int64)
         order = np.argsort(asked, kind="stable")
         wanted = np.unique(asked)
         places = np.split(order, np.searchsorted(asked[order], wanted[1:]))
         where = np.searchsorted(self._first_frames, wanted, side="right") - 1
         for segment in np.unique(where):
-            members = np.flatnonzero(where == segment)
-            for some in self._batches(members, size):
-                renderer = self._renderer(int(segment))
-                times = renderer.times[wanted[some] - self._first_frames[segment]]
-                yield renderer.planes(times, size, viewport), [places[i] for i in some]
+            members, renderer = np.flatnonzero(where == segment), self._renderer(int(segment))
+            times = renderer.times[wanted[members] - self._first_frames[segment]]
+
+            def shown(frame: int, planes: Float32, members: Int64 = members) -> None:
+                show(places[members[frame]], planes)
+
+            renderer.draw(times, viewport or size, shown)
 
     def planes_at_ticks(self, moments: Float64, size: tuple[int, int], viewport: Viewport | None) -> Float32:
         """Planes f32 [F,3,H,W] at any moments in ticks."""
         segments = np.clip(np.searchsorted(self._starts, moments, side="right") - 1, 0, len(self._starts) - 1)
         planes = np.empty((len(moments), 3, size[1], size[0]), np.float32)
         for segment in np.unique(segments):
-            renderer = self._renderer(int(segment))
-            for some in self._batches(np.flatnonzero(segments == segment), size):
-                planes[some] = renderer.planes(renderer.times_at(moments[some]), size, viewport)
-        return planes
+            members, renderer = np.flatnonzero(segments == segment), self._renderer(int(segment))
 
-    @staticmethod
-    def _batches(members: Int64, size: tuple[int, int]) -> Iterator[Int64]:
-        count = batch_size(size)
-        return (members[start : start + count] for start in range(0, len(members), count))
+            def keep(frame: int, drawn: Float32, members: Int64 = members) -> None:
+                planes[members[frame]] = drawn
+
+            renderer.draw(renderer.times_at(moments[members]), viewport or size, keep)
+        return planes
 
     def _renderer(self, segment: int) -> SegmentRenderer:
         from gvideo.decoder.rendering.segment import SegmentRenderer
@@ -100,7 +104,7 @@ class PictureCache:
 
 
 def batch_size(size: tuple[int, int]) -> int:
-    """Frames of a size (width, height) that fit a few dozen megabytes."""
+    """Frames of a size (width, height) that a call should ask for: as planes they fit a few dozen megabytes."""
     return min(max(_BATCH_BYTES // (12 * size[0] * size[1]), 1), _BATCH_FRAMES)
 
 

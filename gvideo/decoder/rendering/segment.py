@@ -13,6 +13,7 @@ from gvideo.decoder.rendering.stages import BaseColourStage, GrainStage, Stage
 from gvideo.model.grain import SegmentGrain
 from gvideo.model.steps import StepRules
 from gvideo.model.symbols import SegmentSymbols
+from gvideo.raster.interface import Show, blank_pictures
 from gvideo.types import Float32, Float64, Int64, Splats
 
 
@@ -61,16 +62,33 @@ class SegmentRenderer:
         self, times: Float64, size: tuple[int, int] | None = None, viewport: raster.Viewport | None = None
     ) -> Float32:
         """Planes f32 [F,3,H,W] (Y', Cb, Cr without range) at model times f64 [F]; size: (width, height)."""
-        if viewport is None:
-            width, height = size or (self.width, self.height)
-            viewport = raster.Viewport(width, height, width / self.width, height / self.height)
-        first, *others = self._components
-        planes = first.planes(times, viewport)
-        for component in others:
-            planes += component.planes(times, viewport)
-        for stage in self._stages:
-            stage.apply(planes, times, viewport)
+        viewport = viewport or self._viewport(size)
+        planes = blank_pictures(len(times), viewport)
+        self.draw(times, viewport, planes.__setitem__)
         return planes
+
+    def draw(self, times: Float64, viewport: raster.Viewport | tuple[int, int], show: Show) -> None:
+        """planes(), frame by frame, each handed to `show` by the thread that drew it. viewport: or (width, height)."""
+        seen = self._viewport(viewport) if isinstance(viewport, tuple) else viewport
+        first, *others = self._components
+        shares: list[Float32] = []
+        for component in others:
+            share = blank_pictures(len(times), seen)
+            component.draw(times, seen, share.__setitem__)
+            shares.append(share)
+
+        def finish(frame: int, planes: Float32) -> None:
+            for share in shares:
+                planes += share[frame]
+            for stage in self._stages:
+                stage.apply(planes, float(times[frame]), seen)
+            show(frame, planes)
+
+        first.draw(times, seen, finish)
+
+    def _viewport(self, size: tuple[int, int] | None) -> raster.Viewport:
+        width, height = size or (self.width, self.height)
+        return raster.Viewport(width, height, width / self.width, height / self.height)
 
     @property
     def num_bytes(self) -> int:

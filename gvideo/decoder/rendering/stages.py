@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
+
 from gvideo import raster
 from gvideo.model import quantize
 from gvideo.model.grain import SegmentGrain
@@ -13,8 +15,8 @@ from gvideo.types import Float32, Float64
 class Stage(Protocol):
     """A step over planes that are drawn."""
 
-    def apply(self, planes: Float32, times: Float64, viewport: raster.Viewport) -> None:
-        """Changes planes f32 [F,3,H,W] at model times f64 [F] in place."""
+    def apply(self, planes: Float32, time: float, viewport: raster.Viewport) -> None:
+        """Changes planes f32 [3,H,W] at a model time in place. Several threads may call it, for different planes."""
 
 
 class BaseColourStage:
@@ -23,9 +25,10 @@ class BaseColourStage:
     def __init__(self, base: tuple[int, int, int]) -> None:
         self._base = quantize.base_planes(base).astype("f4")
 
-    def apply(self, planes: Float32, times: Float64, viewport: raster.Viewport) -> None:
+    def apply(self, planes: Float32, time: float, viewport: raster.Viewport) -> None:
         """Adds it everywhere (Stage.apply)."""
-        planes += self._base[:, None, None]
+        for plane, value in zip(planes, self._base, strict=True):
+            plane += value
 
 
 class GrainStage:
@@ -34,8 +37,8 @@ class GrainStage:
     def __init__(self, grain: SegmentGrain, times: Float64) -> None:
         self._grain, self._times = grain, times
 
-    def apply(self, planes: Float32, times: Float64, viewport: raster.Viewport) -> None:
-        """Adds the grain of the nearest frames (Stage.apply)."""
+    def apply(self, planes: Float32, time: float, viewport: raster.Viewport) -> None:
+        """Adds the grain of the frame on screen (Stage.apply)."""
         from gvideo.decoder.rendering.grain import draw, frames_at
 
-        draw(planes, self._grain, frames_at(self._times, times), viewport)
+        draw(planes[None], self._grain, frames_at(self._times, np.array([time])), viewport)

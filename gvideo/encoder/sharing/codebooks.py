@@ -81,7 +81,7 @@ class SharingPlan:
 
 
 @exact_kernel
-def _visit_each(c, table, residual, ends, rules, parameters, books, neighbours, out):  # type: ignore[no-untyped-def]
+def _visit_each(c, table, residual, ends, rules, parameters, books, neighbours, found, out):  # type: ignore[no-untyped-def]
     choices = np.zeros((table.shape[0], 3), np.int64)
     layer = 0
     for i in range(table.shape[0]):
@@ -89,7 +89,7 @@ def _visit_each(c, table, residual, ends, rules, parameters, books, neighbours, 
             layer += 1
         parameters[sym.LAYER] = layer
         out[i] = -c.cost
-        walk.walk_layer(c, table, residual, choices, i, i + 1, rules, parameters, books, neighbours)
+        walk.walk_layer(c, table, residual, choices, i, i + 1, rules, parameters, books, neighbours, found)
         out[i] += c.cost
 
 
@@ -101,8 +101,9 @@ def scalar_bits(sample: CodedSample) -> Float64:
     bits = np.zeros((len(symbols.table), len(ATTRIBUTES)))
     books = Codebooks.none().as_array()
     ends, rules = np.array(symbols.layer_ends, np.int64), sequence.rules.as_array()
-    neighbours = block_map(parameters)
-    _visit_each(c, symbols.table.copy(), symbols.residual.copy(), ends, rules, parameters, books, neighbours, bits)
+    neighbours, found = block_map(parameters), np.empty(walk.NUM_NEIGHBOURS, np.int64)
+    table, residual = symbols.table.copy(), symbols.residual.copy()
+    _visit_each(c, table, residual, ends, rules, parameters, books, neighbours, found, bits)
     return np.stack([bits[:, list(columns)].sum(1) for columns in _ATTRIBUTES_OF], 1)
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from gvideo.errors import OptionError
 from gvideo.extras import load
-from gvideo.raster.interface import SplatGradients, Viewport, check_loss_shapes, check_render_shapes
+from gvideo.raster.interface import Show, SplatGradients, Viewport, check_loss_shapes, check_render_shapes
 from gvideo.types import Float32, Float64, Int32, Splats
 
 #: Gaussians of a program that projects.
@@ -234,6 +234,15 @@ def render(splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *
             some = replace(batch, basis=batch.basis[part], times=batch.times[part])
             pictures[part] = draw(some, viewport, luma_only=luma_only).cpu().numpy()
     return pictures
+
+
+def render_each(splats: Splats, basis: Float32, times: Float32, viewport: Viewport, show: Show) -> None:
+    """See interface.Backend.render_each."""
+    step = frames_a_launch(viewport)
+    for start in range(0, len(times), step):
+        part = slice(start, start + step)
+        for number, picture in enumerate(render(splats, basis[part], times[part], viewport), start):
+            show(number, picture)
 
 
 def loss_and_gradients(
