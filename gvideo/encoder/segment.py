@@ -31,7 +31,7 @@ from gvideo.model.steps import StepRules
 from gvideo.types import Float32, VideoFormat
 
 #: Changes with every change of what the encoder makes of the same frames: spooled segments of another are not used.
-ENCODER_VERSION = 12
+ENCODER_VERSION = 13
 #: Cells of positions: 2^CELL_BITS px.
 CELL_BITS = 2
 #: Frames rendered in one call when the result is measured.
@@ -100,6 +100,7 @@ def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResu
     """Fits, trains, packs and codes one segment, and measures what a decoder will show. Raises GVideoError if the GPU's
     memory is too small for it."""
     fmt, settings = job.format, job.settings
+    fit = settings.fit_at(job.rules.distortion)
     durations = tuple(f.duration for f in job.frames)
     ticks = job.frames[0].pts + np.concatenate([[0], np.cumsum(np.array(durations, np.int64))])
     times = frame_times(ticks)
@@ -114,7 +115,7 @@ def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResu
     tune.sharpen(planes[:, 0], tune.TUNES[settings.tune])
     planes -= colour[:, None, None].astype(np.float32)
     finer = motion.refinement_matrix(num_control, refinement).astype(np.float32)
-    if not settings.fit.residual_motion:
+    if not fit.residual_motion:
         finer = finer[:, :0]
     target = Target(planes, basis, times.astype(np.float32), weights, finer)
     count = num_trajectories(fmt.width, fmt.height)
@@ -123,7 +124,7 @@ def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResu
     geometry = Geometry(fmt.width, fmt.height, torch.from_numpy(times).float(), CELL_BITS)
     try:
         fitted = fit_layers(
-            target, flow, theta, settings.fit, settings.seed, settings.layers, rules, geometry, report, job.device
+            target, flow, theta, fit, settings.seed, settings.layers, rules, geometry, report, job.device
         )
     except torch.OutOfMemoryError as error:
         raise GVideoError(

@@ -161,22 +161,22 @@ def add_sums(tile_members: Int32, first: int, items: Int64, count: int, walks: F
 
 @kernel
 def load_negative(target: Float32, width: int, height: int, tile_x: int, tile_y: int, rows: int, tile: Float32) -> None:
-    """Tile = -target (flat [3 H W]); columns beyond the picture are 0, rows beyond it are not touched."""
+    """Tile = -target (flat [3 H W]); columns beyond the picture are 0, rows beyond it are not touched. Row by row: the
+    lines of memory that it reads are whole."""
     zero = spread(f32(0))
-    for block in range(BLOCKS):
-        x = tile_x + block * BLOCK
-        if x >= width:
-            return
+    columns = min(TILE, width - tile_x)
+    whole = columns // BLOCK
+    for c in range(3):
         for y in range(rows):
-            for c in range(3):
-                at = block * BLOCK_STRIDE + y * ROW_STRIDE + c * BLOCK
-                source = (c * height + tile_y + y) * width + x
-                if x + BLOCK <= width:
-                    store(tile, at, subtract(zero, load(target, source)))
-                else:
-                    store(tile, at, zero)
-                    for lane in range(width - x):
-                        tile[at + lane] = -target[source + lane]
+            at = y * ROW_STRIDE + c * BLOCK
+            source = (c * height + tile_y + y) * width + tile_x
+            for block in range(whole):
+                store(tile, at + block * BLOCK_STRIDE, subtract(zero, load(target, source + block * BLOCK)))
+            if whole * BLOCK < columns:
+                at += whole * BLOCK_STRIDE
+                store(tile, at, zero)
+                for x in range(whole * BLOCK, columns):
+                    tile[at + x - whole * BLOCK] = -target[source + x]
 
 
 @kernel

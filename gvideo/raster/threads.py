@@ -78,7 +78,7 @@ def for_each(count: int, task: Callable[[int], None]) -> None:
                 other.result()
 
 
-def for_rows(count: int, task: Callable[[int, int], None], least: int = 256) -> None:
+def for_rows(count: int, task: Callable[[int, int], None], least: int = 4096) -> None:
     """Call task(start, stop) for ranges that cover 0 ... count - 1, one for each thread, of at least
     `least` rows: fewer are done before another thread has begun."""
     parts = max(1, min(num_threads(), count // least))

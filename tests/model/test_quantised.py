@@ -144,6 +144,23 @@ def test_refined_control_points_are_those_of_the_same_spline(num_control, refine
     np.testing.assert_allclose(finer, motion.basis(times, 31, num_control), atol=1e-6)
 
 
+@pytest.mark.parametrize(("num_control", "refinement"), [(1, 1), (2, 1), (5, 3)])
+def test_displacements_are_trajectories_and_refined_residuals(num_control, refinement):
+    """SYNTAX.md §8.2, written as sums over whole arrays."""
+    rules, times = StepRules(56), np.arange(9.0)
+    symbols = random_symbols(
+        np.random.default_rng(3), 48, 32, count=80, num_frames=9, num_control=num_control, refinement=refinement
+    )
+    assert 0 < np.count_nonzero(symbols.residual.any(1)) < 80
+    got = quantize.dequantise(symbols, rules, 48, 32, times)
+    step = np.exp2(quantize.derive(symbols.table, rules, 2, 9).exponent) * 2.0**rules.residual
+    own = symbols.residual.reshape(80, num_control, 2) * step[:, None]
+    own = np.einsum("kj,njc->nkc", motion.refinement_matrix(num_control, refinement), own)
+    theta = quantize.trajectories(symbols.control, rules)[symbols.table[:, sym.TRAJECTORY]]
+    moved = np.einsum("nkcf,nf->nkc", theta, motion.normalised(got.means.astype(float), 48, 32))
+    np.testing.assert_allclose(got.displacements, moved + own, atol=1e-4)
+
+
 def test_layers_have_steps_of_their_own():
     """Sixteen eighths of an octave of D are half the step; symbols and all else stay."""
     plain, finer = (make_stream(num_segments=1, num_layers=3, count=60, layer_step=step) for step in (0, 16))

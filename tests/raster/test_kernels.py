@@ -32,6 +32,31 @@ def test_render_is_the_reference(name):
     check_render(pictures, splats, basis, times, view)
 
 
+@pytest.mark.parametrize("name", ["cpu", "cpu, checked", "reference"])
+@pytest.mark.parametrize("num_frames", [0, 1, 3])
+@pytest.mark.parametrize("num_threads", [1, 2])
+def test_frames_one_by_one_are_those_of_one_call(name, num_frames, num_threads):
+    splats, view = random_splats(30, 70, 66), Viewport(70, 66)
+    basis, times = (rows[:num_frames] for rows in frames_of(splats))
+    backend = get_backend(name.partition(",")[0], check="checked" in name)
+    set_num_threads(num_threads)
+    shown = {}
+    backend.render_each(splats, basis, times, view, shown.__setitem__)
+    assert sorted(shown) == list(range(num_frames))
+    for frame, expected in enumerate(backend.render(splats, basis, times, view)):
+        np.testing.assert_array_equal(shown[frame], expected)
+
+
+def test_what_fails_while_a_frame_is_shown_is_raised():
+    splats = random_splats(5, 20, 20)
+
+    def show(frame, picture):
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space"):
+        CPU.render_each(splats, *frames_of(splats), Viewport(20, 20), show)
+
+
 @pytest.mark.parametrize("name", SCENES)
 def test_gradients_are_those_of_the_reference(name):
     width, height, make = SCENES[name]

@@ -56,6 +56,10 @@ class Faulty:
         pictures[1, 2 if pictures.shape[1] == 3 else 0, 20, 30] += 1e-2 if self.field == "picture" else 0.0
         return pictures
 
+    def render_each(self, splats, basis, times, viewport, show):
+        for frame, picture in enumerate(self.render(splats, basis, times, viewport)):
+            show(frame, picture)
+
     def loss_and_gradients(self, *arguments):
         squared_errors, gradients = self.cpu.loss_and_gradients(*arguments)
         if self.field == "error":
@@ -72,6 +76,8 @@ def test_check_mode_finds_a_planted_difference(field):
     basis, times = frames_of(splats)
     backend = CheckedBackend(Faulty(field))
     if field == "picture":
+        with pytest.raises(MismatchError):
+            backend.render_each(splats, basis, times, Viewport(60, 40), lambda frame, picture: None)
         with pytest.raises(MismatchError, match="frame 1"):
             backend.render(splats, basis, times, Viewport(60, 40))
     else:

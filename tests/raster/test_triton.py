@@ -59,6 +59,9 @@ def test_luma_alone_is_the_first_channel():
     view = Viewport(30, 20)
     whole = cuda.render(splats, basis, times, view)
     np.testing.assert_array_equal(cuda.render(splats, basis, times, view, luma_only=True), whole[:, :1])
+    shown = {}
+    cuda.render_each(splats, basis, times, view, shown.__setitem__)
+    np.testing.assert_array_equal([shown[frame] for frame in range(len(times))], whole)
 
 
 def test_what_is_not_a_number_is_not_drawn():

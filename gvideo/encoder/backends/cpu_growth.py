@@ -99,6 +99,7 @@ def _local(residual: Float32, frames: Int64, x: Int64, y: Int64, kernel: int) ->
         lambda a, b: cpu_growth_kernels.describe_places(
             residual, frames[a:b], x[a:b], y[a:b], kernel, amplitude[a:b], tensor[a:b]
         ),
+        least=256,
     )
     xx, xy, yy = tensor.T
     angle = 0.5 * np.arctan2(2 * xy, xx - yy) % math.pi

@@ -38,7 +38,7 @@ def quantise(
         centre, inverse,
     )  # fmt: skip
     kernel = cast(Any, cpu_kernels.quantise_rows)
-    for_rows(n, lambda a, b: kernel(*(x[a:b] for x in read), *shared, *(x[a:b] for x in written)))
+    for_rows(n, lambda a, b: kernel(*(x[a:b] for x in read), *shared, *(x[a:b] for x in written)), least=1024)
     control = control_of(p.values["theta"], rules)
     t, c = torch.from_numpy, cpu_kernels
     s = t(symbols)

@@ -26,6 +26,8 @@ from gvideo.types import Float32, Float64, Int64
 #: Bonus of "no motion" in bits per frame: it costs nothing and stays exact.
 REST_BONUS = 0.3
 MAX_TRACKS = 3000
+#: Tracks or Gaussians that are worth a thread: each is tried with every trajectory.
+_ROWS_OF_A_THREAD = 256
 #: Starts that are tried, candidates for each trajectory of a start, iterations of EM of each start, and of the best one
 #: after that. A poor codebook costs a fifth of the bytes on some clips (docs/techniques.md).
 STARTS, CANDIDATES, TRIAL_ITERATIONS, MORE_ITERATIONS = 3, 4, 5, 8
@@ -183,6 +185,7 @@ def assignment_errors(theta: Float64, basis: Float32, seen: Tracks) -> tuple[Flo
             theta, exact, seen.points[a:b], seen.frames[a:b], np.ascontiguousarray(seen.tracks[:, a:b]),
             np.ascontiguousarray(seen.weights[:, a:b]), seen.width, seen.height, errors[:, a:b], means[:, a:b],
         ),
+        least=_ROWS_OF_A_THREAD,
     )  # fmt: skip
     errors[0] -= REST_BONUS
     return errors, means
@@ -243,6 +246,7 @@ def reassign(
         lambda a, b: cast(Any, track_kernels.trajectory_costs)(
             *shared, *(r[a:b] for r in rows), steps[a:b], width, height, costs[:, a:b]
         ),
+        least=_ROWS_OF_A_THREAD,
     )
     costs[trajectory, np.arange(count)] -= 1.0  # a tie changes nothing
     chosen = _assign_paying(theta, trajectory_step, costs)
@@ -252,6 +256,7 @@ def reassign(
         lambda a, b: cast(Any, track_kernels.follow_chosen)(
             *shared, *(r[a:b] for r in rows), width, height, chosen[a:b], new_means[a:b], new_residual[a:b]
         ),
+        least=_ROWS_OF_A_THREAD,
     )
     return chosen, new_means, new_residual
 
