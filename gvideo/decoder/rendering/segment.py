@@ -58,11 +58,9 @@ class SegmentRenderer:
         """The Gaussians ready to render."""
         return self._gaussians.splats
 
-    def planes(
-        self, times: Float64, size: tuple[int, int] | None = None, viewport: raster.Viewport | None = None
-    ) -> Float32:
-        """Planes f32 [F,3,H,W] (Y', Cb, Cr without range) at model times f64 [F]; size: (width, height)."""
-        viewport = viewport or self._viewport(size)
+    def planes(self, times: Float64, viewport: raster.Viewport | None = None) -> Float32:
+        """Planes f32 [F,3,H,W] (Y', Cb, Cr without range) at model times f64 [F], by default at the coded size."""
+        viewport = viewport or self._viewport((self.width, self.height))
         planes = blank_pictures(len(times), viewport)
         self.draw(times, viewport, planes.__setitem__)
         return planes
@@ -86,8 +84,8 @@ class SegmentRenderer:
 
         first.draw(times, seen, finish)
 
-    def _viewport(self, size: tuple[int, int] | None) -> raster.Viewport:
-        width, height = size or (self.width, self.height)
+    def _viewport(self, size: tuple[int, int]) -> raster.Viewport:
+        width, height = size
         return raster.Viewport(width, height, width / self.width, height / self.height)
 
     @property

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +21,14 @@ from torch import Tensor
 
 from gvideo.errors import OptionError
 from gvideo.extras import load
-from gvideo.raster.interface import Show, SplatGradients, Viewport, check_loss_shapes, check_render_shapes
+from gvideo.raster.interface import (
+    Show,
+    SplatGradients,
+    Viewport,
+    blank_pictures,
+    check_loss_shapes,
+    check_render_shapes,
+)
 from gvideo.types import Float32, Float64, Int32, Splats
 
 #: Gaussians of a program that projects.
@@ -225,24 +233,33 @@ def _batch(splats: Splats, basis: Float32, times: Float32) -> Batch:
 
 def render(splats: Splats, basis: Float32, times: Float32, viewport: Viewport, *, luma_only: bool = False) -> Float32:
     """See interface.Backend.render."""
-    check_render_shapes(splats, basis, times)
-    pictures = np.zeros((len(times), 1 if luma_only else 3, viewport.height, viewport.width), np.float32)
-    if len(splats):
-        batch, step = _batch(splats, basis, times), frames_a_launch(viewport)
-        for start in range(0, len(times), step):
-            part = slice(start, start + step)
-            some = replace(batch, basis=batch.basis[part], times=batch.times[part])
-            pictures[part] = draw(some, viewport, luma_only=luma_only).cpu().numpy()
+    pictures = blank_pictures(len(times), viewport, 1 if luma_only else 3)
+    for start, drawn in _launches(splats, basis, times, viewport, luma_only):
+        pictures[start : start + len(drawn)] = drawn
     return pictures
 
 
 def render_each(splats: Splats, basis: Float32, times: Float32, viewport: Viewport, show: Show) -> None:
     """See interface.Backend.render_each."""
+    for start, drawn in _launches(splats, basis, times, viewport, luma_only=False):
+        for number, picture in enumerate(drawn, start):
+            show(number, picture)
+
+
+def _launches(
+    splats: Splats, basis: Float32, times: Float32, viewport: Viewport, luma_only: bool
+) -> Iterator[tuple[int, Float32]]:
+    """The first frame and the pictures f32 [B,C,H,W] of each launch. The Gaussians go to the device once."""
+    check_render_shapes(splats, basis, times)
+    batch = _batch(splats, basis, times) if len(splats) else None
     step = frames_a_launch(viewport)
     for start in range(0, len(times), step):
         part = slice(start, start + step)
-        for number, picture in enumerate(render(splats, basis[part], times[part], viewport), start):
-            show(number, picture)
+        if batch is None:
+            yield start, np.zeros_like(blank_pictures(len(times[part]), viewport, 1 if luma_only else 3))
+        else:
+            some = replace(batch, basis=batch.basis[part], times=batch.times[part])
+            yield start, draw(some, viewport, luma_only=luma_only).cpu().numpy()
 
 
 def loss_and_gradients(
