@@ -38,7 +38,7 @@ lint: $(VENV)/.installed
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/python -m pytest --durations=20
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations=20
 
 # uv alone resolves to the lowest versions. What the direct dependencies need themselves is as new as they allow.
 $(OLDEST)/.installed: pyproject.toml

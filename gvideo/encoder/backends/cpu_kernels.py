@@ -1,6 +1,6 @@
 """What a step of fitting does to every Gaussian beside rendering it, compiled for the CPU.
 
-    parameters -> quantise_rows -> (displace) -> raster -> spread_gradients -> charge -> adam -> parameters
+    parameters -> quantise_rows -> (displace) -> raster -> spread_gradients -> charge -> descend_rows -> parameters
 
 Tensors would need some two hundred small operations for it, together as long as the rendering. Steps come from
 model/steps.py, the same code that a decoder runs. Arrays are C-contiguous float32 unless a line says otherwise.
@@ -349,15 +349,15 @@ def adam(
     second: Float32,
     gradient: Float32,
     share: Float32,
+    rate: float,
     factor: float,
     beta1: float,
     beta2: float,
-    rate: float,
     root: float,
     epsilon: float,
 ) -> None:
-    """One Adam step of a flat array. share f32 [R]: of the rate, for each of R equal parts of the array. factor: on the
-    gradient. rate: over the first moment's correction. root: of the second moment's correction."""
+    """One Adam step of a flat array. share f32 [R]: of the rate, for each of R equal parts of the array. rate: over the
+    first moment's correction. factor: on the gradient. root: of the second moment's correction."""
     keep1, keep2 = np.float32(beta1), np.float32(beta2)
     new1, new2 = np.float32((1.0 - beta1) * factor), np.float32((1.0 - beta2) * factor * factor)
     scale, small = np.float32(1.0 / root), np.float32(epsilon)
@@ -371,3 +371,33 @@ def adam(
             first[i] = m
             second[i] = v
             value[i] -= by * m / (np.sqrt(v) * scale + small)
+
+
+@kernel
+def descend_rows(
+    values: tuple[Float32, ...],
+    first: tuple[Float32, ...],
+    second: tuple[Float32, ...],
+    gradients: tuple[Float32, ...],
+    shares: tuple[Float32, ...],
+    rates: Float64,
+    count: int,
+    start: int,
+    stop: int,
+    factor: float,
+    beta1: float,
+    beta2: float,
+    root: float,
+    epsilon: float,
+) -> None:
+    """adam() of Gaussians start … stop - 1 of `count`, for flat arrays of all their attributes: one call, since a call
+    costs as much as the step of an attribute. shares: of one value, or of one for each Gaussian. rates f64: by
+    attribute."""
+    for a in range(len(values)):
+        width = len(values[a]) // max(count, 1)
+        part = slice(start * width, stop * width)
+        share = shares[a] if len(shares[a]) == 1 else shares[a][start:stop]
+        adam(
+            values[a][part], first[a][part], second[a][part], gradients[a][part], share, rates[a],
+            factor, beta1, beta2, root, epsilon,
+        )  # fmt: skip
