@@ -6,8 +6,7 @@ import math
 
 import torch
 
-from gvideo.encoder.gaussians.parameters import Parameters, Values
-from gvideo.encoder.gaussians.quantised import unquantised
+from gvideo.encoder.gaussians.parameters import Parameters
 
 
 def random_parameters(seed: int, count: int, num_control: int, width: int, height: int, num_frames: int) -> Parameters:
@@ -30,8 +29,3 @@ def random_parameters(seed: int, count: int, num_control: int, width: int, heigh
         "theta": normal(4, num_control, 2, 3, spread=3.0),
     }
     return Parameters(values, torch.randint(0, 4, (count,), generator=g))
-
-
-def gradients_of(p: Parameters, **known: torch.Tensor) -> Values:
-    """Those of every rendered value, zero where nothing is known of it."""
-    return {name: known.get(name, torch.zeros_like(value)) for name, value in unquantised(p).items()}

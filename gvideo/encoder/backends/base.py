@@ -3,7 +3,7 @@
     SegmentFit ── FitBackend ── objective: errors, gradients, prices      cpu.py: compiled kernels on NumPy arrays
                           ├─ propose: new Gaussians                    cuda.py: Triton kernels, tensors on the device
                           ├─ quantise: values as decoded
-                          └─ descend: a step of every parameter
+                          └─ adam: a step of every parameter
 
 Backends differ in rounding alone. Residuals stay where they were made; only numbers and Gaussians leave a backend.
 """
@@ -141,12 +141,9 @@ class FitBackend(Protocol):
         """Quantises everything. precision_bias: octaves added to an amplitude before it chooses its class.
         permanent_at: lives longer than this many segments become permanent."""
 
-    def descend(
-        self, p: Parameters, values: Values, gradients: Values, rates: dict[str, float], factor: float
-    ) -> None:
+    def adam(self, p: Parameters, gradients: Values, rates: dict[str, float], factor: float) -> None:
         """One Adam step (Kingma and Ba, 2015) with a rate per attribute, of which every Gaussian has its share
-        (Parameters.rate_shares), on `factor` times the gradients, which are those of the rendered `values` (see
-        Objective.error_and_gradients). Sizes stay in their range."""
+        (Parameters.rate_shares), on `factor` times the gradients."""
 
 
 def open_backend(name: str, target: Target, flow: Flow) -> FitBackend:

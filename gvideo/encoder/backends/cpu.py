@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -12,8 +11,8 @@ from gvideo.encoder.backends import cpu_growth, cpu_kernels
 from gvideo.encoder.backends.base import Generation, Target
 from gvideo.encoder.backends.cpu_objective import CpuObjective
 from gvideo.encoder.backends.cpu_quantise import quantise
-from gvideo.encoder.gaussians.parameters import BETA1, BETA2, EPSILON, RATES, Parameters, Values
-from gvideo.encoder.gaussians.quantised import MAX_LOG_SCALE, MIN_LOG_SCALE, Geometry, Quantised
+from gvideo.encoder.gaussians.parameters import BETA1, BETA2, EPSILON, Parameters, Values
+from gvideo.encoder.gaussians.quantised import Geometry, Quantised
 from gvideo.encoder.motion.flow import Flow
 from gvideo.model.steps import StepRules
 from gvideo.raster.threads import for_rows
@@ -43,33 +42,26 @@ class CpuBackend:
         """See base.Backend."""
         return quantise(p, rules, g, precision_bias, permanent_at)
 
-    def descend(
-        self, p: Parameters, values: Values, gradients: Values, rates: dict[str, float], factor: float
-    ) -> None:
+    def adam(self, p: Parameters, gradients: Values, rates: dict[str, float], factor: float) -> None:
         """See base.Backend."""
-        descend(p, values, gradients, rates, factor)
+        adam(p, gradients, rates, factor)
 
 
-def descend(p: Parameters, values: Values, gradients: Values, rates: dict[str, float], factor: float = 1.0) -> None:
-    """See base.Backend.descend."""
+def adam(p: Parameters, gradients: Values, rates: dict[str, float], factor: float = 1.0) -> None:
+    """See base.Backend.adam."""
     correction, root = p.corrections()
     shares = p.rate_shares()
-    slope = {name: gradient.numpy() for name, gradient in gradients.items()}
-    amplitude, inverse = slope["amplitude"], values["inverse_duration"].numpy()
-    slope["luma"], slope["chroma"] = np.ascontiguousarray(amplitude[:, :1]), np.ascontiguousarray(amplitude[:, 1:])
-    slope["log_duration"] = -slope["inverse_duration"] * inverse
-    constants = factor, BETA1, BETA2, root, EPSILON
+    constants = np.array([factor, BETA1, BETA2, root, EPSILON])
 
-    def flat(of: Mapping[str, Tensor]) -> tuple[Float32, ...]:
-        return tuple(of[name].numpy().reshape(-1) for name in RATES)
+    def flat(names: list[str]) -> list[tuple[Float32, ...]]:
+        return [tuple(a[n].numpy().reshape(-1) for n in names) for a in (p.values, p.first, p.second, gradients)]
 
-    trained = flat(p.values), flat(p.first), flat(p.second), tuple(slope[name].reshape(-1) for name in RATES)
-    share = tuple(shares[name].numpy() if name in shares else _WHOLE for name in RATES)
-    pace = np.array([rates[name] / correction for name in RATES])
-    kernel = cast(Any, cpu_kernels.descend_rows)
-    for_rows(len(p), lambda a, b: kernel(*trained, share, pace, len(p), a, b, *constants))
-    value, first, second = (a["theta"].numpy().reshape(-1) for a in (p.values, p.first, p.second))
-    by_theta = slope["theta"].reshape(-1)
-    cpu_kernels.adam(value, first, second, by_theta, _WHOLE, rates["theta"] / correction, *constants)
-    log_scale = p.values["log_scale"].numpy()
-    np.clip(log_scale, MIN_LOG_SCALE, MAX_LOG_SCALE, out=log_scale)
+    names = [name for name in gradients if name != "theta"]
+    attributes = flat(names)
+    share = tuple(shares[name].numpy() if name in shares else _WHOLE for name in names)
+    pace = np.array([rates[name] / correction for name in names])
+    rows = cast(Any, cpu_kernels.adam_rows)
+    for_rows(len(p), lambda a, b: rows(*attributes, share, pace, constants, len(p), a, b))
+    if "theta" in gradients:  # rows of which are trajectories
+        (value,), (first,), (second,), (gradient,) = flat(["theta"])
+        cpu_kernels.adam(value, first, second, gradient, _WHOLE, rates["theta"] / correction, constants)

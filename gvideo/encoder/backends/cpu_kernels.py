@@ -1,6 +1,6 @@
 """What a step of fitting does to every Gaussian beside rendering it, compiled for the CPU.
 
-    parameters -> quantise_rows -> (displace) -> raster -> spread_gradients -> charge -> descend_rows -> parameters
+    parameters -> quantise_rows -> (displace) -> raster -> spread_gradients -> charge -> adam_rows -> parameters
 
 Tensors would need some two hundred small operations for it, together as long as the rendering. Steps come from
 model/steps.py, the same code that a decoder runs. Arrays are C-contiguous float32 unless a line says otherwise.
@@ -344,23 +344,15 @@ def charge_motion(
 
 @kernel
 def adam(
-    value: Float32,
-    first: Float32,
-    second: Float32,
-    gradient: Float32,
-    share: Float32,
-    rate: float,
-    factor: float,
-    beta1: float,
-    beta2: float,
-    root: float,
-    epsilon: float,
+    value: Float32, first: Float32, second: Float32, gradient: Float32, share: Float32, rate: float, constants: Float64
 ) -> None:
     """One Adam step of a flat array. share f32 [R]: of the rate, for each of R equal parts of the array. rate: over the
-    first moment's correction. factor: on the gradient. root: of the second moment's correction."""
+    first moment's correction. constants f64: [factor on the gradient, beta1, beta2, root of the second moment's
+    correction, epsilon]."""
+    factor, beta1, beta2, root = constants[0], constants[1], constants[2], constants[3]
     keep1, keep2 = np.float32(beta1), np.float32(beta2)
     new1, new2 = np.float32((1.0 - beta1) * factor), np.float32((1.0 - beta2) * factor * factor)
-    scale, small = np.float32(1.0 / root), np.float32(epsilon)
+    scale, small = np.float32(1.0 / root), np.float32(constants[4])
     width = len(value) // max(len(share), 1)
     for row in range(len(share)):
         by = np.float32(rate) * share[row]
@@ -374,30 +366,23 @@ def adam(
 
 
 @kernel
-def descend_rows(
+def adam_rows(
     values: tuple[Float32, ...],
     first: tuple[Float32, ...],
     second: tuple[Float32, ...],
     gradients: tuple[Float32, ...],
     shares: tuple[Float32, ...],
     rates: Float64,
+    constants: Float64,
     count: int,
     start: int,
     stop: int,
-    factor: float,
-    beta1: float,
-    beta2: float,
-    root: float,
-    epsilon: float,
 ) -> None:
-    """adam() of Gaussians start … stop - 1 of `count`, for flat arrays of all their attributes: one call, since a call
-    costs as much as the step of an attribute. shares: of one value, or of one for each Gaussian. rates f64: by
+    """adam() of Gaussians start … stop - 1 of `count`, for the flat arrays of any number of attributes: one call, since
+    a call costs as much as an attribute's step. shares: of one value, or of one for each Gaussian. rates f64: by
     attribute."""
     for a in range(len(values)):
         width = len(values[a]) // max(count, 1)
         part = slice(start * width, stop * width)
         share = shares[a] if len(shares[a]) == 1 else shares[a][start:stop]
-        adam(
-            values[a][part], first[a][part], second[a][part], gradients[a][part], share, rates[a],
-            factor, beta1, beta2, root, epsilon,
-        )  # fmt: skip
+        adam(values[a][part], first[a][part], second[a][part], gradients[a][part], share, rates[a], constants)

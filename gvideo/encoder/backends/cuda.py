@@ -10,7 +10,7 @@ from gvideo.encoder.backends.base import Generation, Target
 from gvideo.encoder.backends.cuda_growth import CudaGrowth
 from gvideo.encoder.backends.cuda_objective import CudaObjective
 from gvideo.encoder.gaussians.parameters import BETA1, BETA2, EPSILON, Parameters, Values
-from gvideo.encoder.gaussians.quantised import MAX_LOG_SCALE, MIN_LOG_SCALE, Geometry, Quantised
+from gvideo.encoder.gaussians.quantised import Geometry, Quantised
 from gvideo.encoder.motion.flow import Flow
 from gvideo.model.steps import StepRules
 
@@ -41,25 +41,17 @@ class CudaBackend:
         """See base.Backend. Does not wait for the device."""
         return self._quantise(p, rules, g, precision_bias, permanent_at)
 
-    def descend(
-        self, p: Parameters, values: Values, gradients: Values, rates: dict[str, float], factor: float
-    ) -> None:
+    def adam(self, p: Parameters, gradients: Values, rates: dict[str, float], factor: float) -> None:
         """See base.Backend."""
-        descend(p, values, gradients, rates, factor)
+        adam(p, gradients, rates, factor)
 
 
-def descend(p: Parameters, values: Values, gradients: Values, rates: dict[str, float], factor: float = 1.0) -> None:
-    """See base.Backend.descend: a launch for an operation on all attributes, not for each of them."""
+def adam(p: Parameters, gradients: Values, rates: dict[str, float], factor: float = 1.0) -> None:
+    """See base.Backend.adam: a launch for an operation on all attributes, not for each of them."""
     correction, root = p.corrections()
-    names = list(p.values)
-    amplitude = gradients["amplitude"]
-    slope = gradients | {
-        "luma": amplitude[:, :1].contiguous(), "chroma": amplitude[:, 1:].contiguous(),
-        "log_duration": -gradients["inverse_duration"] * values["inverse_duration"],
-    }  # fmt: skip
-    steps = [-rates[name] / correction for name in names]
-    trained, first, second = ([a[name] for name in names] for a in (p.values, p.first, p.second))
-    scaled = torch._foreach_mul([slope[name] for name in names], factor)
+    steps = [-rates[name] / correction for name in gradients]
+    values, first, second = ([a[name] for name in gradients] for a in (p.values, p.first, p.second))
+    scaled = torch._foreach_mul(list(gradients.values()), factor)
     torch._foreach_lerp_(first, scaled, 1 - BETA1)
     torch._foreach_mul_(second, BETA2)
     torch._foreach_addcmul_(second, scaled, scaled, 1 - BETA2)
@@ -69,7 +61,6 @@ def descend(p: Parameters, values: Values, gradients: Values, rates: dict[str, f
     shares = p.rate_shares()
     numerators = [
         moment * shares[name].view(-1, *[1] * (moment.dim() - 1)) if name in shares else moment
-        for name, moment in zip(names, first, strict=True)
+        for name, moment in zip(gradients, first, strict=True)
     ]
-    torch._foreach_addcdiv_(trained, numerators, denominators, steps)
-    p.values["log_scale"].clamp_(MIN_LOG_SCALE, MAX_LOG_SCALE)
+    torch._foreach_addcdiv_(values, numerators, denominators, steps)

@@ -17,9 +17,16 @@ from torch import Tensor
 
 from gvideo.encoder.backends.base import Target, open_backend
 from gvideo.encoder.gaussians.pack import pack
-from gvideo.encoder.gaussians.parameters import RATES, THETA_RATE, Values, empty
+from gvideo.encoder.gaussians.parameters import RATES, THETA_RATE, Parameters, Values, empty
 from gvideo.encoder.gaussians.prices import SymbolPrices, measure
-from gvideo.encoder.gaussians.quantised import Geometry, Quantised, lives, unquantised
+from gvideo.encoder.gaussians.quantised import (
+    MAX_LOG_SCALE,
+    MIN_LOG_SCALE,
+    Geometry,
+    Quantised,
+    lives,
+    unquantised,
+)
 from gvideo.encoder.motion import trajectories
 from gvideo.encoder.motion.flow import Flow
 from gvideo.encoder.motion.parents import choose_parents, difference_matrix
@@ -212,7 +219,8 @@ class SegmentFit:
         factor = self.target.num_frames / len(frames)
         price = self.settings.motion_price * self.settings.amplitude_price / factor
         self.objective.charge_motion(values, FLOAT_RESIDUAL_STEP, price, gradients)
-        self.backend.descend(p, values, gradients, rates, factor)
+        self.backend.adam(p, _by_parameter(gradients, values), rates, factor)
+        _confine(p)
 
     def train(self, rules: StepRules, geometry: Geometry, report: Report | None = None) -> Quantised:
         """Trains against the quantiser; returns the final quantised set (the parameters match it row by row)."""
@@ -246,8 +254,7 @@ class SegmentFit:
         """The losses as numbers, fetched from the device at once."""
         if not self.losses:
             return ()
-        there = [loss for loss in self.losses if isinstance(loss, Tensor)]
-        return tuple(torch.stack(there).tolist()) if there else tuple(map(float, self.losses))
+        return tuple(torch.stack([torch.as_tensor(loss, dtype=torch.float64) for loss in self.losses]).tolist())
 
     def left(self, q: Quantised) -> Float32:
         """Frames less picture f32 [T,3,H,W] of the final set, in the host's memory."""
@@ -312,13 +319,22 @@ class SegmentFit:
             )  # fmt: skip
         rates = {name: value * rate for name, value in TRAIN_RATES.items()}
         rates["theta"] *= self.train_trajectories
-        self.backend.descend(p, values, gradients, rates, factor)
+        self.backend.adam(p, _by_parameter(gradients, values), rates, factor)
+        _confine(p)
 
 
 def values_of(q: Quantised) -> Values:
     """The fields of a quantised set that rendering needs."""
     names = ("mean", "residual", "log_scale", "angle", "amplitude", "centre", "inverse_duration", "theta")
     return {name: getattr(q, name) for name in names}
+
+
+def _by_parameter(gradients: Values, values: Values) -> Values:
+    """Gradients of what is rendered, as those of what is trained."""
+    amplitude = gradients.pop("amplitude")
+    gradients["luma"], gradients["chroma"] = amplitude[:, :1].contiguous(), amplitude[:, 1:].contiguous()
+    gradients["log_duration"] = -gradients.pop("inverse_duration") * values["inverse_duration"]
+    return gradients
 
 
 def _charge_trajectories(
@@ -332,3 +348,7 @@ def _charge_trajectories(
     slope = levels.div_(smooth).div_(smooth.add_(1)).mul_(price / (step * math.log(2)))
     slope = torch.matmul(differences.T, torch.matmul(in_time.T, slope).flatten(1))
     gradients["theta"].add_(slope.view_as(theta))
+
+
+def _confine(p: Parameters) -> None:
+    p.values["log_scale"].clamp_(MIN_LOG_SCALE, MAX_LOG_SCALE)
