@@ -10,7 +10,7 @@ import pytest
 import torch
 from moving_blob import moving_blob
 
-from gvideo.encoder.backends import cpu_growth, cpu_objective
+from gvideo.encoder.backends import cpu_coarse, cpu_growth
 from gvideo.encoder.backends.cpu_objective import CpuObjective
 from gvideo.encoder.gaussians.parameters import Parameters, empty
 from gvideo.encoder.gaussians.quantised import unquantised
@@ -80,12 +80,12 @@ def test_wide_gaussians_have_the_same_gradients_at_half_the_size():
     values, frames = unquantised(p), np.array([0, 3], np.int32)
     whole = CpuObjective(target)
     error, wanted = whole.error_and_gradients(values, p.trajectory, frames)
-    whole.coarsen(2.0 * cpu_objective.COARSE_SIGMA)  # the smaller side halves once, to 24 px, only if that is allowed
+    whole.coarsen(2.0 * cpu_coarse.COARSE_SIGMA)  # the smaller side halves once, to 24 px, only if that is allowed
     assert whole.error_and_gradients(values, p.trajectory, frames)[0] == error
     coarse = CpuObjective(target)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cpu_objective, "COARSE_SIDE", 8)
-        coarse.coarsen(2.0 * cpu_objective.COARSE_SIGMA)
+        patch.setattr(cpu_coarse, "COARSE_SIDE", 8)
+        coarse.coarsen(2.0 * cpu_coarse.COARSE_SIGMA)
     got, gradients = coarse.error_and_gradients(values, p.trajectory, frames)
     assert got != error
     assert got == pytest.approx(error, rel=0.05)

@@ -3,13 +3,10 @@ by compiled kernels on NumPy arrays."""
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, cast
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,14 +14,12 @@ from torch import Tensor
 from gvideo import raster
 from gvideo.encoder.backends import cpu_kernels
 from gvideo.encoder.backends.base import CHANNEL_WEIGHTS, CHROMA_WEIGHT, Target
+from gvideo.encoder.backends.cpu_coarse import chain_to_full_size, halvings_for, shrink, shrink_splats
 from gvideo.encoder.gaussians.parameters import Values
 from gvideo.encoder.gaussians.quantised import Quantised
 from gvideo.raster.threads import for_each, for_rows
 from gvideo.types import Float32, Int32, Splats
 
-#: A generation of Gaussians is fitted at a size where its sigma is at least so many px, to frames whose shorter side
-#: is at least so many, after at most so many halvings.
-COARSE_SIGMA, COARSE_SIDE, MAX_HALVINGS = 1.5, 32, 3
 #: Frames that are rendered in one call.
 _RENDERED_FRAMES = 16
 #: Gaussians whose part in the trajectories' gradients is one sum.
@@ -45,7 +40,7 @@ class CpuObjective:
 
     def coarsen(self, sigma: float) -> None:
         """See Objective."""
-        halvings = _halvings(sigma, self.target.size)
+        halvings = halvings_for(sigma, self.target.size)
         if halvings == self._shrunk[0]:
             return
         frames, weights = self.target.frames, self.target.weights
@@ -76,13 +71,12 @@ class CpuObjective:
         width, height = self.target.size
         splats, theta = splats_at(values, trajectory, self.target, frames)
         halvings, pictures, weights = self._shrunk
+        small = shrink_splats(splats, halvings)
         sse, g = raster.get_backend("cpu").loss_and_gradients(
-            shrink_splats(splats, halvings), np.eye(len(frames), dtype=np.float32), self.target.times[frames],
+            small, np.eye(len(frames), dtype=np.float32), self.target.times[frames],
             pictures, frames, CHANNEL_WEIGHTS * np.float32(4**halvings), weights,
         )  # fmt: skip
-        if halvings:
-            g.means[:] /= 2**halvings
-            g.displacements[:] /= 2**halvings
+        chain_to_full_size(g, small, splats, halvings)
         # partial sums of equal ranges, added in their order: the same for any number of threads
         ranges = range(0, len(trajectory), _SUMMED_ROWS)
         parts = np.zeros((max(len(ranges), 1), *theta.shape), np.float64)
@@ -125,43 +119,6 @@ class CpuObjective:
         written = [gradients[name].numpy() for name in ("amplitude", "residual")]
         paid, charge = np.array(prices), cast(Any, cpu_kernels.charge_bits)
         for_rows(len(residual), lambda a, b: charge(*(x[a:b] for x in read), paid, *(x[a:b] for x in written)))
-
-
-def _halvings(sigma: float, size: tuple[int, int]) -> int:
-    """How often the size may be halved for Gaussians of a sigma in px."""
-    by_sigma = int(math.log2(max(sigma / COARSE_SIGMA, 1.0)))
-    by_size = int(math.log2(max(min(size) / COARSE_SIDE, 1.0)))
-    return min(by_sigma, by_size, MAX_HALVINGS)
-
-
-def shrink(planes: Float32, halvings: int) -> Float32:
-    """Means of blocks of planes f32 [T,C,H,W], of 2^halvings px a side; the border is repeated to whole blocks."""
-    if halvings == 0:
-        return planes
-    block = 1 << halvings
-    height, width = planes.shape[2:]
-    size = (-(-width // block), -(-height // block))
-    shrunk = np.empty((*planes.shape[:2], size[1], size[0]), np.float32)
-    extra = (size[1] * block - height, size[0] * block - width)
-
-    def one(frame: int) -> None:
-        for plane, out in zip(planes[frame], shrunk[frame], strict=True):
-            whole = np.pad(plane, ((0, extra[0]), (0, extra[1])), "edge") if any(extra) else plane
-            cv2.resize(whole, size, dst=out, interpolation=cv2.INTER_AREA)
-
-    for_each(len(planes), one)
-    return shrunk
-
-
-def shrink_splats(splats: Splats, halvings: int) -> Splats:
-    """Gaussians as they look on shrink()ed planes. Blocks blur them a little, which is left out."""
-    if halvings == 0:
-        return splats
-    scale = np.float32(0.5**halvings)
-    return replace(
-        splats, means=(splats.means + np.float32(0.5)) * scale - np.float32(0.5),
-        displacements=splats.displacements * scale, log_scales=splats.log_scales + np.log(scale),
-    )  # fmt: skip
 
 
 def residuals_at(residual: Float32, basis: Float32) -> Float32:
