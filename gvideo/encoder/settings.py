@@ -10,19 +10,21 @@ from gvideo.errors import OptionError
 
 _FAST = replace(
     FitSettings(),
-    growth_gain=60.0,
+    growth_gain=30.0,
     round_steps=24,
     last_round=4.0,
     growth_rate=2.2,
-    train_steps=1500,
-    train_rate=2.0,
+    train_steps=1000,
+    train_rate=3.0,
     frames_per_step=3,
     price_ramp=0.2,
     residual_motion=False,
 )
 
 PRESETS: dict[str, FitSettings] = {
-    "veryfast": replace(_FAST, most_effort=1.0, round_steps=12, growth_rate=3.0, train_steps=400, train_rate=4.0),
+    "veryfast": replace(
+        _FAST, most_effort=1.0, growth_gain=60.0, round_steps=12, growth_rate=3.0, train_steps=400, train_rate=4.0
+    ),
     "fast": _FAST,
     "medium": FitSettings(),
     "slow": replace(FitSettings(), round_steps=90, train_steps=7500, train_rate=1.5, max_rounds=18, last_round=4.0),
@@ -35,10 +37,12 @@ FASTEST = "fast"
 #: short fits reach less at the same D and are given a lower one.
 CRF_ANCHOR, CRF_DISTORTION, CRF_SLOPE = 36.0, 76.0, 3.5
 PRESET_DISTORTION = {"veryfast": 6.0, "fast": 4.0}
-#: At fine distortions `veryfast` ends below what was asked for unless it trains longer, at a lower rate: foreman at crf
-#: 18 39.6 dB, and 39.7 with 27 % more bytes, but 40.2 with 4 % more. From the first distortion (crf 26) the settings
-#: move to those below, which hold from the second on (crf 18).
-FINE_DISTORTIONS, FINE_VERYFAST = (117, 145), {"train_steps": 600.0, "train_rate": 2.5}
+#: What short fits do otherwise the finer the distortion is: (from which distortion, as in headers, to which one, and
+#: the settings there). Coarse pictures want few steps at high rates, fine ones more at low rates: docs/techniques.md.
+FINE: dict[str, tuple[int, int, dict[str, float]]] = {
+    "veryfast": (117, 145, {"train_steps": 600, "train_rate": 2.5}),  # crf 26 to 18
+    "fast": (87, 122, {"train_steps": 1500, "train_rate": 2.0, "growth_gain": 60.0}),  # crf 34 to 24
+}
 MAX_CRF = 63.0
 #: What applies where nothing is asked for.
 DEFAULT_CRF = 34.0
@@ -75,13 +79,12 @@ class EncodeSettings:
     def fit_at(self, distortion: int) -> FitSettings:
         """The preset's fit settings at a header's distortion."""
         fit = PRESETS[self.preset]
-        if self.preset != "veryfast":
+        if self.preset not in FINE:
             return fit
-        coarse, fine = FINE_DISTORTIONS
-        share = min(max((distortion - coarse) / (fine - coarse), 0.0), 1.0)
-        steps = fit.train_steps + share * (FINE_VERYFAST["train_steps"] - fit.train_steps)
-        rate = fit.train_rate + share * (FINE_VERYFAST["train_rate"] - fit.train_rate)
-        return replace(fit, train_steps=round(steps), train_rate=rate)
+        first, last, fine = FINE[self.preset]
+        share = min(max((distortion - first) / (last - first), 0.0), 1.0)
+        values = {name: (1 - share) * getattr(fit, name) + share * value for name, value in fine.items()}
+        return replace(fit, **values | {"train_steps": round(values["train_steps"])})
 
     @property
     def distortion(self) -> int:

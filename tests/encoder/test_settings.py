@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from gvideo.encoder.settings import PRESETS, EncodeSettings
+from gvideo.encoder.settings import FINE, PRESETS, EncodeSettings
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
 def test_a_preset_is_the_same_at_every_usual_quality(preset):
-    for crf in (28, 34, 44, 63):
+    for crf in (34, 44, 63):
         settings = EncodeSettings(crf=crf, preset=preset)
         assert settings.fit_at(settings.distortion) == PRESETS[preset]
 
 
-def test_the_shortest_fit_trains_longer_and_more_slowly_the_finer_it_is():
-    fits = [s.fit_at(s.distortion) for s in (EncodeSettings(crf=crf, preset="veryfast") for crf in (30, 26, 22, 18, 0))]
+@pytest.mark.parametrize(("preset", "coarse", "fine"), [("veryfast", 26, 18), ("fast", 34, 24)])
+def test_short_fits_train_longer_and_more_slowly_the_finer_they_are(preset, coarse, fine):
+    crfs = (coarse + 2, coarse, (coarse + fine) / 2, fine, 0)
+    fits = [s.fit_at(s.distortion) for s in (EncodeSettings(crf=crf, preset=preset) for crf in crfs)]
     steps, rates = [f.train_steps for f in fits], [f.train_rate for f in fits]
-    assert steps[0] == steps[1] == PRESETS["veryfast"].train_steps < steps[2] < steps[3] == steps[4]
-    assert rates[0] == rates[1] == PRESETS["veryfast"].train_rate > rates[2] > rates[3] == rates[4]
-    assert steps[3] < PRESETS["fast"].train_steps
-    for preset in set(PRESETS) - {"veryfast"}:
+    assert steps[0] == steps[1] == PRESETS[preset].train_steps < steps[2] < steps[3] == steps[4]
+    assert rates[0] == rates[1] == PRESETS[preset].train_rate > rates[2] > rates[3] == rates[4]
+    assert steps[3] < PRESETS["medium"].train_steps
+
+
+def test_long_fits_are_the_same_at_any_quality():
+    for preset in set(PRESETS) - set(FINE):
         settings = EncodeSettings(crf=18, preset=preset)
         assert settings.fit_at(settings.distortion) == PRESETS[preset]
