@@ -38,7 +38,9 @@ FASTEST = "fast"
 CRF_ANCHOR, CRF_DISTORTION, CRF_SLOPE = 36.0, 76.0, 3.5
 PRESET_DISTORTION = {"veryfast": 6.0, "fast": 4.0}
 #: What short fits do otherwise the finer the distortion is: (from which distortion, as in headers, to which one, and
-#: the settings there). Coarse pictures want few steps at high rates, fine ones more at low rates: docs/techniques.md.
+#: the settings there). Coarse pictures want few steps at high rates, fine ones more at low rates: `veryfast` on foreman
+#: at crf 18 ends at 39.6 dB, and at 39.7 with a finer D and 27 % more bytes, but at 40.2 with these and 4 % more.
+#: Figures of `fast`: docs/techniques.md.
 FINE: dict[str, tuple[int, int, dict[str, float]]] = {
     "veryfast": (117, 145, {"train_steps": 600, "train_rate": 2.5}),  # crf 26 to 18
     "fast": (87, 122, {"train_steps": 1500, "train_rate": 2.0, "growth_gain": 60.0}),  # crf 34 to 24

@@ -35,7 +35,7 @@ _STEP = 0.75
 #: it costs their prefix nothing that can be measured, and what it leaves for the next layer is less like noise.
 _FINER = 2
 #: Growth of layers ends at most at a gain of so many D a Gaussian: what is left to a layer lies thinly, and a `fast`
-#: that stopped at 60 D, as it does without layers, lost 0.8 dB in the base and 1.8 dB in the whole (bunny, 320x180,
+#: that stopped at 60 D, as it did without layers, lost 0.8 dB in the base and 1.8 dB in the whole (bunny, 320x180,
 #: crf 34).
 _MOST_GROWTH_GAIN = 16.0
 #: Fields of Quantised that belong to the trajectories, not to Gaussians.
