@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from gvideo.encoder.fitting.fit import FitSettings
 from gvideo.encoder.tune import TUNES
@@ -21,13 +22,39 @@ _FAST = replace(
     residual_motion=False,
 )
 
-PRESETS: dict[str, FitSettings] = {
-    "veryfast": replace(
-        _FAST, most_effort=1.0, growth_gain=60.0, round_steps=12, growth_rate=3.0, train_steps=400, train_rate=4.0
-    ),
-    "fast": _FAST,
-    "medium": FitSettings(),
-    "slow": replace(FitSettings(), round_steps=90, train_steps=7500, train_rate=1.5, max_rounds=18, last_round=4.0),
+_VERYFAST = replace(
+    _FAST, most_effort=1.0, growth_gain=60.0, round_steps=12, growth_rate=3.0, train_steps=400, train_rate=4.0
+)
+_SLOW = replace(FitSettings(), round_steps=90, train_steps=7500, train_rate=1.5, max_rounds=18, last_round=4.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """What a preset fits with. fit: as it is up to the header's distortion first_fine; fine: what its fields are from
+    last_fine on, and in proportion between (a larger distortion is a finer one)."""
+
+    fit: FitSettings
+    fine: Mapping[str, float] = field(default_factory=dict)
+    first_fine: int = 0
+    last_fine: int = 1
+
+    def at(self, distortion: int) -> FitSettings:
+        """The settings at a header's distortion, from 0 to 255."""
+        share = min(max((distortion - self.first_fine) / (self.last_fine - self.first_fine), 0.0), 1.0)
+        values = {name: (1 - share) * getattr(self.fit, name) + share * value for name, value in self.fine.items()}
+        if "train_steps" in values:
+            values["train_steps"] = round(values["train_steps"])
+        return replace(self.fit, **values)
+
+
+#: Short fits want few steps at high rates where pictures are coarse, more at low rates where they are fine: `veryfast`
+#: on foreman at crf 18 ends at 39.6 dB, and at 39.7 with a finer D and 27 % more bytes, but at 40.2 with these and 4 %
+#: more. Figures of `fast`: docs/techniques.md.
+PRESETS: dict[str, Preset] = {
+    "veryfast": Preset(_VERYFAST, {"train_steps": 600, "train_rate": 2.5}, 117, 145),  # crf 26 to 18
+    "fast": Preset(_FAST, {"train_steps": 1500, "train_rate": 2.0, "growth_gain": 60.0}, 87, 122),  # crf 34 to 24
+    "medium": Preset(FitSettings()),
+    "slow": Preset(_SLOW),
 }
 
 #: What the first pass of two fits with.
@@ -37,14 +64,6 @@ FASTEST = "fast"
 #: short fits reach less at the same D and are given a lower one.
 CRF_ANCHOR, CRF_DISTORTION, CRF_SLOPE = 36.0, 76.0, 3.5
 PRESET_DISTORTION = {"veryfast": 6.0, "fast": 4.0}
-#: What short fits do otherwise the finer the distortion is: (from which distortion, as in headers, to which one, and
-#: the settings there). Coarse pictures want few steps at high rates, fine ones more at low rates: `veryfast` on foreman
-#: at crf 18 ends at 39.6 dB, and at 39.7 with a finer D and 27 % more bytes, but at 40.2 with these and 4 % more.
-#: Figures of `fast`: docs/techniques.md.
-FINE: dict[str, tuple[int, int, dict[str, float]]] = {
-    "veryfast": (117, 145, {"train_steps": 600, "train_rate": 2.5}),  # crf 26 to 18
-    "fast": (87, 122, {"train_steps": 1500, "train_rate": 2.0, "growth_gain": 60.0}),  # crf 34 to 24
-}
 MAX_CRF = 63.0
 #: What applies where nothing is asked for.
 DEFAULT_CRF = 34.0
@@ -80,13 +99,7 @@ class EncodeSettings:
 
     def fit_at(self, distortion: int) -> FitSettings:
         """The preset's fit settings at a header's distortion."""
-        fit = PRESETS[self.preset]
-        if self.preset not in FINE:
-            return fit
-        first, last, fine = FINE[self.preset]
-        share = min(max((distortion - first) / (last - first), 0.0), 1.0)
-        values = {name: (1 - share) * getattr(fit, name) + share * value for name, value in fine.items()}
-        return replace(fit, **values | {"train_steps": round(values["train_steps"])})
+        return PRESETS[self.preset].at(distortion)
 
     @property
     def distortion(self) -> int:

@@ -51,7 +51,7 @@ def measure(run: Run, folder: Path | None) -> None:
         work = Path(name)
         if run.small:
             tiny = FitSettings(max_rounds=2, round_steps=1, last_round=1, train_steps=2, frames_per_step=1)
-            settings.PRESETS.update(fast=tiny, medium=tiny)
+            settings.PRESETS.update(fast=settings.Preset(tiny), medium=settings.Preset(tiny))
         clips = find_clips(folder, work, run.small)
         run.note("clips", ", ".join(clip.name for clip in clips), len(clips), "")
         (_encode_part if run.part == "encode" else _decode_part)(run, clips, work)

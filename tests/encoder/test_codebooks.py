@@ -141,7 +141,8 @@ def test_even_choice():
 def test_encoding_with_shared_state_shows_the_same(tmp_path, synthetic, monkeypatch):
     synthetic.write_clip(tmp_path / "pan.mkv", "pan", num_frames=48, height=32, width=48)
     # what is shared matters here, not how well segments are fitted
-    monkeypatch.setitem(settings.PRESETS, "veryfast", replace(settings.PRESETS["veryfast"], train_steps=200))
+    short = replace(settings.PRESETS["veryfast"].fit, train_steps=200)
+    monkeypatch.setitem(settings.PRESETS, "veryfast", settings.Preset(short))
     options = {"preset": "veryfast", "segment_seconds": 0.12, "workers": 1}
     report = encode(tmp_path / "pan.mkv", tmp_path / "shared.gsv", **options)
     monkeypatch.setattr(encode_module, "reduce_segments", lambda *_: SharingPlan())

@@ -166,7 +166,7 @@ def test_a_whole_fit_lowers_the_error_as_on_the_cpu(clip):
 def test_a_file_is_encoded_on_the_device_in_layers_too(tmp_path, monkeypatch):
     """The whole way of `gvideo encode --device cuda`, with a fit that is too short to be good."""
     tiny = FitSettings(max_rounds=2, round_steps=1, last_round=1, train_steps=1, frames_per_step=1)
-    monkeypatch.setitem(settings.PRESETS, "fast", tiny)
+    monkeypatch.setitem(settings.PRESETS, "fast", settings.Preset(tiny))
     source, out = tmp_path / "clip.mkv", tmp_path / "clip.gsv"
     planes = np.zeros((3, 16, 16), np.float32)
     with open_sink(source, VideoFormat(16, 16, timescale=25), frame_rate=Fraction(25)) as sink:

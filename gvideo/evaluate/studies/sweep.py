@@ -175,7 +175,10 @@ def _encode_run(clip: str, size: tuple[int, ...], frames: int, seed: int, settin
     base = of_encode.pop("preset", "medium")
     if base not in presets.PRESETS:
         raise OptionError(f"preset {base}: of {', '.join(presets.PRESETS)} wanted")
-    presets.PRESETS["study"] = replace(presets.PRESETS[base], **of_fit)
+    preset = presets.PRESETS[base]
+    fine = {name: value for name, value in preset.fine.items() if name not in of_fit}
+    studied = replace(preset, fit=replace(preset.fit, **of_fit), fine=fine)
+    presets.PRESETS["study"] = studied
     crf, seconds = float(of_encode.get("crf", 34.0)), float(of_encode.get("segment_seconds", 2.0))
     with tempfile.TemporaryDirectory(prefix="gvideo-study-") as name:
         folder = Path(name)
@@ -196,7 +199,7 @@ def _encode_run(clip: str, size: tuple[int, ...], frames: int, seed: int, settin
         raise GVideoError(f"{clip}: a lossless encode has no training loss")
     mean_squared = 255**2 / 10 ** (report.luma_psnr_db / 10)
     allowed = StepRules(0).with_distortion(EncodeSettings(crf).distortion).allowed_error
-    price = presets.PRESETS["study"].lagrangian * allowed * 255**2 * 8 * report.num_bytes / reference.pixels
+    price = studied.fit.lagrangian * allowed * 255**2 * 8 * report.num_bytes / reference.pixels
     values = {
         "train_loss": mean_squared + price, "mse": mean_squared, "num_bytes": float(report.num_bytes),
         "truth_loss": error / truth.num_frames, "seconds": report.elapsed_s,
