@@ -12,6 +12,7 @@ from gvideo.errors import OptionError
 _FAST = replace(
     FitSettings(),
     growth_gain=30.0,
+    growth_frames=16,
     round_steps=24,
     last_round=4.0,
     growth_rate=2.2,

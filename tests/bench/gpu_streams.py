@@ -120,7 +120,9 @@ def _memory(run: Run) -> None:
 
     def grow() -> None:
         fit = _fit(width, height, count, frames)
-        residual = fit.objective.residual(unquantised(fit.parameters), fit.parameters.trajectory)
+        residual = fit.objective.residual(
+            unquantised(fit.parameters), fit.parameters.trajectory, np.arange(frames, dtype=np.int32)
+        )
         fit.objective.energy(residual)
         theta = fit.parameters.values["theta"]
         fit.backend.propose(residual, count, 2 * count, frames / 2, theta, np.random.default_rng(0))

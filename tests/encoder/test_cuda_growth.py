@@ -10,7 +10,7 @@ from interpreted import ON_GPU
 from moving_blob import CONTROL, HEIGHT, WIDTH, moving_blob
 
 from gvideo.encoder.backends import cpu_growth, cuda_growth
-from gvideo.encoder.backends.base import Target
+from gvideo.encoder.backends.base import Residual, Target
 from gvideo.encoder.backends.cuda_growth import CudaGrowth
 from gvideo.encoder.motion.flow import Flow
 
@@ -80,7 +80,7 @@ def _propose(growth: CudaGrowth, target: Target, count: int) -> cpu_growth.Gener
     theta[0] = 0
     theta[1, :, :, 1:] = 0
     theta[1, :, :, 0] = np.linalg.pinv(target.basis) @ (target.times[:, None] * [3, 1])  # as the blob moves
-    residual = torch.from_numpy(target.frames).to(WHERE)
+    residual = Residual(torch.from_numpy(target.frames).to(WHERE), np.arange(FRAMES, dtype=np.int32))
     return growth.propose(residual, count, 60, 3.0, torch.from_numpy(theta).to(WHERE), np.random.default_rng(2))
 
 
@@ -100,7 +100,7 @@ def test_a_proposal_needs_the_memory_of_a_frame_not_of_the_clip(clip, growth, mo
     """The bytes that the docstring of CudaGrowth tells; the clip alone has 12 T = 288 a pixel."""
     target, _ = clip
     monkeypatch.setattr(cuda_growth, "_TRACK_POINTS", FRAMES * 10)
-    residual = torch.from_numpy(target.frames).to(WHERE)
+    residual = Residual(torch.from_numpy(target.frames).to(WHERE), np.arange(FRAMES, dtype=np.int32))
     theta = torch.zeros((2, CONTROL, 2, 3), device=WHERE)
     with Memory() as memory:
         growth.propose(residual, 40, 60, 6.0, theta, np.random.default_rng(2))

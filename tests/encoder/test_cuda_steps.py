@@ -13,7 +13,7 @@ from interpreted import interpreted, load_kernels  # noqa: F401 (a fixture)
 from moving_blob import moving_blob
 
 from gvideo.encoder.backends import cpu, pair_capacity
-from gvideo.encoder.backends.base import Target
+from gvideo.encoder.backends.base import Residual, Target
 from gvideo.encoder.backends.cpu_objective import CpuObjective
 from gvideo.encoder.backends.cuda import adam as tensor_adam
 from gvideo.encoder.backends.cuda_objective import CudaObjective
@@ -230,20 +230,22 @@ def test_residuals_and_energies_are_made_some_frames_at_a_time(monkeypatch):
     target, _ = moving_blob(11, WIDTH, HEIGHT)
     objective = CudaObjective(target)
     values, trajectory = _some_values(target, objective.device)
-    whole = objective.residual(values, trajectory)
+    whole = objective.residual(values, trajectory, np.arange(11, dtype=np.int32))
     monkeypatch.setattr(cuda, "_LAUNCH_PIXELS", 2 * WIDTH * HEIGHT)
-    left = objective.residual(values, trajectory)
-    assert torch.equal(left, whole)
+    left = objective.residual(values, trajectory, np.arange(11, dtype=np.int32))
+    assert torch.equal(left.values, whole.values)
     # what Triton's interpreter copies is not what a GPU would hold
-    monkeypatch.setattr(cuda, "draw", lambda batch, view: left.new_ones((len(batch.times), 3, HEIGHT, WIDTH)))
+    monkeypatch.setattr(cuda, "draw", lambda batch, view: left.values.new_ones((len(batch.times), 3, HEIGHT, WIDTH)))
     with Memory() as memory:
-        objective.residual(values, trajectory)
+        objective.residual(values, trajectory, np.arange(11, dtype=np.int32))
     frame = 12 * WIDTH * HEIGHT
     assert (11 + 2) * frame <= memory.peak < (11 + 3) * frame
     with Memory() as memory:
         energy = objective.energy(left)
     assert 2 * frame <= memory.peak < 3 * frame  # a frame in float64
-    assert energy == pytest.approx(CpuObjective(target).energy(left.cpu().numpy()), rel=1e-6)
+    assert energy == pytest.approx(
+        CpuObjective(target).energy(Residual(left.values.cpu().numpy(), left.frames)), rel=1e-6
+    )
 
 
 def test_weights_of_pixels_are_those_of_the_cpu():
@@ -260,8 +262,8 @@ def test_weights_of_pixels_are_those_of_the_cpu():
     for name, gradient in expected.items():
         size = float(gradient.abs().max())
         torch.testing.assert_close(gradients[name].cpu(), gradient, rtol=1e-3, atol=1e-3 * size + 1e-6, msg=name)
-    left = device.residual(values, trajectory)
-    assert device.energy(left) == pytest.approx(host.energy(left.cpu().numpy()), rel=1e-5)
+    left = device.residual(values, trajectory, frames := np.array([1, 3, 4], np.int32))
+    assert device.energy(left) == pytest.approx(host.energy(Residual(left.values.cpu().numpy(), frames)), rel=1e-5)
     assert device.energy(left) != pytest.approx(CudaObjective(target).energy(left), rel=1e-2)
 
 

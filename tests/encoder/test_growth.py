@@ -12,6 +12,7 @@ from moving_blob import moving_blob
 
 from gvideo.encoder.backends import cpu_coarse, cpu_growth
 from gvideo.encoder.backends.cpu_objective import CpuObjective
+from gvideo.encoder.fitting.fit import _frames_of_round
 from gvideo.encoder.gaussians.parameters import Parameters, empty
 from gvideo.encoder.gaussians.quantised import unquantised
 from gvideo.model import motion
@@ -113,3 +114,39 @@ def test_residuals_of_few_control_points_move_as_those_of_many():
     np.testing.assert_allclose(gradients["residual"], matrix.T @ wanted["residual"].numpy(), rtol=1e-3, atol=1e-4)
     for name in ("mean", "theta", "log_scale"):
         torch.testing.assert_close(gradients[name], wanted[name], rtol=1e-3, atol=1e-3)
+
+
+def test_proposals_see_the_chosen_frames_alone():
+    """Centres lie in these frames, colours are those of the residual there, wherever its row is."""
+    target, flow = moving_blob(24, 32, 24)
+    frames = np.array([3, 9, 20], np.int32)
+    objective = CpuObjective(target)
+    residual = objective.residual({}, torch.zeros(0, dtype=torch.long), frames)
+    np.testing.assert_array_equal(residual.values, target.frames[frames])
+    theta = np.zeros((1, target.basis.shape[1], 2, 3))
+    new = cpu_growth.propose(residual, 60, 400, 3.0, theta, flow, target, np.random.default_rng(0))
+    assert set(new.values["centre"].tolist()) == set(target.times[frames].tolist())
+    for centre, (x, y), luma in zip(*(new.values[name].tolist() for name in ("centre", "mean", "luma")), strict=True):
+        shown = target.frames[round(centre), 0, round(y), round(x)]
+        assert luma[0] == pytest.approx(0.5 * shown, abs=1e-6)  # a kernel of one pixel
+
+
+def test_the_energy_of_some_frames_is_weighed_as_they_are():
+    target, _ = moving_blob(8, 32, 24)
+    weights = np.random.default_rng(0).uniform(0, 2, (8, 24, 32)).astype(np.float32)
+    objective = CpuObjective(replace(target, weights=weights))
+    frames = np.array([1, 6], np.int32)
+    residual = objective.residual({}, torch.zeros(0, dtype=torch.long), frames)
+    squares = target.frames[frames] ** 2 * weights[frames][:, None]
+    wanted = squares[:, 0].sum() + 0.5 * squares[:, 1:].sum()
+    assert objective.energy(residual) == pytest.approx(float(wanted), rel=1e-4)
+
+
+@pytest.mark.parametrize(("num_frames", "most"), [(1, 16), (3, 16), (16, 16), (17, 16), (50, 16), (50, 5)])
+def test_growth_looks_at_evenly_spread_frames_and_at_all_in_the_end(num_frames, most):
+    rounds = [_frames_of_round(num_frames, most, index) for index in range(14)]
+    part = max(num_frames / most, 1)
+    for frames in rounds:
+        assert len(frames) == min(num_frames, most)
+        assert all(n * part - 1 < frame < (n + 1) * part for n, frame in enumerate(frames.tolist()))
+    assert set(np.concatenate(rounds).tolist()) == set(range(num_frames))

@@ -47,6 +47,14 @@ class Generation:
 
 
 @dataclass(frozen=True)
+class Residual:
+    """Some frames less their pictures, f32 [F,3,H,W] where the backend has them. frames i32 [F]: which, ascending."""
+
+    values: Any
+    frames: Int32
+
+
+@dataclass(frozen=True)
 class Target:
     """Frames to fit, f32 [T,3,H,W] less the base colour, with the motion basis f32 [T,K] and times f32 [T]. weights
     f32 [T,H,W]: of each pixel's squared error, or None for 1 everywhere. refinement f32 [K,J]: what makes K control
@@ -99,11 +107,11 @@ class Objective(Protocol):
         """Runs steps that ask for gradients; whether all of these were right. If not, the caller puts back what the
         steps have changed and tries again, which ends: there is more room at every try."""
 
-    def residual(self, values: Values, trajectory: Tensor) -> Any:
-        """Frames less picture, [T,3,H,W], of any number of Gaussians."""
+    def residual(self, values: Values, trajectory: Tensor, frames: Int32) -> Residual:
+        """Frames less picture of any number of Gaussians. frames i32 [F], ascending."""
 
-    def energy(self, residual: Any) -> float:
-        """Squared error weighted by channel and pixel."""
+    def energy(self, residual: Residual) -> float:
+        """Squared error of the residual's frames, weighted by channel and pixel."""
 
     def coarsen(self, sigma: float) -> None:
         """From now on errors and gradients may be those of frames of a half, a quarter … of the size, on which
@@ -130,10 +138,11 @@ class FitBackend(Protocol):
         """The frames to fit."""
 
     def propose(
-        self, residual: Any, count: int, total: int, life: float, theta: Tensor, rng: np.random.Generator
+        self, residual: Residual, count: int, total: int, life: float, theta: Tensor, rng: np.random.Generator
     ) -> Generation:
-        """At most `count` new Gaussians against a residual [T,3,H,W] of the objective. total: Gaussians there will be.
-        life: sigma of a new life, frames. theta f32 [M,K,2,3]: the trajectories they may follow."""
+        """At most `count` new Gaussians against a residual of the objective, in whose frames their lives have their
+        centres. total: Gaussians there will be. life: sigma of a new life, frames. theta f32 [M,K,2,3]: the
+        trajectories they may follow."""
 
     def quantise(
         self, p: Parameters, rules: StepRules, g: Geometry, precision_bias: float, permanent_at: float

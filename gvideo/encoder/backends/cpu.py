@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from gvideo.encoder.backends import cpu_growth, cpu_kernels
-from gvideo.encoder.backends.base import Generation, Target
+from gvideo.encoder.backends.base import Generation, Residual, Target
 from gvideo.encoder.backends.cpu_objective import CpuObjective
 from gvideo.encoder.backends.cpu_quantise import quantise
 from gvideo.encoder.gaussians.parameters import BETA1, BETA2, EPSILON, Parameters, Values
@@ -30,7 +30,7 @@ class CpuBackend:
         self._flow = flow
 
     def propose(
-        self, residual: Float32, count: int, total: int, life: float, theta: Tensor, rng: np.random.Generator
+        self, residual: Residual, count: int, total: int, life: float, theta: Tensor, rng: np.random.Generator
     ) -> Generation:
         """See base.Backend."""
         target = self.objective.target

@@ -15,6 +15,7 @@ from gvideo.encoder.backends.base import (
     START_ELONGATION,
     START_SIGMA,
     Generation,
+    Residual,
     Target,
 )
 from gvideo.encoder.motion import trajectories
@@ -24,7 +25,7 @@ from gvideo.types import Float32, Float64, Int64
 
 
 def propose(
-    residual: Float32,
+    residual: Residual,
     count: int,
     total: int,
     life: float,
@@ -33,22 +34,25 @@ def propose(
     target: Target,
     rng: np.random.Generator,
 ) -> Generation:
-    """At most `count` new Gaussians against a residual f32 [T,3,H,W] (source less picture). total: Gaussians there will
-    be. life: sigma of a new life, frames. theta f64 [M,K,2,3]."""
-    _, _, height, width = residual.shape
+    """At most `count` new Gaussians against a residual. total: Gaussians there will be. life: sigma of a new life,
+    frames. theta f64 [M,K,2,3]."""
+    width, height = target.size
+    weights = None if target.weights is None else target.weights[residual.frames]
+    interval = target.num_frames / len(residual.frames)
     sigma = math.sqrt(width * height / max(total, 1)) * START_SIGMA
     kernel = int(sigma) // 2 * 2 + 1
-    energy = _energy(residual[:, 0], target.weights, kernel, max(1, int(life / 2) // 2 * 2 + 1))
+    energy = _energy(residual.values[:, 0], weights, kernel, max(1, int(life / interval / 2) // 2 * 2 + 1))
     places = _sample(energy, count, rng)
     count = len(places)
-    frames, rest = np.divmod(places, width * height)
+    rows, rest = np.divmod(places, width * height)
     y, x = np.divmod(rest, width)
     points = np.stack([x, y], 1).astype(np.float32)
-    amplitude, angle, coherence = _local(residual, frames, x, y, kernel)
+    amplitude, angle, coherence = _local(residual.values, rows, x, y, kernel)
 
+    frames = residual.frames[rows].astype(np.int64)
     tracks = flow.track(points, frames)
-    weights = trajectories.track_weights(tracks, frames, life * 0.7, width, height)
-    seen = trajectories.Tracks(points, frames, tracks, weights, width, height)
+    shares = trajectories.track_weights(tracks, frames, life * 0.7, width, height)
+    seen = trajectories.Tracks(points, frames, tracks, shares, width, height)
     errors, means = trajectories.assignment_errors(theta, target.basis, seen)
     chosen = errors.argmin(0)
     elongation = START_ELONGATION * coherence

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gvideo import raster
 from gvideo.encoder.backends import cpu_kernels
-from gvideo.encoder.backends.base import CHANNEL_WEIGHTS, CHROMA_WEIGHT, Target
+from gvideo.encoder.backends.base import CHANNEL_WEIGHTS, CHROMA_WEIGHT, Residual, Target
 from gvideo.encoder.backends.cpu_coarse import chain_to_full_size, halvings_for, shrink, shrink_splats
 from gvideo.encoder.gaussians.parameters import Values
 from gvideo.encoder.gaussians.quantised import Quantised
@@ -53,16 +53,17 @@ class CpuObjective:
         steps()
         return True
 
-    def residual(self, values: Values, trajectory: Tensor) -> Float32:
+    def residual(self, values: Values, trajectory: Tensor, frames: Int32) -> Residual:
         """See Objective."""
-        if len(trajectory) == 0:
-            return self.target.frames
-        return self.target.frames - render(values, trajectory, self.target)
+        left = self.target.frames[frames]
+        if len(trajectory):
+            left -= render(values, trajectory, self.target, frames)
+        return Residual(left, frames)
 
-    def energy(self, residual: Float32) -> float:
+    def energy(self, residual: Residual) -> float:
         """See Objective."""
-        weights = self.target.weights
-        channels = (residual[:, k] for k in range(3))
+        weights = None if self.target.weights is None else self.target.weights[residual.frames]
+        channels = (residual.values[:, k] for k in range(3))
         sums = [float(np.vdot(c, c if weights is None else weights * c)) for c in channels]
         return sums[0] + CHROMA_WEIGHT * (sums[1] + sums[2])
 
@@ -157,13 +158,13 @@ def splats_at(values: Values, trajectory: Tensor, target: Target, frames: Int32)
     return splats, theta
 
 
-def render(values: Values, trajectory: Tensor, target: Target) -> Float32:
-    """All frames f32 [T,3,H,W] of a set of values."""
+def render(values: Values, trajectory: Tensor, target: Target, frames: Int32) -> Float32:
+    """Pictures f32 [F,3,H,W] of a set of values in frames i32 [F]."""
     view = raster.Viewport(*target.size)
-    pictures = np.empty(target.frames.shape, np.float32)
-    for start in range(0, target.num_frames, _RENDERED_FRAMES):
-        frames = np.arange(start, min(start + _RENDERED_FRAMES, target.num_frames), dtype=np.int32)
-        splats, _ = splats_at(values, trajectory, target, frames)
-        basis = np.eye(len(frames), dtype=np.float32)
-        pictures[frames] = raster.get_backend("cpu").render(splats, basis, target.times[frames], view)
+    pictures = np.empty((len(frames), *target.frames.shape[1:]), np.float32)
+    for start in range(0, len(frames), _RENDERED_FRAMES):
+        some = frames[start : start + _RENDERED_FRAMES]
+        splats, _ = splats_at(values, trajectory, target, some)
+        basis = np.eye(len(some), dtype=np.float32)
+        pictures[start : start + len(some)] = raster.get_backend("cpu").render(splats, basis, target.times[some], view)
     return pictures

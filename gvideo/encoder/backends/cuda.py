@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gvideo.encoder.backends.base import Generation, Target
+from gvideo.encoder.backends.base import Generation, Residual, Target
 from gvideo.encoder.backends.cuda_growth import CudaGrowth
 from gvideo.encoder.backends.cuda_objective import CudaObjective
 from gvideo.encoder.gaussians.parameters import BETA1, BETA2, EPSILON, Parameters, Values
@@ -29,7 +29,7 @@ class CudaBackend:
         self._growth = CudaGrowth(flow, target, self.objective.device, self.objective.pixel_weights)
 
     def propose(
-        self, residual: Tensor, count: int, total: int, life: float, theta: Tensor, rng: np.random.Generator
+        self, residual: Residual, count: int, total: int, life: float, theta: Tensor, rng: np.random.Generator
     ) -> Generation:
         """See base.Backend."""
         return self._growth.propose(residual, count, total, life, theta, rng)

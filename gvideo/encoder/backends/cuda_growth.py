@@ -25,6 +25,7 @@ from gvideo.encoder.backends.base import (
     START_ELONGATION,
     START_SIGMA,
     Generation,
+    Residual,
     Target,
 )
 from gvideo.encoder.motion.flow import Flow
@@ -58,17 +59,21 @@ class CudaGrowth:
         self._size = torch.tensor([float(side) for side in target.size], device=device)
 
     def propose(
-        self, residual: Tensor, count: int, total: int, life: float, theta: Tensor, rng: np.random.Generator
+        self, residual: Residual, count: int, total: int, life: float, theta: Tensor, rng: np.random.Generator
     ) -> Generation:
-        """See cpu_growth.propose(). residual f32 [T,3,H,W], theta f32 [M,K,2,3], both on the device."""
+        """See cpu_growth.propose(). The residual and theta f32 [M,K,2,3] are on the device."""
         width, height = self.target.size
         sigma = math.sqrt(width * height / max(total, 1)) * START_SIGMA
         kernel = int(sigma) // 2 * 2 + 1
-        energies = _energies(residual[:, 0], self.pixel_weights, kernel, max(1, int(life / 2) // 2 * 2 + 1))
+        interval = self.target.num_frames / len(residual.frames)
+        numbers = torch.from_numpy(residual.frames.astype("int64")).to(self.device)
+        weights = None if self.pixel_weights is None else self.pixel_weights[numbers]
+        energies = _energies(residual.values[:, 0], weights, kernel, max(1, int(life / interval / 2) // 2 * 2 + 1))
         places = self._sample(energies, count, rng)
-        frames = places // (width * height)
+        rows = places // (width * height)
+        frames = numbers[rows]
         y, x = places % (width * height) // width, places % width
-        amplitude, angle, coherence = _local(residual, frames, y, x, kernel)
+        amplitude, angle, coherence = _local(residual.values, rows, y, x, kernel)
         points = torch.stack([x, y], 1).float()
         chosen, means = self._follow(theta.double(), points, frames, life * 0.7)
         elongation = START_ELONGATION * coherence

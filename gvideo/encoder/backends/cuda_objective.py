@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from gvideo.encoder.backends.base import CHANNEL_WEIGHTS, CHROMA_WEIGHT, Target
+from gvideo.encoder.backends.base import CHANNEL_WEIGHTS, CHROMA_WEIGHT, Residual, Target
 from gvideo.encoder.backends.pair_capacity import PairCapacity
 from gvideo.encoder.gaussians.parameters import Values
 from gvideo.encoder.gaussians.quantised import Quantised
@@ -62,29 +62,30 @@ class CudaObjective:
     def coarsen(self, sigma: float) -> None:
         """See Objective: on a GPU errors are always those of the whole size."""
 
-    def residual(self, values: Values, trajectory: Tensor) -> Tensor:
+    def residual(self, values: Values, trajectory: Tensor, frames: Int32) -> Residual:
         """See Objective. A few frames at a time beside the result."""
-        left = self.frames.clone()
+        rows = torch.from_numpy(frames.astype("int64")).to(self.device)
+        left = self.frames[rows]
         if len(trajectory):
             view = Viewport(*self.target.size)
             step = cuda.frames_a_launch(view)
             for start in range(0, len(left), step):
                 part = slice(start, start + step)
-                there = self._at(values, self.basis[part], self.residual_basis[part])
-                times = self.times[part]
+                there = self._at(values, self.basis[rows[part]], self.residual_basis[rows[part]])
+                times = self.times[rows[part]]
                 identity = torch.eye(len(times), device=self.device)
                 left[part].sub_(cuda.draw(self._batch(there, trajectory, identity, times), view))
-        return left
+        return Residual(left, frames)
 
-    def energy(self, residual: Tensor) -> float:
+    def energy(self, residual: Residual) -> float:
         """See Objective. Frame by frame, in float64."""
         weights = self.pixel_weights
 
-        def sum_of(k: int) -> Tensor:
-            squares = residual[k].double().square_()
-            return (squares if weights is None else squares.mul_(weights[k])).sum((1, 2))
+        def sum_of(row: int, frame: int) -> Tensor:
+            squares: Tensor = residual.values[row].double().square_()
+            return (squares if weights is None else squares.mul_(weights[frame])).sum((1, 2))
 
-        sums = torch.stack([sum_of(k) for k in range(len(residual))]).sum(0)
+        sums = torch.stack([sum_of(row, frame) for row, frame in enumerate(residual.frames.tolist())]).sum(0)
         return float(sums[0] + CHROMA_WEIGHT * (sums[1] + sums[2]))
 
     def error_and_gradients(self, values: Values, trajectory: Tensor, frames: Int32) -> tuple[Tensor, Values]:

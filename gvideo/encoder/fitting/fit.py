@@ -39,10 +39,11 @@ from gvideo.types import Float32, Float64, Int32
 class FitSettings:
     """Everything that decides how long and how a segment is fitted. most_effort: pictures below REFERENCE_PIXELS get up
     to so many times the steps. growth_rate, train_rate: factors on RATES and TRAIN_RATES; short fits need faster ones.
-    residual_motion: whether Gaussians add motion of their own to their trajectory. least_strength: Gaussians of fewer
-    amplitude steps leave while growing. trajectory_price: squared error charged for a bit of a trajectory, over that
-    for a bit. first_price, price_ramp: bits cost that share of their price when training begins, all of it from that
-    share of its steps on. fall: exponent of the cosine by which rates fall in training."""
+    growth_frames: growth looks at that many frames at most, and at more where there are more steps. residual_motion:
+    whether Gaussians add motion of their own to their trajectory. least_strength: Gaussians of fewer amplitude steps
+    leave while growing. trajectory_price: squared error charged for a bit of a trajectory, over that for a bit.
+    first_price, price_ramp: bits cost that share of their price when training begins, all of it from that share of its
+    steps on. fall: exponent of the cosine by which rates fall in training."""
 
     most_effort: float = 3.0
     first_density: float = 0.002
@@ -50,6 +51,7 @@ class FitSettings:
     most_growth: float = 1.0
     max_rounds: int = 14
     growth_gain: float = 8.0
+    growth_frames: int = 4096
     round_steps: int = 45
     last_round: float = 3.0
     growth_rate: float = 1.6
@@ -129,8 +131,9 @@ class SegmentFit:
         poor = 0
         for index in range(s.max_rounds):
             life = target.num_frames * (s.first_life if index < 2 and not self.below else s.later_life)
-            residual = self.objective.residual(unquantised(self.parameters), self.parameters.trajectory)
-            error = self.objective.energy(residual)
+            frames = _frames_of_round(target.num_frames, round(self.effort * s.growth_frames), index)
+            residual = self.objective.residual(unquantised(self.parameters), self.parameters.trajectory, frames)
+            error = self.objective.energy(residual) * target.num_frames / len(frames)
             gain = (total - error) / (max(number, 1) * s.growth_gain * rules.allowed_error) if index else math.inf
             poor = poor + 1 if gain < 1 else 0
             total = error
@@ -259,7 +262,8 @@ class SegmentFit:
     def left(self, q: Quantised) -> Float32:
         """Frames less picture f32 [T,3,H,W] of the final set, in the host's memory."""
         values = {name: value.to(self.objective.device) for name, value in values_of(q).items()}
-        residual = self.objective.residual(values, self.parameters.trajectory)
+        frames = np.arange(self.target.num_frames, dtype=np.int32)
+        residual = self.objective.residual(values, self.parameters.trajectory, frames).values
         return residual.cpu().numpy() if isinstance(residual, Tensor) else residual
 
     def _measure_prices(self, q: Quantised, rules: StepRules, geometry: Geometry) -> None:
@@ -321,6 +325,14 @@ class SegmentFit:
         rates["theta"] *= self.train_trajectories
         self.backend.adam(p, _by_parameter(gradients, values), rates, factor)
         _confine(p)
+
+
+def _frames_of_round(num_frames: int, most: int, index: int) -> Int32:
+    """Numbers of at most so many frames, one in each of equal parts of a segment, other ones in every round of growth:
+    new Gaussians are placed in these, and always the same ones would take too many (docs/techniques.md)."""
+    count = min(num_frames, most)
+    within = (0.5 + index * (math.sqrt(5) - 1) / 2) % 1
+    return ((np.arange(count) + within) * num_frames / count).astype(np.int32)
 
 
 def values_of(q: Quantised) -> Values:
