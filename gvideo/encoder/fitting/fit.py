@@ -328,8 +328,8 @@ class SegmentFit:
 
 
 def _frames_of_round(num_frames: int, most: int, index: int) -> Int32:
-    """Numbers of at most so many frames, one in each of equal parts of a segment, other ones in every round of growth:
-    new Gaussians are placed in these, and always the same ones would take too many (docs/techniques.md)."""
+    """Numbers i32 [F] of at most so many frames, one in each of equal parts of a segment. Which ones differs from round
+    to round of growth, since new Gaussians have the centres of their lives there."""
     count = min(num_frames, most)
     within = (0.5 + index * (math.sqrt(5) - 1) / 2) % 1
     return ((np.arange(count) + within) * num_frames / count).astype(np.int32)
