@@ -4,7 +4,7 @@
 
 sizes   encoding 24 frames with each preset, 176x144 to 1920x1080 (`medium` up to 1280x720)
 frames  encoding 12 to 96 frames at 640x360 with `fast`
-clip    encoding 300 frames at 352x288 in their five segments with `veryfast` and `fast`
+clip    encoding 300 frames at 352x288 in their six segments with `veryfast` and `fast`
 cores   encoding at 640x360 on one core and on all
 decode  from bytes to RGB frames: a stream at its size, the one of 1280x720 drawn at 320x180 and at 160x90 too, and
         ffmpeg's H.264 decoder on the same frames

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -67,7 +67,8 @@ class CudaGrowth:
         kernel = int(sigma) // 2 * 2 + 1
         interval = self.target.num_frames / len(residual.frames)
         numbers = torch.from_numpy(residual.frames.astype("int64")).to(self.device)
-        weights = None if self.pixel_weights is None else self.pixel_weights[numbers]
+        whole = self.pixel_weights  # planes of which are looked at, not copied
+        weights = None if whole is None else [whole[k] for k in residual.frames.tolist()]
         energies = _energies(residual.values[:, 0], weights, kernel, max(1, int(life / interval / 2) // 2 * 2 + 1))
         places = self._sample(energies, count, rng)
         rows = places // (width * height)
@@ -174,7 +175,7 @@ class CudaGrowth:
         return torch.stack(errors), torch.stack(all_means)
 
 
-def _energies(luma: Tensor, weights: Tensor | None, space: int, time: int) -> Iterator[Tensor]:
+def _energies(luma: Tensor, weights: Sequence[Tensor] | Tensor | None, space: int, time: int) -> Iterator[Tensor]:
     """Squared residual, weighted, averaged over a box of space x space px and `time` frames, of luma f32 [T,H,W]: frame
     by frame f32 [H,W], by a running sum over the window. What leaves the window is blurred again rather than kept."""
 
