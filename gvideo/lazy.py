@@ -1,6 +1,6 @@
 """Public names of a package that are loaded when they are first used, and the list of them for `dir` and editors.
 
-    __getattr__, __dir__ = attach(__name__, {"VideoDecoder": "gvideo.decoder.video_decoder", "errors": ""})
+__getattr__, __dir__ = attach(__name__, {"VideoDecoder": "gvideo.decoder.video_decoder", "errors": ""})
 """
 
 from __future__ import annotations

@@ -53,9 +53,7 @@ class Coder(NamedTuple):
     cost: NDArray[np.float64]
 
 
-def begin(
-    probability: NDArray[np.uint16], seen: NDArray[np.uint8]
-) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
+def begin(probability: NDArray[np.uint16], seen: NDArray[np.uint8]) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
     """Contexts for coders to use up (u16 [C,2], u8 [C]) from start states (u16 [C], u8 [C])."""
     return np.stack([probability, probability], 1), seen.copy()
 

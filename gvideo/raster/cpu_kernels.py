@@ -40,7 +40,7 @@ from gvideo.raster.cpu_items import (
     list_items,
     start_walks,
 )
-from gvideo.raster.cpu_plan import BLOCK, BLOCKS, LOG2_TILE, LONGEST_WALK, TILE, plan_frame
+from gvideo.raster.cpu_plan import BLOCK, BLOCKS, LOG2_TILE, LONGEST_WALK, TILE
 from gvideo.raster.jit import kernel
 from gvideo.raster.simd import (
     add,
@@ -53,10 +53,9 @@ from gvideo.raster.simd import (
     spread,
     store,
     subtract,
-    total,
     totals,
 )
-from gvideo.types import Float32, Float64, Int32, Int64
+from gvideo.types import Float32, Int32, Int64
 
 f32 = np.float32
 
@@ -180,64 +179,6 @@ def load_negative(target: Float32, width: int, height: int, tile_x: int, tile_y:
 
 
 @kernel
-def weigh_residual(
-    width: int, tile_x: int, rows: int, weights: Float32, tile: Float32, squared_errors: Float64
-) -> None:
-    """squared_errors[c] += sum of residual², then tile = dLoss/dF = 2 weight_c residual."""
-    for block in range(BLOCKS):
-        inside = width - tile_x - block * BLOCK
-        if inside <= 0:
-            return
-        if inside < BLOCK:
-            for y in range(rows):
-                for c in range(3):
-                    for lane in range(inside, BLOCK):
-                        tile[block * BLOCK_STRIDE + y * ROW_STRIDE + c * BLOCK + lane] = f32(0)
-        for c in range(3):
-            twice_weight = spread(f32(2) * weights[c])
-            squares = spread(f32(0))
-            at = block * BLOCK_STRIDE + c * BLOCK
-            for _ in range(rows):
-                residual = load(tile, at)
-                squares = multiply_add(residual, residual, squares)
-                store(tile, at, multiply(twice_weight, residual))
-                at += ROW_STRIDE
-            squared_errors[c] += np.float64(total(squares))
-
-
-@kernel
-def weigh_pixels(
-    pixel_weights: Float32,
-    width: int,
-    tile_x: int,
-    tile_y: int,
-    rows: int,
-    channel_weights: Float32,
-    tile: Float32,
-    squared_errors: Float64,
-) -> None:
-    """weigh_residual with weights of pixels (flat [H W]), which are in the squared errors too."""
-    for block in range(BLOCKS):
-        inside = min(width - tile_x - block * BLOCK, BLOCK)
-        if inside <= 0:
-            return
-        for c in range(3):
-            twice_weight = f32(2) * channel_weights[c]
-            total_squares = f32(0)
-            for y in range(rows):
-                at = block * BLOCK_STRIDE + y * ROW_STRIDE + c * BLOCK
-                source = (tile_y + y) * width + tile_x + block * BLOCK
-                for lane in range(inside):
-                    residual = tile[at + lane]
-                    weighted = pixel_weights[source + lane] * residual
-                    total_squares += weighted * residual
-                    tile[at + lane] = twice_weight * weighted
-                for lane in range(inside, BLOCK):
-                    tile[at + lane] = f32(0)
-            squared_errors[c] += np.float64(total_squares)
-
-
-@kernel
 def write_tile(
     tile: Float32, channels: int, width: int, height: int, tile_x: int, tile_y: int, rows: int, picture: Float32
 ) -> None:
@@ -287,67 +228,3 @@ def render_tiles(
         start_walks(records, tile_members, first, items, count, tile_x, tile_y, walks)
         splat_items(items, count, walks, tile, channels == 1)
         write_tile(tile, channels, width, height, tile_x, tile_y, rows, flat)
-
-
-@kernel
-def fit_frame(
-    shapes: Float32,
-    means: Float32,
-    displacements: Float32,
-    amplitudes: Float32,
-    centres: Float32,
-    inverse_durations: Float32,
-    basis: Float32,
-    time: float,
-    target: Float32,
-    weights: Float32,
-    pixel_weights: Float32,
-    squared_errors: Float64,
-    frame_moments: Float32,
-) -> None:
-    """Render, compare with target f32 [3,H,W] and back-propagate one frame.
-
-    pixel_weights f32 [H,W], or [0,0] for none. squared_errors f64 [3] and frame_moments f32 [N,8] are overwritten; the
-    latter with dLoss/dA_c and the sums of u dx, u s, u dx², u dx s, u s². A frame is one thread's work, so the order of
-    all sums is fixed.
-    """
-    _, height, width = target.shape
-    tiles_x = (width + TILE - 1) >> LOG2_TILE
-    flat = target.reshape(target.size)
-    flat_weights = pixel_weights.reshape(pixel_weights.size)
-    records, members, lives, tile_starts, tile_members, most_items = plan_frame(
-        shapes, means, displacements, amplitudes, centres, inverse_durations, basis, time,
-        width, height, 1.0, 1.0, 0.0, 0.0,
-    )  # fmt: skip
-    moments = np.zeros(len(members) * MOMENTS, np.float32)
-    tile = np.empty(TILE_SIZE, np.float32)
-    unsorted = np.empty(most_items + 1, np.int64)
-    items = np.empty(most_items + 1, np.int64)
-    walks = np.empty((most_items + 1) * WALK_FIELDS, np.float32)
-    histogram = np.empty(LONGEST_WALK + 2, np.int64)
-    edges = np.empty(2 * BLOCK, np.float32)
-    squared_errors[:] = 0.0
-    for t in range(len(tile_starts) - 1):
-        tile_x = t % tiles_x * TILE
-        tile_y = t // tiles_x * TILE
-        rows = min(TILE, height - tile_y)
-        first, last = tile_starts[t], tile_starts[t + 1]
-        columns = min(TILE, width - tile_x)
-        count = list_items(
-            records, tile_members, first, last, tile_x, tile_y, columns, rows, unsorted, items, histogram, edges
-        )
-        load_negative(flat, width, height, tile_x, tile_y, rows, tile)
-        start_walks(records, tile_members, first, items, count, tile_x, tile_y, walks)
-        splat_items(items, count, walks, tile, False)
-        if pixel_weights.size:
-            weigh_pixels(flat_weights, width, tile_x, tile_y, rows, weights, tile, squared_errors)
-        else:
-            weigh_residual(width, tile_x, rows, weights, tile, squared_errors)
-        gather_items(items, count, walks, tile)
-        add_sums(tile_members, first, items, count, walks, moments)
-    frame_moments[:] = f32(0)
-    for m in range(len(members)):
-        for c in range(3):
-            frame_moments[members[m], c] = moments[m * MOMENTS + c] * lives[m]
-        for k in range(3, MOMENTS):
-            frame_moments[members[m], k] = moments[m * MOMENTS + k]

@@ -26,7 +26,7 @@ from gvideo.raster.interface import (
     SUPPORT_EXPONENT,
 )
 from gvideo.raster.jit import kernel
-from gvideo.types import Float32, Float64, Int32, Int64
+from gvideo.types import Bool, Float32, Float64, Int32, Int64
 
 TILE = 64  # px; three channels of a tile are 48 KiB and stay in the first-level cache while a tile is worked on
 LOG2_TILE = 6
@@ -52,6 +52,46 @@ _HALF_LOG2_E = 0.5 * math.log2(math.e)
 
 
 @kernel
+def _describe(
+    log_scale: Float32, angle_of: float, scale_x: float, scale_y: float, shape: Float32, axis: Float64
+) -> None:
+    """One row of describe_shapes(): f32 [10] and f64 [4]."""
+    axis[0] = 0.0
+    shape[HALF_WIDTH] = np.float32(-1.0)
+    log_u = np.float64(log_scale[0])
+    log_v = np.float64(log_scale[1])
+    angle = np.float64(angle_of)
+    if not (abs(log_u) <= LARGEST_LOG_SCALE and abs(log_v) <= LARGEST_LOG_SCALE and math.isfinite(angle)):
+        return
+    sigma_u = math.exp(log_u)
+    sigma_v = math.exp(log_v)
+    cosine = math.cos(angle)
+    sine = math.sin(angle)
+    axis[0] = sigma_u
+    axis[1] = sigma_v
+    axis[2] = cosine
+    axis[3] = sine
+    uu = sigma_u * sigma_u
+    vv = sigma_v * sigma_v
+    xx = scale_x * scale_x * (cosine * cosine * uu + sine * sine * vv)
+    yy = scale_y * scale_y * (sine * sine * uu + cosine * cosine * vv)
+    xy = scale_x * scale_y * cosine * sine * (uu - vv)
+    conditional = scale_x * scale_x * scale_y * scale_y * uu * vv / xx
+    s_factor = np.float32(-_HALF_LOG2_E / conditional)
+    shape[DX_FACTOR] = -_HALF_LOG2_E / xx
+    shape[SHEAR] = -xy / xx
+    shape[S_FACTOR] = s_factor
+    shape[RATIO_STEP] = 2.0 ** (2.0 * np.float64(s_factor))
+    # Edges are widened by more than float32 can err; the mask of the kernels decides in the end.
+    shape[HALF_WIDTH] = math.sqrt(2.0 * SUPPORT_EXPONENT * xx) * 1.00001 + 1e-3
+    shape[HALF_HEIGHT] = math.sqrt(2.0 * SUPPORT_EXPONENT * yy) * 1.00001 + 1e-3
+    shape[TOP_DX] = xy * math.sqrt(2.0 * SUPPORT_EXPONENT / yy)
+    shape[COLUMN_NARROWING] = conditional / xx
+    shape[COLUMN_HEIGHT] = 2.0 * SUPPORT_EXPONENT * conditional * 1.00002
+    shape[WALK] = min(max(LONGEST_WALK_DEVIATIONS * math.sqrt(conditional), 1.0), float(LONGEST_WALK))
+
+
+@kernel
 def describe_shapes(
     log_scales: Float32, angles: Float32, scale_x: float, scale_y: float, shapes: Float32, axes: Float64
 ) -> None:
@@ -63,39 +103,28 @@ def describe_shapes(
     Axes f64 [N,4] for the chain rule: sigma_u, sigma_v (source px), cosine, sine; sigma_u = 0: not drawn.
     """
     for n in range(len(angles)):
-        axes[n, 0] = 0.0
-        shapes[n, HALF_WIDTH] = np.float32(-1.0)
-        log_u = np.float64(log_scales[n, 0])
-        log_v = np.float64(log_scales[n, 1])
-        angle = np.float64(angles[n])
-        if not (abs(log_u) <= LARGEST_LOG_SCALE and abs(log_v) <= LARGEST_LOG_SCALE and math.isfinite(angle)):
-            continue
-        sigma_u = math.exp(log_u)
-        sigma_v = math.exp(log_v)
-        cosine = math.cos(angle)
-        sine = math.sin(angle)
-        axes[n, 0] = sigma_u
-        axes[n, 1] = sigma_v
-        axes[n, 2] = cosine
-        axes[n, 3] = sine
-        uu = sigma_u * sigma_u
-        vv = sigma_v * sigma_v
-        xx = scale_x * scale_x * (cosine * cosine * uu + sine * sine * vv)
-        yy = scale_y * scale_y * (sine * sine * uu + cosine * cosine * vv)
-        xy = scale_x * scale_y * cosine * sine * (uu - vv)
-        conditional = scale_x * scale_x * scale_y * scale_y * uu * vv / xx
-        s_factor = np.float32(-_HALF_LOG2_E / conditional)
-        shapes[n, DX_FACTOR] = -_HALF_LOG2_E / xx
-        shapes[n, SHEAR] = -xy / xx
-        shapes[n, S_FACTOR] = s_factor
-        shapes[n, RATIO_STEP] = 2.0 ** (2.0 * np.float64(s_factor))
-        # Edges are widened by more than float32 can err; the mask of the kernels decides in the end.
-        shapes[n, HALF_WIDTH] = math.sqrt(2.0 * SUPPORT_EXPONENT * xx) * 1.00001 + 1e-3
-        shapes[n, HALF_HEIGHT] = math.sqrt(2.0 * SUPPORT_EXPONENT * yy) * 1.00001 + 1e-3
-        shapes[n, TOP_DX] = xy * math.sqrt(2.0 * SUPPORT_EXPONENT / yy)
-        shapes[n, COLUMN_NARROWING] = conditional / xx
-        shapes[n, COLUMN_HEIGHT] = 2.0 * SUPPORT_EXPONENT * conditional * 1.00002
-        shapes[n, WALK] = min(max(LONGEST_WALK_DEVIATIONS * math.sqrt(conditional), 1.0), float(LONGEST_WALK))
+        _describe(log_scales[n], angles[n], scale_x, scale_y, shapes[n], axes[n])
+
+
+@kernel
+def describe_on_grids(
+    log_scales: Float32,
+    angles: Float32,
+    wide: Bool,
+    scale: float,
+    shapes: Float32,
+    coarse_shapes: Float32,
+    axes: Float64,
+) -> None:
+    """describe_shapes() of a picture of two grids: shapes of the Gaussians that are not wide, coarse_shapes on a grid
+    of `scale` output px a source px of those that are; each of the two says of the others that they are not drawn."""
+    for n in range(len(angles)):
+        if wide[n]:
+            _describe(log_scales[n], angles[n], scale, scale, coarse_shapes[n], axes[n])
+            shapes[n, HALF_WIDTH] = np.float32(-1.0)
+        else:
+            _describe(log_scales[n], angles[n], 1.0, 1.0, shapes[n], axes[n])
+            coarse_shapes[n, HALF_WIDTH] = np.float32(-1.0)
 
 
 @kernel

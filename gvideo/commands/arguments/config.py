@@ -1,9 +1,9 @@
 """Options of `gvideo encode` from elsewhere than the command line: a TOML file, and sets for common targets.
 
-    crf = 30                 # --crf 30
-    preset = "slow"          # --preset slow
-    fallback-crf = 28        # --fallback-crf 28; fallback_crf will do
-    subtitles = ["a.vtt"]    # what may be given several times is a list
+crf = 30                 # --crf 30
+preset = "slow"          # --preset slow
+fallback-crf = 28        # --fallback-crf 28; fallback_crf will do
+subtitles = ["a.vtt"]    # what may be given several times is a list
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """What a batch encodes: the jobs of a YAML file, or of the video files of a folder, each as a `gvideo encode` command.
 
-    defaults: {preset: fast, crf: 34}            # options of every job, named as on the command line
-    jobs:
-      - {source: a.mp4, output: out/a.gsv}       # relative to the file
-      - {source: b.mp4, output: out/b/, ladder: "640x360:34,320x180:36", audio: [b.en.wav:en, b.de.wav:de]}
+defaults: {preset: fast, crf: 34}            # options of every job, named as on the command line
+jobs:
+  - {source: a.mp4, output: out/a.gsv}       # relative to the file
+  - {source: b.mp4, output: out/b/, ladder: "640x360:34,320x180:36", audio: [b.en.wav:en, b.de.wav:de]}
 
-    command line  >  job  >  defaults
+command line  >  job  >  defaults
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Compiles the kernels ahead, by using each once on a made clip, so that the first encode or decode does not wait.
 
-    made clip ──encode (with the extra)──► stream ──decode at its size and smaller──► machine code in the cache on disk
+made clip ──encode (with the extra)──► stream ──decode at its size and smaller──► machine code in the cache on disk
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a command says on stderr: sentences for people, or with --log-json a JSON object a line for programs.
 
-    detail (-v) < note, done (default) < error (always)        -q keeps the errors
+detail (-v) < note, done (default) < error (always)        -q keeps the errors
 
-    {"time": "…Z", "level": "info", "command": "encode", "event": "done", "message": "…", "num_bytes": 3558, …}
+{"time": "…Z", "level": "info", "command": "encode", "event": "done", "message": "…", "num_bytes": 3558, …}
 """
 
 from __future__ import annotations

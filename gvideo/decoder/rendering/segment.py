@@ -1,6 +1,6 @@
 """A segment's symbols to planes: at the times of its frames or between them, at its own size or any other.
 
-    components, summed ─► stages, in order ─► planes
+components, summed ─► stages, in order ─► planes
 """
 
 from __future__ import annotations

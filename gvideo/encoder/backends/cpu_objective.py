@@ -17,6 +17,7 @@ from gvideo.encoder.backends.base import CHANNEL_WEIGHTS, CHROMA_WEIGHT, Residua
 from gvideo.encoder.backends.cpu_coarse import chain_to_full_size, halvings_for, shrink, shrink_splats
 from gvideo.encoder.gaussians.parameters import Values
 from gvideo.encoder.gaussians.quantised import Quantised
+from gvideo.raster import cpu
 from gvideo.raster.threads import for_each, for_rows
 from gvideo.types import Float32, Int32, Splats
 
@@ -73,7 +74,7 @@ class CpuObjective:
         splats, theta = splats_at(values, trajectory, self.target, frames)
         halvings, pictures, weights = self._shrunk
         small = shrink_splats(splats, halvings)
-        sse, g = raster.get_backend("cpu").loss_and_gradients(
+        sse, g = cpu.loss_and_gradients_on_grids(
             small, np.eye(len(frames), dtype=np.float32), self.target.times[frames],
             pictures, frames, CHANNEL_WEIGHTS * np.float32(4**halvings), weights,
         )  # fmt: skip

@@ -105,9 +105,7 @@ def _url(picture: UInt8, quality: int) -> str:
     return f"data:image/webp;base64,{base64.b64encode(data.getvalue()).decode()}"
 
 
-def _html(
-    video: VideoDecoder, segment: int, numbers: range, found: Inspected, pictures: dict[str, list[str]]
-) -> str:
+def _html(video: VideoDecoder, segment: int, numbers: range, found: Inspected, pictures: dict[str, list[str]]) -> str:
     width, height = found.renderer.width, found.renderer.height
     scale = max(1, min(4, 960 // width))
     layers = int(video.stream.num_layers(segment))
