@@ -13,7 +13,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _HERE = Path(__file__).parent
 #: Folders of the kernels and of what they call.
-_FOLDERS = (_HERE, _HERE / "backends", _HERE / "motion", Path(steps.__file__).parent)
+_FOLDERS = (_HERE, _HERE / "backends", _HERE / "motion", Path(steps.__file__).parent, _HERE.parent / "raster")
 _compile = compiler(stamp_of(*_FOLDERS), error_model="numpy", fastmath={"nsz", "contract"})
 
 

@@ -197,7 +197,7 @@ def _fit(
             target = _as_kernel_array(targets[frame_indices[row]])
             of_pixel = nothing if pixel_weights is None else _as_kernel_array(pixel_weights[frame_indices[row]])
             fit_frame(
-                shapes, coarse_shapes, *arrays, basis[row], float(times[row]), target, weights, of_pixel,
+                shapes, coarse_shapes, *arrays, basis[row], float(times[row]), target, 0, weights, of_pixel,
                 squared_errors[row], moments[frame],
             )  # fmt: skip
 

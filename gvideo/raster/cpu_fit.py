@@ -143,12 +143,14 @@ def fit_frame(
     basis: Float32,
     time: float,
     target: Float32,
+    top: int,
     weights: Float32,
     pixel_weights: Float32,
     squared_errors: Float64,
     frame_moments: Float32,
 ) -> None:
-    """Render, compare with target f32 [3,H,W] and back-propagate one frame.
+    """Render, compare with target f32 [3,H,W] and back-propagate one frame, or what of it lies from row `top` on, a
+    multiple of TILE: a band of a frame is a picture of its own, with the same cells.
 
     coarse_shapes: of the Gaussians on the coarse grid, [0,10] if there are none. The others are as narrow() has them.
     pixel_weights f32 [H,W], or [0,0] for none. squared_errors f64 [3] and frame_moments f32 [N,8] are overwritten; the
@@ -161,7 +163,7 @@ def fit_frame(
     flat_weights = pixel_weights.reshape(pixel_weights.size)
     records, members, lives, tile_starts, tile_members, most_items = plan_frame(
         shapes, means, displacements, amplitudes, centres, inverse_durations, basis, time,
-        width, height, 1.0, 1.0, 0.0, 0.0,
+        width, height, 1.0, 1.0, 0.0, float(top),
     )  # fmt: skip
     moments = np.zeros(len(members) * MOMENTS, np.float32)
     two_grids = len(coarse_shapes) > 0
@@ -173,7 +175,7 @@ def fit_frame(
     n, cell = len(coarse_shapes), float(CELL)
     wide_records, wide_members, wide_lives, wide_starts, wide_in_tile, most_wide = plan_frame(
         coarse_shapes, means[:n], displacements[:n], amplitudes[:n], centres[:n], inverse_durations[:n], basis, time,
-        grid_width, grid_height, 1.0 / cell, 1.0 / cell, -cell, -cell,
+        grid_width, grid_height, 1.0 / cell, 1.0 / cell, -cell, float(top) - cell,
     )  # fmt: skip
     if two_grids:
         render_tiles(wide_records, wide_starts, wide_in_tile, most_wide, 0, len(wide_starts) - 1, coarse)

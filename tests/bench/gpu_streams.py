@@ -150,10 +150,10 @@ def _steps(run: Run, width: int, height: int, count: int, case: str) -> None:
     assert set(TRAIN_RATES) == set(still)
 
     def grow() -> None:
-        fit._float_step(dict(still))
+        fit._growth_steps([dict(still)])
 
     def train() -> None:
-        fit._train_step(fit._quantise(rules, geometry), rules, 0.0, 1.0)
+        fit._training_steps(rules, geometry, [0.0], [1.0])
 
     run.note("quantise", case, run.median_ms(lambda: fit._quantise(rules, geometry)), "ms")
     for name, step in (("growing", grow), ("training", train)):

@@ -137,8 +137,8 @@ def test_steps_in_a_window_do_not_wait_for_the_device(clip, monkeypatch):
     geometry = Geometry(WIDTH, HEIGHT, torch.arange(FRAMES, device=where).float(), 2)
 
     def step() -> None:
-        fit._float_step(RATES | {"theta": 0.01})
-        fit._train_step(fit._quantise(RULES, geometry), RULES, 1.0, 1.0)
+        fit._growth_steps([RATES | {"theta": 0.01}])
+        fit._training_steps(RULES, geometry, [1.0], [1.0])
 
     def steps() -> None:
         for first in range(FRAMES):  # every choice of frames has been there once, and kernels are compiled
@@ -185,9 +185,9 @@ def test_steps_work_on_a_device_whose_memory_the_host_cannot_read(clip, monkeypa
     fit.objective._in_window = True
     for _ in range(2):
         with Operations() as growing:
-            fit._float_step(RATES | {"theta": 0.01})
+            fit._growth_steps([RATES | {"theta": 0.01}])
         with Operations() as training:
-            fit._train_step(fit._quantise(RULES, geometry), RULES, 1.0, 1.0)
+            fit._training_steps(RULES, geometry, [1.0], [1.0])
     step = ["displace_rows", *draw, "spread_rows"]
     assert launched == [*step, "charge_motion_rows", "quantise_rows", *step, "charge_bits_rows"] * 2
     # each costs the host some microseconds; a step of such operations alone would have two hundred

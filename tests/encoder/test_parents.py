@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from gvideo.encoder.fitting.fit import _charge_trajectories
+from gvideo.encoder.backends.steps import charge_trajectories
 from gvideo.encoder.motion.parents import choose_parents, difference_matrix, step_bits
 
 
@@ -37,7 +37,7 @@ def test_the_price_of_trajectories_is_the_slope_of_their_bits():
     gradients = {"theta": torch.zeros_like(theta)}
     differences = torch.from_numpy(difference_matrix(parents.numpy())).double()
     in_time = torch.eye(5, dtype=torch.float64) - torch.diag(torch.ones(4, dtype=torch.float64), -1)
-    _charge_trajectories(theta, differences, in_time, 2.0, 0.25, gradients)
+    charge_trajectories(theta, differences, in_time, 2.0, 0.25, gradients)
 
     def price(values: torch.Tensor) -> float:
         steps = torch.diff(values, dim=1, prepend=torch.zeros_like(values[:, :1]))

@@ -3,7 +3,8 @@
     SegmentFit ── FitBackend ── objective: errors, gradients, prices      cpu.py: compiled kernels on NumPy arrays
                           ├─ propose: new Gaussians                    cuda.py: Triton kernels, tensors on the device
                           ├─ quantise: values as decoded
-                          └─ adam: a step of every parameter
+                          ├─ adam: a step of every parameter
+                          └─ run_steps: many steps of all that
 
 Backends differ in rounding alone. Residuals stay where they were made; only numbers and Gaussians leave a backend.
 """
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gvideo.encoder.backends.steps import Steps
 from gvideo.encoder.gaussians.parameters import Parameters, Values
 from gvideo.encoder.gaussians.quantised import Geometry, Quantised
 from gvideo.encoder.motion.flow import Flow
@@ -153,6 +155,9 @@ class FitBackend(Protocol):
     def adam(self, p: Parameters, gradients: Values, rates: dict[str, float], factor: float) -> None:
         """One Adam step (Kingma and Ba, 2015) with a rate per attribute, of which every Gaussian has its share
         (Parameters.rate_shares), on `factor` times the gradients."""
+
+    def run_steps(self, p: Parameters, steps: Steps) -> list[float | Tensor]:
+        """Goes through steps of fitting; the squared error of each, as error_and_gradients() has it."""
 
 
 def open_backend(name: str, target: Target, flow: Flow) -> FitBackend:

@@ -7,10 +7,11 @@ from typing import Any, cast
 import numpy as np
 from torch import Tensor
 
-from gvideo.encoder.backends import cpu_growth, cpu_kernels
+from gvideo.encoder.backends import cpu_growth, cpu_kernels, cpu_steps
 from gvideo.encoder.backends.base import Generation, Residual, Target
 from gvideo.encoder.backends.cpu_objective import CpuObjective
 from gvideo.encoder.backends.cpu_quantise import quantise
+from gvideo.encoder.backends.steps import Steps, run_one_by_one
 from gvideo.encoder.gaussians.parameters import BETA1, BETA2, EPSILON, Parameters, Values
 from gvideo.encoder.gaussians.quantised import Geometry, Quantised
 from gvideo.encoder.motion.flow import Flow
@@ -45,6 +46,12 @@ class CpuBackend:
     def adam(self, p: Parameters, gradients: Values, rates: dict[str, float], factor: float) -> None:
         """See base.Backend."""
         adam(p, gradients, rates, factor)
+
+    def run_steps(self, p: Parameters, steps: Steps) -> list[float | Tensor]:
+        """See base.FitBackend. In compiled calls of some steps each."""
+        if not len(p):  # what is left is the error of frames without a picture
+            return run_one_by_one(self, p, steps)
+        return cpu_steps.run(self.objective.target, self.objective.shrunk, p, steps)
 
 
 def adam(p: Parameters, gradients: Values, rates: dict[str, float], factor: float = 1.0) -> None:

@@ -36,16 +36,16 @@ class CpuObjective:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        #: (frames, weights) by halvings; made when they are asked for, one at a time.
-        self._shrunk: tuple[int, Float32, Float32 | None] = (0, target.frames, target.weights)
+        #: Halvings that errors are of, frames f32 [T,3,H,W] and weights at that size; made when they are asked for.
+        self.shrunk: tuple[int, Float32, Float32 | None] = (0, target.frames, target.weights)
 
     def coarsen(self, sigma: float) -> None:
         """See Objective."""
         halvings = halvings_for(sigma, self.target.size)
-        if halvings == self._shrunk[0]:
+        if halvings == self.shrunk[0]:
             return
         frames, weights = self.target.frames, self.target.weights
-        self._shrunk = (
+        self.shrunk = (
             halvings, shrink(frames, halvings), None if weights is None else shrink(weights[:, None], halvings)[:, 0],
         )  # fmt: skip
 
@@ -63,16 +63,23 @@ class CpuObjective:
 
     def energy(self, residual: Residual) -> float:
         """See Objective."""
-        weights = None if self.target.weights is None else self.target.weights[residual.frames]
-        channels = (residual.values[:, k] for k in range(3))
-        sums = [float(np.vdot(c, c if weights is None else weights * c)) for c in channels]
-        return sums[0] + CHROMA_WEIGHT * (sums[1] + sums[2])
+        sums, weights = np.empty((len(residual.frames), 3)), self.target.weights
+
+        def add(row: int) -> None:
+            of_pixels = None if weights is None else weights[residual.frames[row]]
+            for channel, plane in enumerate(residual.values[row]):
+                weighted = plane if of_pixels is None else of_pixels * plane
+                sums[row, channel] = np.dot(plane.ravel(), weighted.ravel())
+
+        for_each(len(sums), add)
+        luma, blue, red = sums.sum(0).tolist()
+        return float(luma + CHROMA_WEIGHT * (blue + red))
 
     def error_and_gradients(self, values: Values, trajectory: Tensor, frames: Int32) -> tuple[float, Values]:
         """See Objective."""
         width, height = self.target.size
         splats, theta = splats_at(values, trajectory, self.target, frames)
-        halvings, pictures, weights = self._shrunk
+        halvings, pictures, weights = self.shrunk
         small = shrink_splats(splats, halvings)
         sse, g = cpu.loss_and_gradients_on_grids(
             small, np.eye(len(frames), dtype=np.float32), self.target.times[frames],

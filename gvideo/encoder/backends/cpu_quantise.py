@@ -13,6 +13,15 @@ from gvideo.encoder.gaussians.parameters import Parameters
 from gvideo.encoder.gaussians.quantised import Geometry, Quantised, control_of
 from gvideo.model import steps
 from gvideo.raster.threads import for_rows
+from gvideo.types import Float64
+
+
+def constants_of(rules: steps.StepRules, g: Geometry, precision_bias: float, permanent_at: float) -> Float64:
+    """The numbers that cpu_kernels.quantise_rows() wants, f64 [6]."""
+    return np.array([
+        rules.allowed_error, rules.chroma / 16, precision_bias, math.log(permanent_at * g.num_frames), g.cell_bits,
+        rules.residual,
+    ], np.float64)  # fmt: skip
 
 
 @torch.no_grad()
@@ -27,12 +36,8 @@ def quantise(
     residual, residual_levels = np.empty_like(v["residual"]), np.empty_like(v["residual"])
     centre, inverse, residual_step = np.empty(n, np.float32), np.empty(n, np.float32), np.empty((n, 2), np.float32)
     amplitude, levels, ratio, step = (np.empty((n, 3), np.float32) for _ in range(4))
-    constants = (
-        rules.allowed_error, rules.chroma / 16, precision_bias, math.log(permanent_at * g.num_frames),
-        g.cell_bits, rules.residual,
-    )  # fmt: skip
     read = [v[name] for name in ("mean", "residual", "log_scale", "angle", "luma", "chroma", "centre", "log_duration")]
-    shared = g.frame_times.numpy(), rules.as_array(), np.array(constants, np.float64)
+    shared = g.frame_times.numpy(), rules.as_array(), constants_of(rules, g, precision_bias, permanent_at)
     written = (
         symbols, mean, residual, residual_levels, residual_step, log_scale, angle, amplitude, levels, ratio, step,
         centre, inverse,

@@ -9,6 +9,7 @@ from torch import Tensor
 from gvideo.encoder.backends.base import Generation, Residual, Target
 from gvideo.encoder.backends.cuda_growth import CudaGrowth
 from gvideo.encoder.backends.cuda_objective import CudaObjective
+from gvideo.encoder.backends.steps import Steps, run_one_by_one
 from gvideo.encoder.gaussians.parameters import BETA1, BETA2, EPSILON, Parameters, Values
 from gvideo.encoder.gaussians.quantised import Geometry, Quantised
 from gvideo.encoder.motion.flow import Flow
@@ -44,6 +45,10 @@ class CudaBackend:
     def adam(self, p: Parameters, gradients: Values, rates: dict[str, float], factor: float) -> None:
         """See base.Backend."""
         adam(p, gradients, rates, factor)
+
+    def run_steps(self, p: Parameters, steps: Steps) -> list[float | Tensor]:
+        """See base.FitBackend. The host asks for one operation after the other and does not wait for any."""
+        return run_one_by_one(self, p, steps)
 
 
 def adam(p: Parameters, gradients: Values, rates: dict[str, float], factor: float = 1.0) -> None:

@@ -16,17 +16,11 @@ import torch
 from torch import Tensor
 
 from gvideo.encoder.backends.base import Target, open_backend
+from gvideo.encoder.backends.steps import BitPrices, GrowthSteps, TrainingSteps, values_of
 from gvideo.encoder.gaussians.pack import pack
-from gvideo.encoder.gaussians.parameters import RATES, THETA_RATE, Parameters, Values, empty
+from gvideo.encoder.gaussians.parameters import RATES, THETA_RATE, empty
 from gvideo.encoder.gaussians.prices import SymbolPrices, measure
-from gvideo.encoder.gaussians.quantised import (
-    MAX_LOG_SCALE,
-    MIN_LOG_SCALE,
-    Geometry,
-    Quantised,
-    lives,
-    unquantised,
-)
+from gvideo.encoder.gaussians.quantised import Geometry, Quantised, lives, unquantised
 from gvideo.encoder.motion import trajectories
 from gvideo.encoder.motion.flow import Flow
 from gvideo.encoder.motion.parents import choose_parents, difference_matrix
@@ -167,30 +161,24 @@ class SegmentFit:
         wide = max(1.0, sigma / 6)
         self.objective.coarsen(0.0 if last else sigma)
 
-        def settle(step: int) -> None:
+        def rates_at(step: int) -> dict[str, float]:
             falling = 0.5 * (1 + math.cos(math.pi * step / steps)) if last else 1.0
             faster = falling * self.settings.growth_rate
             rates = {name: rate * faster for name, rate in RATES.items()}
-            rates["theta"] = THETA_RATE * falling * self.train_trajectories
             rates["mean"] *= wide
             rates["residual"] *= wide
-            self._float_step(rates)
+            return rates | {"theta": THETA_RATE * falling * self.train_trajectories}
 
-        self._run(int(steps), settle)
+        self._run(int(steps), lambda window: self._growth_steps([rates_at(step) for step in window]))
 
-    def _run(self, count: int, step: Callable[[int], None]) -> None:
-        """step(k) for k = 0 … count-1, in windows after which the objective says whether its gradients were right; the
-        others are put back and repeated (see Objective.attempt)."""
+    def _run(self, count: int, steps: Callable[[range], None]) -> None:
+        """steps(window) for 0 … count-1, in windows after which the objective says whether its gradients were right;
+        the others are put back and repeated (see Objective.attempt)."""
         size = self.objective.window
         for first in range(0, count, size):
             window = range(first, min(first + size, count))
-
-            def steps(window: range = window) -> None:
-                for k in window:
-                    step(k)
-
             put_back = self._remember()
-            while not self.objective.attempt(steps):
+            while not self.objective.attempt(lambda window=window: steps(window)):  # type: ignore[misc]
                 put_back()
 
     def _remember(self) -> Callable[[], None]:
@@ -213,17 +201,14 @@ class SegmentFit:
         start = int(self.rng.integers(num))
         return np.array([(start + j * num // count) % num for j in range(count)], np.int32)
 
-    def _float_step(self, rates: dict[str, float]) -> None:
-        p = self.parameters
-        values = unquantised(p)
-        frames = self._frames()
-        _, gradients = self.objective.error_and_gradients(values, p.trajectory, frames)
+    def _growth_steps(self, rates: list[dict[str, float]]) -> None:
+        """Steps without quantisation, at these rates of theirs."""
+        s = self.settings
+        frames = np.stack([self._frames() for _ in rates])
         # gradients are those of a step's frames, prices are paid once for all
-        factor = self.target.num_frames / len(frames)
-        price = self.settings.motion_price * self.settings.amplitude_price / factor
-        self.objective.charge_motion(values, FLOAT_RESIDUAL_STEP, price, gradients)
-        self.backend.adam(p, _by_parameter(gradients, values), rates, factor)
-        _confine(p)
+        factor = self.target.num_frames / frames.shape[1]
+        price = s.motion_price * s.amplitude_price / factor
+        self.backend.run_steps(self.parameters, GrowthSteps(frames, rates, factor, FLOAT_RESIDUAL_STEP, price))
 
     def train(self, rules: StepRules, geometry: Geometry, report: Report | None = None) -> Quantised:
         """Trains against the quantiser; returns the final quantised set (the parameters match it row by row)."""
@@ -233,20 +218,22 @@ class SegmentFit:
         geometry = replace(geometry, frame_times=geometry.frame_times.to(self.objective.device))
         steps = round(self.effort * s.train_steps)
 
-        def train(step: int) -> None:
-            q = self._quantise(rules, geometry)
-            prune = step % s.prune_every == s.prune_every - 1 and step < 0.9 * steps
-            if prune and p.keep(q.levels.abs().sum(1) > 0):
-                q = self._quantise(rules, geometry)
-            if step % s.price_every == 0:
-                self._choose_parents(q)
-            if step % s.price_every == s.price_every - 1:
-                self._measure_prices(q, rules, geometry)
-            rate = (0.5 * (1 + math.cos(math.pi * step / steps))) ** s.fall
-            rate_weight = min(1.0, s.first_price + (1 - s.first_price) * step / (s.price_ramp * steps))
-            self._train_step(q, rules, s.train_rate * rate, rate_weight)
-            if report and step % 50 == 49:
-                report((step + 1) / steps)
+        turns = ((s.prune_every, 1), (s.price_every, 1), (s.price_every, 0))
+
+        def train(window: range) -> None:
+            first = window.start
+            while first < window.stop:
+                self._between_steps(first, first < 0.9 * steps, rules, geometry)
+                # up to the next step that something comes before
+                last = min(first + every - (first + after) % every for every, after in turns)
+                last = min(last, window.stop)
+                ratio = [step / steps for step in range(first, last)]
+                rates = [s.train_rate * (0.5 * (1 + math.cos(math.pi * x))) ** s.fall for x in ratio]
+                weights = [min(1.0, s.first_price + (1 - s.first_price) * x / s.price_ramp) for x in ratio]
+                self._training_steps(rules, geometry, rates, weights)
+                if report and last // 50 > first // 50:
+                    report(last / steps)
+                first = last
 
         self._run(steps, train)
         q = self._quantise(rules, geometry)
@@ -300,31 +287,50 @@ class SegmentFit:
         s = self.settings
         return self.backend.quantise(self.parameters, rules, geometry, s.precision_bias, s.permanent_at)
 
-    def _train_step(self, q: Quantised, rules: StepRules, rate: float, rate_weight: float) -> None:
-        """rate: on TRAIN_RATES. rate_weight: share of their price that bits cost."""
+    def _between_steps(self, step: int, prune: bool, rules: StepRules, geometry: Geometry) -> None:
+        """What comes before a step of training, where it is its turn: Gaussians leave, and prices are measured."""
         s, p = self.settings, self.parameters
-        frames = self._frames()
-        values = values_of(q)
-        error, gradients = self.objective.error_and_gradients(values, p.trajectory, frames)
-        width, height = self.target.size
-        self.losses.append(error / (len(frames) * width * height))
-        factor = self.target.num_frames / len(frames)
-        price = rate_weight * s.lagrangian * rules.allowed_error / factor
-        share = s.price_share * price
-        prices = (
-            s.amplitude_price * price, s.residual_price * price, self.prices.existence * share,
-            self.prices.chroma * share, self.prices.residual * share,
+        prune = prune and step % s.prune_every == s.prune_every - 1
+        choose, measure = step % s.price_every == 0, step % s.price_every == s.price_every - 1
+        if not (prune or choose or measure):
+            return
+        q = self._quantise(rules, geometry)
+        if prune and p.keep(q.levels.abs().sum(1) > 0):
+            q = self._quantise(rules, geometry)
+        if choose:
+            self._choose_parents(q)
+        if measure:
+            self._measure_prices(q, rules, geometry)
+
+    def _training_steps(
+        self, rules: StepRules, geometry: Geometry, rates: list[float], price_shares: list[float]
+    ) -> None:
+        """Steps against the quantiser. rates: on TRAIN_RATES, by step. price_shares: shares of their price that bits
+        cost."""
+        s = self.settings
+        frames = np.stack([self._frames() for _ in rates])
+        factor = self.target.num_frames / frames.shape[1]
+        prices: list[BitPrices] = []
+        for price_share in price_shares:
+            price = price_share * s.lagrangian * rules.allowed_error / factor
+            share = s.price_share * price
+            prices.append((
+                s.amplitude_price * price, s.residual_price * price, self.prices.existence * share,
+                self.prices.chroma * share, self.prices.residual * share,
+                s.trajectory_price * price * self.train_trajectories,
+            ))  # fmt: skip
+        of_attributes = [{name: value * rate for name, value in TRAIN_RATES.items()} for rate in rates]
+        for row in of_attributes:
+            row["theta"] *= self.train_trajectories
+        errors = self.backend.run_steps(
+            self.parameters,
+            TrainingSteps(
+                frames, of_attributes, factor, prices, rules, geometry, s.precision_bias, s.permanent_at,
+                self.differences, self.in_time,
+            ),
         )  # fmt: skip
-        self.objective.charge_bits(q, p.values["residual"], prices, gradients)
-        if s.trajectory_price and self.train_trajectories:
-            _charge_trajectories(
-                p.values["theta"], self.differences, self.in_time, s.trajectory_price * price, 2.0**rules.trajectory,
-                gradients,
-            )  # fmt: skip
-        rates = {name: value * rate for name, value in TRAIN_RATES.items()}
-        rates["theta"] *= self.train_trajectories
-        self.backend.adam(p, _by_parameter(gradients, values), rates, factor)
-        _confine(p)
+        width, height = self.target.size
+        self.losses += [error / (frames.shape[1] * width * height) for error in errors]
 
 
 def _frames_of_round(num_frames: int, most: int, index: int) -> Int32:
@@ -333,34 +339,3 @@ def _frames_of_round(num_frames: int, most: int, index: int) -> Int32:
     count = min(num_frames, most)
     within = (0.5 + index * (math.sqrt(5) - 1) / 2) % 1
     return ((np.arange(count) + within) * num_frames / count).astype(np.int32)
-
-
-def values_of(q: Quantised) -> Values:
-    """The fields of a quantised set that rendering needs."""
-    names = ("mean", "residual", "log_scale", "angle", "amplitude", "centre", "inverse_duration", "theta")
-    return {name: getattr(q, name) for name in names}
-
-
-def _by_parameter(gradients: Values, values: Values) -> Values:
-    """Gradients of what is rendered, as those of what is trained."""
-    amplitude = gradients.pop("amplitude")
-    gradients["luma"], gradients["chroma"] = amplitude[:, :1].contiguous(), amplitude[:, 1:].contiguous()
-    gradients["log_duration"] = -gradients.pop("inverse_duration") * values["inverse_duration"]
-    return gradients
-
-
-def _charge_trajectories(
-    theta: Tensor, differences: Tensor, in_time: Tensor, price: float, step: float, gradients: Values
-) -> None:
-    """Adds the slope of price log2(1 + |level|), levels being what is coded of trajectories f32 [M,K,2,3]: their
-    differences f32 [M,M] to parents, and then those in time, f32 [K,K]."""
-    size = (*theta.shape[:2], 6)
-    levels = torch.matmul(in_time, torch.matmul(differences, theta.flatten(1)).view(size)).mul_(1 / step)
-    smooth = levels.square().add_(1 / 16).sqrt_()  # without a corner at zero
-    slope = levels.div_(smooth).div_(smooth.add_(1)).mul_(price / (step * math.log(2)))
-    slope = torch.matmul(differences.T, torch.matmul(in_time.T, slope).flatten(1))
-    gradients["theta"].add_(slope.view_as(theta))
-
-
-def _confine(p: Parameters) -> None:
-    p.values["log_scale"].clamp_(MIN_LOG_SCALE, MAX_LOG_SCALE)
