@@ -31,7 +31,7 @@ from gvideo.model.steps import StepRules
 from gvideo.types import Float32, VideoFormat
 
 #: Changes with every change of what the encoder makes of the same frames: spooled segments of another are not used.
-ENCODER_VERSION = 17
+ENCODER_VERSION = 18
 #: Cells of positions: 2^CELL_BITS px.
 CELL_BITS = 2
 #: Frames rendered in one call when the result is measured.

@@ -17,25 +17,16 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba.core import cgutils as _cgutils
 from numba.core import types
-from numba.extending import intrinsic as _intrinsic
 
 from gvideo.raster import threads
 from gvideo.raster.jit import kernel
+from gvideo.raster.simd import cgutils, element_address, intrinsic
 from gvideo.types import Int64
-
-intrinsic: Any = _intrinsic
-cgutils: Any = _cgutils
 
 _OPENED, _FAILED, _FIRST = 0, 1, 2
 #: Looks at a counter before a waiting thread lets others have its processor, about 20 µs.
 _LOOKS = 5000
-_INT64 = ir.IntType(64)
-
-
-def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
-    return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -43,7 +34,7 @@ def _add(typing: Any, array: Any, index: Any, value: Any) -> Any:
     """Adds to a counter; what it was before."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        address = _address(context, builder, array, *arguments[:2])
+        address = element_address(context, builder, array, *arguments[:2])
         return builder.atomic_rmw("add", address, arguments[2], "seq_cst")
 
     return types.int64(array, types.intp, types.int64), generate
@@ -54,7 +45,7 @@ def _look(typing: Any, array: Any, index: Any) -> Any:
     """What a counter is now."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.load_atomic(_address(context, builder, array, *arguments), "seq_cst", 8)
+        return builder.load_atomic(element_address(context, builder, array, *arguments), "seq_cst", 8)
 
     return types.int64(array, types.intp), generate
 

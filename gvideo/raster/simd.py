@@ -157,9 +157,13 @@ def lane_numbers(typing: Any) -> Any:
     return _VECTOR(), generate
 
 
+def element_address(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    """Where an element of a flat array lies."""
+    return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
+
+
 def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
-    data = context.make_array(array_type)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), _FLOATS.as_pointer())
+    return builder.bitcast(element_address(context, builder, array_type, array, index), _FLOATS.as_pointer())
 
 
 @intrinsic  # type: ignore[untyped-decorator]

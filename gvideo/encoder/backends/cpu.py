@@ -11,16 +11,13 @@ from gvideo.encoder.backends import cpu_growth, cpu_kernels, cpu_steps
 from gvideo.encoder.backends.base import Generation, Residual, Target
 from gvideo.encoder.backends.cpu_objective import CpuObjective
 from gvideo.encoder.backends.cpu_quantise import quantise
-from gvideo.encoder.backends.steps import Steps, run_one_by_one
+from gvideo.encoder.backends.steps import Steps
 from gvideo.encoder.gaussians.parameters import BETA1, BETA2, EPSILON, Parameters, Values
 from gvideo.encoder.gaussians.quantised import Geometry, Quantised
 from gvideo.encoder.motion.flow import Flow
 from gvideo.model.steps import StepRules
 from gvideo.raster.threads import for_rows
 from gvideo.types import Float32
-
-#: The share of the rate of attributes that all Gaussians train alike.
-_WHOLE = np.ones(1, np.float32)
 
 
 class CpuBackend:
@@ -49,8 +46,6 @@ class CpuBackend:
 
     def run_steps(self, p: Parameters, steps: Steps) -> list[float | Tensor]:
         """See base.FitBackend. In compiled calls of some steps each."""
-        if not len(p):  # what is left is the error of frames without a picture
-            return run_one_by_one(self, p, steps)
         return cpu_steps.run(self.objective.target, self.objective.shrunk, p, steps)
 
 
@@ -65,10 +60,10 @@ def adam(p: Parameters, gradients: Values, rates: dict[str, float], factor: floa
 
     names = [name for name in gradients if name != "theta"]
     attributes = flat(names)
-    share = tuple(shares[name].numpy() if name in shares else _WHOLE for name in names)
+    share = tuple(shares[name].numpy() if name in shares else cpu_kernels.WHOLE for name in names)
     pace = np.array([rates[name] / correction for name in names])
     rows = cast(Any, cpu_kernels.adam_rows)
     for_rows(len(p), lambda a, b: rows(*attributes, share, pace, constants, len(p), a, b))
     if "theta" in gradients:  # rows of which are trajectories
         (value,), (first,), (second,), (gradient,) = flat(["theta"])
-        cpu_kernels.adam(value, first, second, gradient, _WHOLE, rates["theta"] / correction, constants)
+        cpu_kernels.adam(value, first, second, gradient, cpu_kernels.WHOLE, rates["theta"] / correction, constants)

@@ -342,6 +342,10 @@ def charge_motion(
                 residual_gradient[i, k, axis] += price * _log_slope(residual[i, k, axis] / step) / step
 
 
+#: The share of the rate of attributes that all Gaussians train alike.
+WHOLE = np.ones(1, np.float32)
+
+
 @kernel
 def adam(
     value: Float32, first: Float32, second: Float32, gradient: Float32, share: Float32, rate: float, constants: Float64

@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 
-from gvideo.encoder.backends.cpu_kernels import adam
+from gvideo.encoder.backends.cpu_kernels import WHOLE, adam
 from gvideo.encoder.backends.cpu_step_arrays import (
     BLOCK,
     Attributes,
@@ -33,12 +33,11 @@ from gvideo.encoder.backends.cpu_step_rows import hold_rows, train_rows
 from gvideo.encoder.jit import kernel
 from gvideo.raster.awake import begin, done, end, take
 from gvideo.raster.cpu_fit import fit_frame
-from gvideo.types import Float32, Int64
+from gvideo.types import Float32, Float64, Int64
 
 f32 = np.float32
 #: Phases of a step.
 HOLD, DRAW, TRAIN, NUM_PHASES = 0, 1, 2, 3
-_WHOLE = np.ones(1, np.float32)
 
 
 @kernel
@@ -84,45 +83,40 @@ def _place_trajectories(plan: Plan, step: int, scene: Scene, quantiser: Quantise
 
 
 @kernel
+def _add_weighed(weights: Float32, rows: Float64, out: Float64) -> None:
+    """out[i] += weights[i,j] rows[j], of weights few of which are not zero."""
+    for i in range(len(weights)):
+        for j in range(len(rows)):
+            share = np.float64(weights[i, j])
+            if share != 0.0:
+                for c in range(rows.shape[1]):
+                    out[i, c] += share * rows[j, c]
+
+
+@kernel
 def _charge_trajectories(t: Trajectories, price: float, step: float, gradient: Float32) -> None:
     """Adds the slope of price log2(1 + |level|), levels being what is coded of trajectories: their differences to
     parents, and then those in time."""
     num, num_control = t.control.shape[:2]
-    by_parent = np.zeros((num, num_control, 6))
-    slopes = np.zeros((num, num_control, 6))
-    control = t.control.reshape((num, num_control, 6))
+    size = (num, num_control * 6)
+    differing = np.zeros(size)
+    _add_weighed(t.differences, t.control.reshape(size).astype(np.float64), differing)
+    slopes = np.zeros(size)
     for m in range(num):
-        for other in range(num):
-            share = np.float64(t.differences[m, other])
-            if share != 0.0:
-                for k in range(num_control):
-                    for c in range(6):
-                        by_parent[m, k, c] += share * control[other, k, c]
-    for m in range(num):
+        levels = np.zeros((num_control, 6))
+        _add_weighed(t.in_time, differing[m].reshape((num_control, 6)), levels)
         for k in range(num_control):
             for c in range(6):
-                level = 0.0
-                for j in range(num_control):
-                    level += np.float64(t.in_time[k, j]) * by_parent[m, j, c]
-                level /= step
+                level = levels[k, c] / step
                 smooth = math.sqrt(level * level + 1.0 / 16.0)  # without a corner at zero
-                slopes[m, k, c] = price / (step * math.log(2.0)) * level / (smooth * (smooth + 1.0))
-    by_parent[:] = 0.0
+                levels[k, c] = price / (step * math.log(2.0)) * level / (smooth * (smooth + 1.0))
+        _add_weighed(t.in_time.T, levels, slopes[m].reshape((num_control, 6)))
+    total = np.zeros(size)
+    _add_weighed(t.differences.T, slopes, total)
+    flat = gradient.reshape(size)
     for m in range(num):
-        for k in range(num_control):
-            for j in range(num_control):
-                share = np.float64(t.in_time[k, j])
-                if share != 0.0:
-                    for c in range(6):
-                        by_parent[m, j, c] += share * slopes[m, k, c]
-    flat = gradient.reshape((num, num_control, 6))
-    for m in range(num):
-        for other in range(num):
-            share = np.float64(t.differences[m, other])
-            if share != 0.0:
-                for k in range(num_control):
-                    for c in range(6):
-                        flat[other, k, c] += f32(share * by_parent[m, k, c])
+        for k in range(size[1]):
+            flat[m, k] += f32(total[m, k])
 
 
 @kernel
@@ -148,7 +142,7 @@ def _train_trajectories(
     if plan.training and price > 0.0:
         _charge_trajectories(t, price, quantiser.trajectory_step, gradient)
     adam(
-        t.control.reshape(-1), t.first.reshape(-1), t.second.reshape(-1), gradient.reshape(-1), _WHOLE,
+        t.control.reshape(-1), t.first.reshape(-1), t.second.reshape(-1), gradient.reshape(-1), WHOLE,
         plan.rates[step, 8], plan.constants[step],
     )  # fmt: skip
 

@@ -11,8 +11,10 @@ import math
 
 import numpy as np
 
+from gvideo.encoder.backends.cpu_coarse import chain_rows, shrink_rows
 from gvideo.encoder.backends.cpu_kernels import (
     NUM_SYMBOLS,
+    WHOLE,
     adam,
     charge_bits,
     charge_motion,
@@ -43,7 +45,6 @@ f32 = np.float32
 _LEAST_SIGMA, _MOST_SIGMA = SIGMA_SHARES
 _LEAST_LIFE, _MOST_LIFE = LIFE_SHARES
 _SMALLEST, _LARGEST = f32(MIN_LOG_SCALE), f32(MAX_LOG_SCALE)
-_WHOLE = np.ones(1, np.float32)
 
 
 @kernel
@@ -55,49 +56,6 @@ def _hold_floats(v: Attributes, held: Held, start: int, stop: int) -> None:
         held.amplitude[n, 0] = v.luma[n, 0]
         held.amplitude[n, 1], held.amplitude[n, 2] = v.chroma[n, 0], v.chroma[n, 1]
         held.inverse_duration[n] = math.exp(-v.log_duration[n])
-
-
-@kernel
-def _shrink(halvings: int, held: Held, drawn: Drawn, start: int, stop: int) -> None:
-    """cpu_coarse.shrink_splats() of a block."""
-    scale = 0.5**halvings
-    widening = (1.0 - 0.25**halvings) / 12.0
-    for n in range(start, stop):
-        gain = 0.0
-        for axis in range(2):
-            drawn.small_means[n, axis] = (np.float64(held.mean[n, axis]) + 0.5) * scale - 0.5
-            narrower = np.float64(held.log_scale[n, axis]) + math.log(scale)
-            wider = 0.5 * math.log(math.exp(2.0 * narrower) + widening)
-            drawn.small_log_scales[n, axis] = wider
-            gain += narrower - wider
-            for f in range(drawn.displacements.shape[1]):
-                drawn.small_displacements[n, f, axis] = drawn.displacements[n, f, axis] * scale
-        for c in range(3):
-            drawn.small_amplitudes[n, c] = held.amplitude[n, c] * math.exp(gain)
-
-
-@kernel
-def _chain_to_full_size(
-    halvings: int, held: Held, drawn: Drawn, start: int, by_mean: Float32, by_displacement: Float32,
-    by_log_scale: Float32, by_amplitude: Float32,
-) -> None:  # fmt: skip
-    """The chain rule of _shrink(), in place."""
-    scale = 0.5**halvings
-    for i in range(len(by_mean)):
-        n = start + i
-        along, gain = 0.0, 0.0
-        for c in range(3):
-            along += np.float64(by_amplitude[i, c]) * np.float64(drawn.small_amplitudes[n, c])
-        for axis in range(2):
-            by_mean[i, axis] *= scale
-            for f in range(by_displacement.shape[1]):
-                by_displacement[i, f, axis] *= scale
-            narrowing = np.float64(held.log_scale[n, axis]) + math.log(scale) - drawn.small_log_scales[n, axis]
-            gain += narrowing
-            share = math.exp(2.0 * narrowing)  # of the variance that was the Gaussian's own
-            by_log_scale[i, axis] = by_log_scale[i, axis] * share + along * (1.0 - share)
-        for c in range(3):
-            by_amplitude[i, c] *= math.exp(gain)
 
 
 @kernel
@@ -131,7 +89,11 @@ def hold_rows(
     weigh_control(q.residual[a:b], _rows_of(scene.residual_basis, plan.frames[step]), own)
     displace(q.mean[a:b], own, there, trajectory[a:b], scene.width, scene.height, drawn.displacements[a:b])
     if scene.halvings > 0:
-        _shrink(scene.halvings, q, drawn, a, b)
+        shrink_rows(
+            scene.halvings, q.mean[a:b], drawn.displacements[a:b], q.log_scale[a:b], q.amplitude[a:b],
+            drawn.small_means[a:b], drawn.small_displacements[a:b], drawn.small_log_scales[a:b],
+            drawn.small_amplitudes[a:b],
+        )  # fmt: skip
     drawn.num_wide[block] = narrow(
         drawn.small_log_scales[a:b], drawn.small_amplitudes[a:b], drawn.wide[a:b], drawn.log_scales[a:b],
         drawn.amplitudes[a:b],
@@ -173,7 +135,10 @@ def train_rows(
         by_amplitude,
     )  # fmt: skip
     if scene.halvings > 0:
-        _chain_to_full_size(scene.halvings, held, drawn, a, by_mean, by_displacement, by_log_scale, by_amplitude)
+        chain_rows(
+            scene.halvings, held.log_scale[a:b], drawn.small_log_scales[a:b], drawn.small_amplitudes[a:b], by_mean,
+            by_displacement, by_log_scale, by_amplitude,
+        )  # fmt: skip
     errors.trajectories[block] = 0.0
     spread_gradients(
         held.mean[a:b], there, trajectory[a:b], scene.width, scene.height, by_displacement, by_mean,
@@ -202,13 +167,13 @@ def train_rows(
         of_life[i] = min(max(life, _LEAST_LIFE), _MOST_LIFE)
     v, m, s, rates, c = values, first, second, plan.rates[step], plan.constants[step]
     _adam(v.mean[a:b], m.mean[a:b], s.mean[a:b], by_mean, of_sigma, rates[0], c)
-    _adam(v.residual[a:b], m.residual[a:b], s.residual[a:b], by_residual, _WHOLE, rates[1], c)
-    _adam(v.log_scale[a:b], m.log_scale[a:b], s.log_scale[a:b], by_log_scale, _WHOLE, rates[2], c)
-    _adam(v.angle[a:b], m.angle[a:b], s.angle[a:b], by_angle, _WHOLE, rates[3], c)
-    _adam(v.luma[a:b], m.luma[a:b], s.luma[a:b], by_luma, _WHOLE, rates[4], c)
-    _adam(v.chroma[a:b], m.chroma[a:b], s.chroma[a:b], by_chroma, _WHOLE, rates[5], c)
+    _adam(v.residual[a:b], m.residual[a:b], s.residual[a:b], by_residual, WHOLE, rates[1], c)
+    _adam(v.log_scale[a:b], m.log_scale[a:b], s.log_scale[a:b], by_log_scale, WHOLE, rates[2], c)
+    _adam(v.angle[a:b], m.angle[a:b], s.angle[a:b], by_angle, WHOLE, rates[3], c)
+    _adam(v.luma[a:b], m.luma[a:b], s.luma[a:b], by_luma, WHOLE, rates[4], c)
+    _adam(v.chroma[a:b], m.chroma[a:b], s.chroma[a:b], by_chroma, WHOLE, rates[5], c)
     _adam(v.centre[a:b], m.centre[a:b], s.centre[a:b], by_centre, of_life, rates[6], c)
-    _adam(v.log_duration[a:b], m.log_duration[a:b], s.log_duration[a:b], by_duration, _WHOLE, rates[7], c)
+    _adam(v.log_duration[a:b], m.log_duration[a:b], s.log_duration[a:b], by_duration, WHOLE, rates[7], c)
     for n in range(a, b):
         for axis in range(2):
             values.log_scale[n, axis] = min(max(values.log_scale[n, axis], _SMALLEST), _LARGEST)

@@ -40,15 +40,14 @@ _STEPS_A_CALL = 8
 def run(
     target: Target, shrunk: tuple[int, Float32, Float32 | None], p: Parameters, steps: Steps
 ) -> list[float | Tensor]:
-    """See FitBackend.run_steps(), for one Gaussian at least. shrunk: halvings of the target's size, and its frames and
+    """See FitBackend.run_steps(). shrunk: halvings of the target's size, and its frames and
     weights at that size."""
     num_steps, num_frames = steps.frames.shape
-    num_tasks = len(_tasks(num_frames, shrunk[1].shape[2]))
     scene = _scene(target, shrunk, num_frames)
     training = isinstance(steps, TrainingSteps)
     values, first, second = (Attributes(*(a[name].numpy() for name in Attributes._fields)) for a in _parts(p))
     held = _held(values, training)
-    drawn, errors = _drawn(held, num_frames, shrunk[0]), _errors(p, num_frames, num_tasks)
+    drawn, errors = _drawn(held, num_frames, shrunk[0]), _errors(p, num_frames, len(scene.tasks))
     quantiser, trajectories = _quantiser(steps), _trajectories(p, steps)
     losses: list[float | Tensor] = []
     for start in range(0, num_steps, _STEPS_A_CALL):

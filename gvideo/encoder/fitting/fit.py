@@ -218,15 +218,13 @@ class SegmentFit:
         geometry = replace(geometry, frame_times=geometry.frame_times.to(self.objective.device))
         steps = round(self.effort * s.train_steps)
 
-        turns = ((s.prune_every, 1), (s.price_every, 1), (s.price_every, 0))
-
         def train(window: range) -> None:
             first = window.start
             while first < window.stop:
                 self._between_steps(first, first < 0.9 * steps, rules, geometry)
-                # up to the next step that something comes before
-                last = min(first + every - (first + after) % every for every, after in turns)
-                last = min(last, window.stop)
+                last = first + 1
+                while last < window.stop and not any(self._due(last)):
+                    last += 1
                 ratio = [step / steps for step in range(first, last)]
                 rates = [s.train_rate * (0.5 * (1 + math.cos(math.pi * x))) ** s.fall for x in ratio]
                 weights = [min(1.0, s.first_price + (1 - s.first_price) * x / s.price_ramp) for x in ratio]
@@ -287,11 +285,19 @@ class SegmentFit:
         s = self.settings
         return self.backend.quantise(self.parameters, rules, geometry, s.precision_bias, s.permanent_at)
 
-    def _between_steps(self, step: int, prune: bool, rules: StepRules, geometry: Geometry) -> None:
-        """What comes before a step of training, where it is its turn: Gaussians leave, and prices are measured."""
-        s, p = self.settings, self.parameters
-        prune = prune and step % s.prune_every == s.prune_every - 1
-        choose, measure = step % s.price_every == 0, step % s.price_every == s.price_every - 1
+    def _due(self, step: int) -> tuple[bool, bool, bool]:
+        """Whether it is time before a step of training for Gaussians to leave, for parents to be chosen, for prices to
+        be measured."""
+        prune_every, price_every = self.settings.prune_every, self.settings.price_every
+        return (
+            step % prune_every == prune_every - 1, step % price_every == 0, step % price_every == price_every - 1
+        )  # fmt: skip
+
+    def _between_steps(self, step: int, may_leave: bool, rules: StepRules, geometry: Geometry) -> None:
+        """What is due before a step of training; Gaussians leave only if they may."""
+        p = self.parameters
+        prune, choose, measure = self._due(step)
+        prune = prune and may_leave
         if not (prune or choose or measure):
             return
         q = self._quantise(rules, geometry)
