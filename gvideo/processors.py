@@ -11,34 +11,19 @@ import math
 import os
 from pathlib import Path
 
-_GROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+from gvideo import control_groups
 
 
 def num_processors() -> int:
     """At least 1."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, math.ceil(min(bound, _allowed(_GROUPS, _OWN))))
+    return max(1, math.ceil(min(bound, _allowed(control_groups.GROUPS, control_groups.OWN))))
 
 
 @functools.cache
 def _allowed(groups: Path, own: Path) -> float:
     """Processors by the groups' share of time, inf without a limit. Read once, since kernels ask at every call."""
-    try:
-        lines = own.read_text().splitlines()
-    except OSError:
-        return math.inf
-    least = math.inf
-    for line in lines:
-        _, controllers, name = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        folder = groups / ("cpu" if controllers else "") / name.lstrip("/")
-        while True:  # a limit of a group holds for those within it
-            least = min(least, _share(folder))
-            if folder in (groups, groups / "cpu") or folder == folder.parent:
-                break
-            folder = folder.parent
-    return least
+    return control_groups.least_limit("cpu", _share, groups, own)
 
 
 def _share(folder: Path) -> float:

@@ -1,7 +1,9 @@
-"""How many processors may be used: affinity and the limits of control groups, laid out as the kernel does."""
+"""How many processors and how much memory may be used: affinity and the limits of control groups, laid out as the
+kernel does."""
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -9,15 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from gvideo import processors
+from gvideo import control_groups, memory, processors
 
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine of 64 processors, whose control groups the test writes."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(64)), raising=False)
-    monkeypatch.setattr(processors, "_GROUPS", tmp_path / "cgroup")
-    monkeypatch.setattr(processors, "_OWN", tmp_path / "own")
+    monkeypatch.setattr(control_groups, "GROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(control_groups, "OWN", tmp_path / "own")
+    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
     processors._allowed.cache_clear()
     return tmp_path
 
@@ -59,6 +62,38 @@ def test_limits_that_cannot_be_read_are_none(machine):
     write(machine / "own", "0::/\n")
     write(machine / "cgroup" / "cpu.max", "much\n")
     assert processors.num_processors() == 64
+
+
+def test_memory_is_what_the_kernel_reckons_available(machine):
+    assert memory.available_bytes() == math.inf  # no /proc
+    write(machine / "meminfo", "MemTotal:   16000 kB\nMemFree:     100 kB\nMemAvailable:   8000 kB\n")
+    assert memory.available_bytes() == 8000 * 1024
+    write(machine / "meminfo", "MemTotal:\n")
+    assert memory.available_bytes() == math.inf
+
+
+@pytest.mark.parametrize(
+    ("own", "outer", "found"), [("5000000", "max", 4300000), ("max", "2000000", 1300000), ("max", "max", 8192000)]
+)
+def test_memory_left_by_nested_groups_with_idle_files_free(machine, own, outer, found):
+    write(machine / "meminfo", "MemAvailable:   8000 kB\n")
+    write(machine / "own", "0::/pods/gvideo\n")
+    for group, limit in (("pods/gvideo", own), ("pods", outer)):
+        write(machine / "cgroup" / group / "memory.max", limit + "\n")
+        write(machine / "cgroup" / group / "memory.current", "1000000\n")
+        write(machine / "cgroup" / group / "memory.stat", "anon 600000\ninactive_file 300000\n")
+    assert memory.available_bytes() == found
+
+
+def test_memory_left_by_groups_of_the_first_version(machine):
+    write(machine / "own", "5:memory:/job\n4:cpu,cpuacct:/job\n")
+    folder = machine / "cgroup" / "memory" / "job"
+    write(folder / "memory.limit_in_bytes", "3000000\n")
+    write(folder / "memory.usage_in_bytes", "4000000\n")
+    write(folder / "memory.stat", "inactive_file 1\ntotal_inactive_file 500000\n")
+    assert memory.available_bytes() == 0
+    write(folder / "memory.limit_in_bytes", "6000000\n")
+    assert memory.available_bytes() == 2500000
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
 
-from gvideo import encode
+from gvideo import encode, memory
 from gvideo.encoder import segment
 from gvideo.encoder.backends import devices
 from gvideo.encoder.backends.devices import SEGMENTS_PER_GPU, default_workers, segment_bytes
@@ -29,10 +30,19 @@ def test_a_gpu_gets_as_many_segments_as_its_memory_holds(monkeypatch):
     free[:] = [wanted // 2]
     assert default_workers("cuda", 1920, 1080, 60) == 1  # it may still be enough, and says so if not
     assert default_workers("cuda", 320, 180, 60) == min(SEGMENTS_PER_GPU, free[0] // segment_bytes(320, 180, 60))
-    assert default_workers("cpu", 1920, 1080, 60) == 32
     monkeypatch.setattr(devices, "num_processors", lambda: 3)
     free[:] = [100 * wanted]
     assert default_workers("cuda", 1920, 1080, 60) == 3
+
+
+def test_a_machine_gets_no_more_segments_than_its_memory_holds(monkeypatch):
+    monkeypatch.setattr(devices, "num_processors", lambda: 8)
+    for available, found in ((math.inf, 8), (64e9, 7), (16e9, 1), (1e9, 1)):
+        monkeypatch.setattr(memory, "available_bytes", lambda value=available: value)
+        assert default_workers("cpu", 1920, 1080, 60) == found  # 8.4 GB each
+    assert default_workers("cpu", 320, 180, 60) == 1
+    monkeypatch.setattr(memory, "available_bytes", lambda: 16e9)
+    assert default_workers("cpu", 320, 180, 60) == 8
 
 
 def test_a_full_gpu_is_told_in_one_line_and_leaves_nothing(tmp_path, monkeypatch):

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def add_executor_options(parser: argparse.ArgumentParser) -> None:
     """Options that say where segments are fitted, and who may watch."""
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core, up to four a GPU)")
+    help_workers = "processes (default: one a core, up to four a GPU, no more than memory holds)"
+    parser.add_argument("--workers", type=int, metavar="N", help=help_workers)
     parser.add_argument(
         "--cluster",
         metavar="ADDRESS",
