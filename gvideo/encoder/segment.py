@@ -31,7 +31,7 @@ from gvideo.model.steps import StepRules
 from gvideo.types import Float32, VideoFormat
 
 #: Changes with every change of what the encoder makes of the same frames: spooled segments of another are not used.
-ENCODER_VERSION = 18
+ENCODER_VERSION = 19
 #: Cells of positions: 2^CELL_BITS px.
 CELL_BITS = 2
 #: Frames rendered in one call when the result is measured.
@@ -121,7 +121,7 @@ def encode_segment(job: SegmentJob, report: Report | None = None) -> SegmentResu
     count = num_trajectories(fmt.width, fmt.height)
     theta = trajectories.fit_trajectories(seen, basis, count, settings.seed)
     rules = job.rules
-    geometry = Geometry(fmt.width, fmt.height, torch.from_numpy(times).float(), CELL_BITS)
+    geometry = Geometry(fmt.width, fmt.height, times.astype(np.float32), CELL_BITS)
     try:
         fitted = fit_layers(
             target, flow, theta, fit, settings.seed, settings.layers, rules, geometry, report, job.device

@@ -81,7 +81,7 @@ def _describe(
     shape[DX_FACTOR] = -_HALF_LOG2_E / xx
     shape[SHEAR] = -xy / xx
     shape[S_FACTOR] = s_factor
-    shape[RATIO_STEP] = 2.0 ** (2.0 * np.float64(s_factor))
+    shape[RATIO_STEP] = math.exp(2.0 * math.log(2.0) * np.float64(s_factor))
     # Edges are widened by more than float32 can err; the mask of the kernels decides in the end.
     shape[HALF_WIDTH] = math.sqrt(2.0 * SUPPORT_EXPONENT * xx) * 1.00001 + 1e-3
     shape[HALF_HEIGHT] = math.sqrt(2.0 * SUPPORT_EXPONENT * yy) * 1.00001 + 1e-3

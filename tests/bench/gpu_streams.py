@@ -143,7 +143,7 @@ def _steps(run: Run, width: int, height: int, count: int, case: str) -> None:
     """Steps of growing and of training at rates of zero, so that all are alike."""
     fit = _fit(width, height, count, 3 if run.small else STEP_FRAMES)
     rules, still = StepRules(76), dict.fromkeys((*RATES, "theta"), 0.0)
-    times = torch.arange(fit.target.num_frames, device=fit.objective.device).float()
+    times = np.arange(fit.target.num_frames, dtype=np.float32)
     geometry = Geometry(width, height, times, 2)
     fit.settings = replace(fit.settings, frames_per_step=1) if run.small else fit.settings
     number = 2 if run.small else fit.objective.window

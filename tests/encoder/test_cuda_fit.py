@@ -70,7 +70,7 @@ def test_errors_gradients_and_residuals_are_those_of_the_cpu(clip, fitted, monke
 def test_the_price_of_bits_is_that_of_the_cpu(clip, fitted):
     target, _ = clip
     host, device = CpuObjective(target), CudaObjective(target)
-    geometry = Geometry(WIDTH, HEIGHT, torch.arange(FRAMES).float(), 2)
+    geometry = Geometry(WIDTH, HEIGHT, np.arange(FRAMES, dtype=np.float32), 2)
     q = quantise(fitted.parameters, StepRules(60), geometry, 0.0, 1.0)
     residual = torch.randn(q.residual.shape, generator=torch.Generator().manual_seed(0))
     gradients = [{"amplitude": torch.zeros_like(q.levels), "residual": torch.zeros_like(residual)} for _ in range(2)]
@@ -151,7 +151,7 @@ def test_a_whole_fit_lowers_the_error_as_on_the_cpu(clip):
     target, flow = clip
     theta = trajectories.fit_trajectories(trajectories.follow_points(flow), target.basis, 3, 0)
     short = FitSettings(max_rounds=2, round_steps=6, last_round=1, train_steps=3, frames_per_step=1)
-    geometry = Geometry(WIDTH, HEIGHT, torch.arange(FRAMES).float(), 2)
+    geometry = Geometry(WIDTH, HEIGHT, np.arange(FRAMES, dtype=np.float32), 2)
     energies = []
     for device in ("cpu", "cuda"):
         fit = SegmentFit(target, flow, theta, short, 0, device)

@@ -32,8 +32,8 @@ def _both(p: Parameters, rules: StepRules, times: torch.Tensor, bias: float = 0.
 
     where = cuda.device()
     there = Parameters({name: value.to(where) for name, value in p.values.items()}, p.trajectory.to(where))
-    got = quantise_kernel(there, rules, Geometry(WIDTH, HEIGHT, times.to(where), 2), bias, 1.0)
-    return quantise(p, rules, Geometry(WIDTH, HEIGHT, times, 2), bias, 1.0), got.cpu()
+    got = quantise_kernel(there, rules, Geometry(WIDTH, HEIGHT, times.numpy(), 2), bias, 1.0)
+    return quantise(p, rules, Geometry(WIDTH, HEIGHT, times.numpy(), 2), bias, 1.0), got.cpu()
 
 
 def _compare(wanted: Quantised, got: Quantised, share: float) -> None:

@@ -41,7 +41,7 @@ def clip() -> tuple[Target, Flow]:
 
 
 def _geometry() -> Geometry:
-    return Geometry(WIDTH, HEIGHT, torch.arange(FRAMES).float(), 2)
+    return Geometry(WIDTH, HEIGHT, np.arange(FRAMES, dtype=np.float32), 2)
 
 
 def _fit(clip: tuple[Target, Flow]) -> SegmentFit:
@@ -133,8 +133,7 @@ def test_steps_in_a_window_do_not_wait_for_the_device(clip, monkeypatch):
     fit = SegmentFit(target, flow, np.zeros((2, target.basis.shape[1], 2, 3)), SHORT, 0, "cuda")
     fit.effort = 1.0
     fit.grow(RULES)
-    where = fit.objective.device
-    geometry = Geometry(WIDTH, HEIGHT, torch.arange(FRAMES, device=where).float(), 2)
+    geometry = Geometry(WIDTH, HEIGHT, np.arange(FRAMES, dtype=np.float32), 2)
 
     def step() -> None:
         fit._growth_steps([RATES | {"theta": 0.01}])
@@ -181,7 +180,7 @@ def test_steps_work_on_a_device_whose_memory_the_host_cannot_read(clip, monkeypa
     _add_some(fit.parameters)
     room = fit.objective._room
     room.capacity, room._num_gaussians = 4096, 3  # the one count that needs a real device
-    geometry = Geometry(WIDTH, HEIGHT, torch.arange(FRAMES, device=meta).float(), 2)
+    geometry = Geometry(WIDTH, HEIGHT, np.arange(FRAMES, dtype=np.float32), 2)
     fit.objective._in_window = True
     for _ in range(2):
         with Operations() as growing:

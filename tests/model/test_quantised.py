@@ -30,7 +30,7 @@ def test_a_decoder_holds_the_values_that_were_trained(num_frames, distortion):
     ticks = np.concatenate([[0], np.cumsum(np.random.default_rng(0).integers(1, 9, num_frames))])
     times = frame_times(ticks)
     p = random_parameters(distortion + num_frames, 400, num_control, width, height, num_frames)
-    geometry = Geometry(width, height, torch.from_numpy(times).float(), cell_bits)
+    geometry = Geometry(width, height, times.astype(np.float32), cell_bits)
     q = quantise(p, rules, geometry, 0.0, 1.0)
     trajectory = p.trajectory.numpy()
     symbols = pack.pack(q, trajectory, (0, 512, 512), width, height, cell_bits)
@@ -48,7 +48,8 @@ def test_a_decoder_holds_the_values_that_were_trained(num_frames, distortion):
     np.testing.assert_allclose(got.means, wanted.means[order], atol=1e-4)
     np.testing.assert_allclose(got.log_scales, scales[order], atol=1e-5)
     np.testing.assert_allclose(got.displacements, wanted.displacements[order], atol=2e-3)
-    np.testing.assert_allclose(got.amplitudes, wanted.amplitudes[order], rtol=2e-5, atol=1e-6)
+    # the encoder reads the sums of lives, whose root these are over, from a table
+    np.testing.assert_allclose(got.amplitudes, wanted.amplitudes[order], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(got.inverse_durations, wanted.inverse_durations[order], rtol=1e-6)
     alive = got.inverse_durations > 0
     np.testing.assert_allclose(got.centres[alive], wanted.centres[order][alive], rtol=1e-6, atol=1e-4)
@@ -77,7 +78,7 @@ def match(got: Splats, wanted: Splats) -> np.ndarray:
 
 def test_symbols_stay_within_their_bits():
     p = random_parameters(3, 500, 3, 64, 64, 20)
-    geometry = Geometry(64, 64, torch.arange(20).float(), 2)
+    geometry = Geometry(64, 64, np.arange(20, dtype=np.float32), 2)
     for distortion in (0, 56, 120):
         rules = StepRules(distortion)
         table = pack.pack(quantise(p, rules, geometry, 0.0, 1.0), p.trajectory.numpy(), (0, 0, 0), 64, 64, 2).table
@@ -182,7 +183,7 @@ def test_a_coordinate_is_as_exact_as_the_gaussian_is_narrow_along_it(angle):
         "luma": torch.tensor([[0.3]]), "chroma": torch.zeros(1, 2), "centre": torch.zeros(1),
         "log_duration": torch.tensor([9.0]), "theta": torch.zeros(1, 1, 2, 3),
     }  # fmt: skip
-    rules, geometry = StepRules(60), Geometry(64, 64, torch.arange(4).float(), 5)
+    rules, geometry = StepRules(60), Geometry(64, 64, np.arange(4, dtype=np.float32), 5)
     q = quantise(Parameters(values, torch.zeros(1, dtype=torch.long)), rules, geometry, 0.0, 1.0)
     precision = int(q.precision[0])
     assert precision >= 2

@@ -45,7 +45,7 @@ SIGNATURES = {
     | dict.fromkeys(("by_amplitude", "by_centre", "by_inverse"), "*fp32")
     | dict.fromkeys(("rows", "num_frames", "num_control", "capacity"), "i32"),
     "quantise_rows": dict.fromkeys(("mean", "residual", "log_scale", "angle", "luma", "chroma", "centre"), "*fp32")
-    | {"log_duration": "*fp32", "times": "*fp32", "anisotropies": "*i64", "widenings": "*i64", "constants": "*fp64"}
+    | {"log_duration": "*fp32", "lives": "*fp64", "anisotropies": "*i64", "widenings": "*i64", "constants": "*fp64"}
     | {"symbols": "*i64", "mean_out": "*fp32", "residual_out": "*fp32", "residual_levels": "*fp32"}
     | dict.fromkeys(("residual_step", "log_scale_out", "angle_out", "amplitude_out", "levels", "ratios"), "*fp32")
     | dict.fromkeys(("amplitude_step", "centre_out", "inverse_out"), "*fp32")

@@ -166,7 +166,8 @@ def test_kernels_compile_for_hopper_and_stay_in_registers(tmp_path):
     assert run.returncode == 0, run.stderr
     used = {name: (int(registers), int(stack)) for name, registers, stack in map(str.split, run.stdout.splitlines())}
     with_stack = {name for name, (_, stack) in used.items() if stack}
-    assert with_stack <= {"project", "prepare", "prepare_wide"}, used  # none of which is a matter of time
+    of_gaussians = {"project", "prepare", "prepare_wide", "quantise_rows"}  # not of pixels: no matter of time
+    assert with_stack <= of_gaussians, used
     assert set(used) == {
         "project", "list_pairs", "list_pairs_wide", "prepare", "prepare_wide", "draw", "fit_tiles",
         "fit_tiles_weighted", "collect", "quantise_rows", "displace_rows", "spread_rows", "charge_motion_rows",

@@ -8,6 +8,7 @@ model/steps.py, the same code that a decoder runs. Arrays are C-contiguous float
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -20,15 +21,19 @@ from gvideo.types import Float32, Float64, Int64
 LN2 = math.log(2)
 #: Columns of the symbols that quantise_rows writes.
 PRECISION, SCALE_U, SCALE_V, ANGLE, ANGLE_BITS, DURATION, CENTRE, EXPONENT_X, EXPONENT_Y, NUM_SYMBOLS = range(10)
-#: A life further than this many of its sigmas from a frame is not seen there.
-_REACH = math.sqrt(-2 * LIFE_CUT)
+#: Centres of lives in an interval between frames that lives_of() tells the sums of.
+LIVES_A_FRAME = 16
 _ORIGIN = steps.SCALE_ORIGIN
 _LIMIT = steps.SCALE_LIMIT
 _SMALLEST, _LARGEST = _ORIGIN / 16 * LN2, (_ORIGIN + _LIMIT - 1) / 16 * LN2
 _MAX_PRECISION = steps.MAX_PRECISION
 _PERMANENT = steps.NUM_DURATIONS - 1
-#: One over the sigmas of durations, in frames.
-_INVERSE = 2.0 ** (1.0 - 0.5 * np.arange(steps.NUM_DURATIONS))
+#: One over the sigmas of durations, in frames; the last one is for ever.
+_INVERSE = 2.0 ** (1.0 - 0.5 * np.arange(steps.NUM_DURATIONS)) * (np.arange(steps.NUM_DURATIONS) < _PERMANENT)
+#: The geometric mean of two sigmas, by the sum of their scales.
+_MEAN_SIGMA = 2.0 ** ((np.arange(2 * _LIMIT) / 2 + _ORIGIN) / 16)
+#: 2^(i - 16).
+_POWERS = 2.0 ** (np.arange(48.0) - 16)
 _angle_bits = steps.angle_bits
 _position_exponent = steps.position_exponent
 _widening = steps.widening
@@ -37,71 +42,46 @@ _scale_step = steps.scale_step
 
 
 @kernel
-def _interval(times: Float32) -> float:
-    """The time between any two neighbouring frames, or 0 if it varies."""
-    interval = times[1] - times[0] if len(times) > 1 else np.float32(0.0)
-    for t in range(2, len(times)):
-        if times[t] - times[t - 1] != interval:
-            return 0.0
-    return float(interval)
+def _sum_lives(times: Float32, sums: Float64) -> None:
+    """See lives_of()."""
+    for duration in range(len(sums)):
+        for at in range(sums.shape[1]):
+            centre = (at - 1) / LIVES_A_FRAME - 0.5 * len(times)
+            total = 0.0
+            for t in range(len(times)):
+                x = (times[t] - centre) * _INVERSE[duration]
+                e = -0.5 * x * x
+                if e >= LIFE_CUT:
+                    total += math.exp(2.0 * e)
+            sums[duration, at] = total
+
+
+@functools.lru_cache(maxsize=16)
+def _lives_at(times: bytes) -> Float64:
+    of_frames = np.frombuffer(times, np.float32).copy()
+    sums = np.empty((steps.NUM_DURATIONS, 2 * len(of_frames) * LIVES_A_FRAME + 3))
+    _sum_lives(of_frames, sums)
+    return sums
+
+
+def lives_of(times: Float32) -> Float64:
+    """Sums over frames at these times of a life's squared weights, f64 [NUM_DURATIONS, 2 T LIVES_A_FRAME + 3], by its
+    coded duration and its centre, which are those from -T/2 to 3T/2 and one more on either side. Every step of training
+    wants them twice of every Gaussian; read between the centres they are right to a ten thousandth."""
+    return _lives_at(np.asarray(times, np.float32).tobytes())
 
 
 @kernel
-def _life(centre: float, inverse: float, times: Float32, interval: float) -> float:
-    """Sum of squared weights over frames in increasing order, at least MIN_LIFE. interval: _interval(times)."""
-    if inverse == 0.0:
-        return float(len(times))
-    first, last = 0, len(times)
-    start = centre - _REACH / inverse
-    while first < last:
-        middle = (first + last) // 2
-        if times[middle] < start:
-            first = middle + 1
-        else:
-            last = middle
-    total = 0.0
-    if interval > 0.0:
-        if first == len(times):
-            return MIN_LIFE
-        # exp(-x²) at equal distances h of x: each is the last times a ratio, which falls by exp(-2 h²); in four runs
-        # of every fourth frame, since a product waits for the one before
-        x, h = (times[first] - centre) * inverse, interval * inverse
-        count = min(int((_REACH - x) / h) + 1, len(times) - first) if x <= _REACH else 0
-        weight, ratio, falling = math.exp(-x * x), math.exp(-h * (2.0 * x + h)), math.exp(-2.0 * h * h)
-        r1 = ratio * falling
-        r2 = r1 * falling
-        r3 = r2 * falling
-        f2 = falling * falling
-        f4 = f2 * f2
-        fours = f4 * f4
-        fours *= fours  # falling to the 16th
-        w0, w1 = weight, weight * ratio
-        w2 = w1 * r1
-        w3 = w2 * r2
-        s0 = ratio * r1 * r2 * r3
-        s1 = s0 * f4
-        s2 = s1 * f4
-        s3 = s2 * f4
-        for _ in range(count >> 2):
-            total += (w0 + w1) + (w2 + w3)
-            w0 *= s0
-            w1 *= s1
-            w2 *= s2
-            w3 *= s3
-            s0 *= fours
-            s1 *= fours
-            s2 *= fours
-            s3 *= fours
-        rest = count & 3
-        total += (w0 if rest > 0 else 0.0) + (w1 if rest > 1 else 0.0) + (w2 if rest > 2 else 0.0)
-        return max(total, MIN_LIFE)
-    for t in range(first, len(times)):
-        x = (times[t] - centre) * inverse
-        e = -0.5 * x * x
-        if e >= LIFE_CUT:
-            total += math.exp(np.float32(2.0 * e))
-        elif x > 0.0:
-            break
+def _life(lives: Float64, duration: int, centre: float) -> float:
+    """The sum of lives_of() at any centre, at least MIN_LIFE; by Catmull and Rom's cubic."""
+    most = lives.shape[1] - 3
+    x = (centre + 0.25 * most / LIVES_A_FRAME) * LIVES_A_FRAME
+    x = min(x, most - 1e-6) if x > 0.0 else 0.0  # also for what is not a number
+    k = int(x)
+    f = x - k
+    a, b, c, d = lives[duration, k], lives[duration, k + 1], lives[duration, k + 2], lives[duration, k + 3]
+    bend = (2.0 * a - 5.0 * b + 4.0 * c - d) + (3.0 * (b - c) + d - a) * f
+    total: float = b + 0.5 * f * ((c - a) + f * bend)
     return max(total, MIN_LIFE)
 
 
@@ -115,7 +95,7 @@ def quantise_rows(
     chroma: Float32,
     centre: Float32,
     log_duration: Float32,
-    times: Float32,
+    lives: Float64,
     rules: Int64,
     constants: Float64,
     symbols: Int64,
@@ -134,22 +114,23 @@ def quantise_rows(
 ) -> None:
     """Every Gaussian as a decoder would hold it, in the arrays from `symbols` (i64 [N, NUM_SYMBOLS]) on.
 
-    rules: StepRules.as_array(). constants f64: [D, chroma weight, octaves added to an amplitude before it chooses its
-    class, log duration from which a life is permanent, cell bits, exponent of the residual's step over the position's].
+    lives: lives_of(times of the frames). rules: StepRules.as_array(). constants f64: [D, chroma weight, octaves added
+    to an amplitude before it chooses its class, log duration from which a life is permanent, cell bits, exponent of the
+    residual's step over the position's].
     """
     free = math.sqrt(12.0 * constants[0] / math.pi)
     chroma_weight, bias, permanent_from = constants[1], constants[2], constants[3]
     cell_bits, residual_over_position = int(constants[4]), 2.0 ** constants[5]
-    num_frames, interval = len(times), _interval(times)
+    num_frames = lives.shape[1] // (2 * LIVES_A_FRAME)
     num_control = residual.shape[1]
     for i in range(len(mean)):
         duration = min(max(int(np.rint(2.0 * (log_duration[i] / LN2 + 1.0))), 0), _PERMANENT - 1)
         permanent = log_duration[i] > permanent_from
-        inverse = 0.0 if permanent else _INVERSE[duration]
+        life = _PERMANENT if permanent else duration
         log_u = min(max(np.float64(log_scale[i, 0]), _SMALLEST), _LARGEST)
         log_v = min(max(np.float64(log_scale[i, 1]), _SMALLEST), _LARGEST)
         area = math.exp(0.5 * (log_u + log_v))
-        step = free / (area * math.sqrt(_life(centre[i], inverse, times, interval)))
+        step = free / (area * math.sqrt(_life(lives, life, centre[i])))
         a, b, c = np.float64(luma[i, 0]), chroma[i, 0] / chroma_weight, chroma[i, 1] / chroma_weight
         strength = math.sqrt(a * a + b * b + c * c) / step
         precision = min(max(int(np.rint(math.log2(max(strength, 1e-6)) + bias)), 0), _MAX_PRECISION)
@@ -172,7 +153,7 @@ def quantise_rows(
             wider = _widening(abs(u - v), direction & ((1 << bits) - 1), bits, axis)
             exponent = _position_exponent(rules, precision, min(u, v), wider, cell_bits)
             symbols[i, EXPONENT_X + axis] = exponent
-            grid = math.ldexp(1.0, exponent)
+            grid = _POWERS[exponent + 16]
             mean_out[i, axis] = (math.floor((mean[i, axis] + 0.5) / grid) + 0.5) * grid - 0.5
             residual_grid = grid * residual_over_position
             residual_step[i, axis] = residual_grid
@@ -187,10 +168,9 @@ def quantise_rows(
         place = min(max(int(np.floor((centre[i] + 0.5 * num_frames) / width)), 0), places - 1)
         middle = (place + 0.5) * width - 0.5 * num_frames
         centre_out[i] = middle
-        inverse_out[i] = inverse
+        inverse_out[i] = _INVERSE[life]
 
-        area = math.exp(0.5 * (np.float64(log_scale_out[i, 0]) + np.float64(log_scale_out[i, 1])))
-        step = free / (area * math.sqrt(_life(middle, inverse, times, interval)))
+        step = free / (_MEAN_SIGMA[u + v] * math.sqrt(_life(lives, life, middle)))
         for channel in range(3):
             own = step if channel == 0 else step * chroma_weight
             value = luma[i, 0] if channel == 0 else chroma[i, channel - 1]
@@ -202,7 +182,7 @@ def quantise_rows(
         symbols[i, PRECISION] = precision
         symbols[i, ANGLE] = index
         symbols[i, ANGLE_BITS] = bits
-        symbols[i, DURATION] = _PERMANENT if permanent else duration
+        symbols[i, DURATION] = life
         symbols[i, CENTRE] = 0 if permanent else place
 
 

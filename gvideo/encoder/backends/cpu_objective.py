@@ -18,6 +18,7 @@ from gvideo.encoder.backends.cpu_coarse import chain_to_full_size, halvings_for,
 from gvideo.encoder.gaussians.parameters import Values
 from gvideo.encoder.gaussians.quantised import Quantised
 from gvideo.raster import cpu
+from gvideo.raster.interface import Show
 from gvideo.raster.threads import for_each, for_rows
 from gvideo.types import Float32, Int32, Splats
 
@@ -56,9 +57,14 @@ class CpuObjective:
 
     def residual(self, values: Values, trajectory: Tensor, frames: Int32) -> Residual:
         """See Objective."""
-        left = self.target.frames[frames]
-        if len(trajectory):
-            left -= render(values, trajectory, self.target, frames)
+        if not len(trajectory):
+            return Residual(self.target.frames[frames], frames)
+        left = np.empty((len(frames), *self.target.frames.shape[1:]), np.float32)
+
+        def subtract(number: int, picture: Float32) -> None:
+            np.subtract(self.target.frames[frames[number]], picture, out=left[number])
+
+        draw(values, trajectory, self.target, frames, subtract)
         return Residual(left, frames)
 
     def energy(self, residual: Residual) -> float:
@@ -166,13 +172,16 @@ def splats_at(values: Values, trajectory: Tensor, target: Target, frames: Int32)
     return splats, theta
 
 
-def render(values: Values, trajectory: Tensor, target: Target, frames: Int32) -> Float32:
-    """Pictures f32 [F,3,H,W] of a set of values in frames i32 [F]."""
+def draw(values: Values, trajectory: Tensor, target: Target, frames: Int32, show: Show) -> None:
+    """Pictures f32 [3,H,W] of a set of values in frames i32 [F], handed one by one to `show` with their number in
+    `frames`."""
     view = raster.Viewport(*target.size)
-    pictures = np.empty((len(frames), *target.frames.shape[1:]), np.float32)
     for start in range(0, len(frames), _RENDERED_FRAMES):
         some = frames[start : start + _RENDERED_FRAMES]
         splats, _ = splats_at(values, trajectory, target, some)
         basis = np.eye(len(some), dtype=np.float32)
-        pictures[start : start + len(some)] = raster.get_backend("cpu").render(splats, basis, target.times[some], view)
-    return pictures
+
+        def show_numbered(number: int, picture: Float32, start: int = start) -> None:
+            show(start + number, picture)
+
+        raster.get_backend("cpu").render_each(splats, basis, target.times[some], view, show_numbered)

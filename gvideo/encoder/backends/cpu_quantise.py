@@ -37,7 +37,8 @@ def quantise(
     centre, inverse, residual_step = np.empty(n, np.float32), np.empty(n, np.float32), np.empty((n, 2), np.float32)
     amplitude, levels, ratio, step = (np.empty((n, 3), np.float32) for _ in range(4))
     read = [v[name] for name in ("mean", "residual", "log_scale", "angle", "luma", "chroma", "centre", "log_duration")]
-    shared = g.frame_times.numpy(), rules.as_array(), constants_of(rules, g, precision_bias, permanent_at)
+    lives, constants = cpu_kernels.lives_of(g.frame_times), constants_of(rules, g, precision_bias, permanent_at)
+    shared = lives, rules.as_array(), constants
     written = (
         symbols, mean, residual, residual_levels, residual_step, log_scale, angle, amplitude, levels, ratio, step,
         centre, inverse,

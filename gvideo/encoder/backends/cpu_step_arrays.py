@@ -108,7 +108,7 @@ class Scene(NamedTuple):
 class Quantiser(NamedTuple):
     """What quantise_rows() wants to know; trajectory_step: of control points."""
 
-    times: Float32
+    lives: Float64
     rules: Int64
     constants: Float64
     trajectory_step: float

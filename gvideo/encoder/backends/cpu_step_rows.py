@@ -78,7 +78,7 @@ def hold_rows(
     if plan.training:
         quantise_rows(
             v.mean[a:b], v.residual[a:b], v.log_scale[a:b], v.angle[a:b], v.luma[a:b], v.chroma[a:b], v.centre[a:b],
-            v.log_duration[a:b], quantiser.times, quantiser.rules, quantiser.constants,
+            v.log_duration[a:b], quantiser.lives, quantiser.rules, quantiser.constants,
             np.empty((b - a, NUM_SYMBOLS), np.int64), q.mean[a:b], q.residual[a:b], q.residual_levels[a:b],
             q.residual_step[a:b], q.log_scale[a:b], q.angle[a:b], q.amplitude[a:b], q.levels[a:b], q.ratio[a:b],
             q.amplitude_step[a:b], q.centre[a:b], q.inverse_duration[a:b],

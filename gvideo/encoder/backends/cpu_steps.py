@@ -13,6 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from gvideo.encoder.backends.base import CHANNEL_WEIGHTS, Target
+from gvideo.encoder.backends.cpu_kernels import lives_of
 from gvideo.encoder.backends.cpu_quantise import constants_of
 from gvideo.encoder.backends.cpu_step_arrays import (
     BLOCK,
@@ -139,10 +140,10 @@ def _trajectories(p: Parameters, steps: Steps) -> Trajectories:
 
 def _quantiser(steps: Steps) -> Quantiser:
     if isinstance(steps, GrowthSteps):
-        return Quantiser(np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0), 1.0)
+        return Quantiser(np.zeros((0, 0)), np.zeros(0, np.int64), np.zeros(0), 1.0)
     rules, g = steps.rules, steps.geometry
     constants = constants_of(rules, g, steps.precision_bias, steps.permanent_at)
-    return Quantiser(g.frame_times.numpy(), rules.as_array(), constants, 2.0**rules.trajectory)
+    return Quantiser(lives_of(g.frame_times), rules.as_array(), constants, 2.0**rules.trajectory)
 
 
 def _plan(p: Parameters, steps: Steps, window: range) -> Plan:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 
+import numpy as np
 import torch
 import triton
 import triton.language as tl
@@ -18,7 +19,7 @@ from gvideo.encoder.backends import cpu_kernels
 from gvideo.encoder.gaussians.parameters import Parameters
 from gvideo.encoder.gaussians.quantised import MAX_LOG_SCALE, MIN_LOG_SCALE, Geometry, Quantised, control_of
 from gvideo.model import steps
-from gvideo.model.quantize import LIFE_CUT, MIN_LIFE
+from gvideo.model.quantize import MIN_LIFE
 
 #: Gaussians of a program.
 BLOCK = 128
@@ -32,7 +33,7 @@ _MAX_ANGLE_BITS, _MAX_CENTRE_BITS = tl.constexpr(steps.MAX_ANGLE_BITS), tl.const
 _MIN_EXPONENT, _PERMANENT = tl.constexpr(steps.MIN_POSITION_EXPONENT), tl.constexpr(steps.NUM_DURATIONS - 1)
 _LAST_RATIO = tl.constexpr(len(steps.ANISOTROPY) - 1)
 _LAST_ROW, _DIRECTIONS = tl.constexpr(len(steps.WIDENING) - 1), tl.constexpr(steps.NUM_DIRECTIONS)
-_CUT, _MIN_LIFE = tl.constexpr(LIFE_CUT), tl.constexpr(MIN_LIFE)
+_LIVES, _MIN_LIFE = tl.constexpr(cpu_kernels.LIVES_A_FRAME), tl.constexpr(MIN_LIFE)
 _SYMBOLS = tl.constexpr(cpu_kernels.NUM_SYMBOLS)
 _AT_PRECISION, _AT_SCALE = tl.constexpr(cpu_kernels.PRECISION), tl.constexpr(cpu_kernels.SCALE_U)
 _AT_ANGLE, _AT_ANGLE_BITS = tl.constexpr(cpu_kernels.ANGLE), tl.constexpr(cpu_kernels.ANGLE_BITS)
@@ -59,19 +60,22 @@ def _power(exponent):
 
 
 @triton.jit
-def _life(centre, inverse, times, num_frames):
+def _life(lives, duration, centre, num_frames):
     """See cpu_kernels._life."""
-    total = centre * 0.0
-    for t in range(num_frames):
-        x = (tl.load(times + t).to(tl.float64) - centre) * inverse
-        e = -0.5 * x * x
-        total += tl.where(e >= _CUT, tl.exp((2.0 * e).to(tl.float32)), 0.0).to(tl.float64)
-    return tl.maximum(total, _MIN_LIFE)
+    most = 2 * num_frames * _LIVES
+    x = (centre + 0.5 * num_frames) * _LIVES
+    x = tl.where(x > 0.0, tl.minimum(x, most - 1e-6), 0.0)
+    k = x.to(tl.int64)
+    f = x - k.to(tl.float64)
+    at = lives + duration * (most + 3) + k
+    a, b, c, d = tl.load(at), tl.load(at + 1), tl.load(at + 2), tl.load(at + 3)
+    bend = (2.0 * a - 5.0 * b + 4.0 * c - d) + (3.0 * (b - c) + d - a) * f
+    return tl.maximum(b + 0.5 * f * ((c - a) + f * bend), _MIN_LIFE)
 
 
 @triton.jit(do_not_specialize=("count",))  # see raster/cuda/kernels.py
 def quantise_rows(
-    mean, residual, log_scale, angle, luma, chroma, centre, log_duration, times, anisotropies, widenings, constants,
+    mean, residual, log_scale, angle, luma, chroma, centre, log_duration, lives, anisotropies, widenings, constants,
     symbols, mean_out, residual_out, residual_levels, residual_step, log_scale_out, angle_out, amplitude_out, levels,
     ratios, amplitude_step, centre_out, inverse_out, count, num_frames, num_control, rule_position, rule_angle,
     rule_centre, residual_exponent, cell_bits, span, BLOCK: tl.constexpr,
@@ -86,10 +90,11 @@ def quantise_rows(
     duration = _clamp(_round(2.0 * (lasting / _LN2 + 1.0)), 0.0, _PERMANENT - 1.0).to(tl.int64)
     permanent = lasting > tl.load(constants + 3)
     inverse = tl.where(permanent, 0.0, tl.exp2(1.0 - 0.5 * duration.to(tl.float64)))
+    life = tl.where(permanent, _PERMANENT, duration)
     log_u = _clamp(tl.load(log_scale + 2 * i, inside, 0.0).to(tl.float64), _SMALLEST, _LARGEST)
     log_v = _clamp(tl.load(log_scale + 2 * i + 1, inside, 0.0).to(tl.float64), _SMALLEST, _LARGEST)
     own_centre = tl.load(centre + i, inside, 0.0).to(tl.float64)
-    step = free / (tl.exp(0.5 * (log_u + log_v)) * tl.sqrt(_life(own_centre, inverse, times, num_frames)))
+    step = free / (tl.exp(0.5 * (log_u + log_v)) * tl.sqrt(_life(lives, life, own_centre, num_frames)))
     a = tl.load(luma + i, inside, 0.0).to(tl.float64)
     b = tl.load(chroma + 2 * i, inside, 0.0).to(tl.float64)
     c = tl.load(chroma + 2 * i + 1, inside, 0.0).to(tl.float64)
@@ -150,7 +155,7 @@ def quantise_rows(
     tl.store(inverse_out + i, inverse.to(tl.float32), inside)
 
     area = tl.exp(0.5 * (coarse_u.to(tl.float64) + coarse_v.to(tl.float64)))
-    step = free / (area * tl.sqrt(_life(middle, inverse, times, num_frames)))
+    step = free / (area * tl.sqrt(_life(lives, life, middle, num_frames)))
     for channel in tl.static_range(3):
         own = step if channel == 0 else step * chroma_weight
         value = a if channel == 0 else (b if channel == 1 else c)
@@ -165,15 +170,17 @@ def quantise_rows(
     tl.store(row + _AT_SCALE + 1, v, inside)
     tl.store(row + _AT_ANGLE, index, inside)
     tl.store(row + _AT_ANGLE_BITS, bits, inside)
-    tl.store(row + _AT_DURATION, tl.where(permanent, _PERMANENT, duration), inside)
+    tl.store(row + _AT_DURATION, life, inside)
     tl.store(row + _AT_CENTRE, tl.where(permanent, 0, place.to(tl.int64)), inside)
 
 
 @functools.lru_cache(maxsize=64)
-def _constants(values: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """(values f64, ANISOTROPY, WIDENING) on a device. Kept: handing them over has the host wait."""
-    tables = [torch.from_numpy(table).to(device) for table in (steps.ANISOTROPY, steps.WIDENING)]
-    return torch.tensor(values, dtype=torch.float64, device=device), tables[0], tables[1]
+def _constants(values: tuple[float, ...], times: bytes, device: torch.device) -> tuple[Tensor, ...]:
+    """(lives_of() frames at these times f32, ANISOTROPY, WIDENING, values f64) on a device. Kept: handing them over has
+    the host wait."""
+    lives = cpu_kernels.lives_of(np.frombuffer(times, np.float32))
+    tables = [torch.from_numpy(table).to(device) for table in (lives, steps.ANISOTROPY, steps.WIDENING)]
+    return *tables, torch.tensor(values, dtype=torch.float64, device=device)
 
 
 def quantise_kernel(
@@ -184,7 +191,7 @@ def quantise_kernel(
     device = p.trajectory.device
     free = math.sqrt(12 * rules.allowed_error / math.pi)
     numbers = (free, rules.chroma / 16, precision_bias, math.log(permanent_at * g.num_frames))
-    constants, anisotropies, widenings = _constants(numbers, device)
+    tables = _constants(numbers, np.asarray(g.frame_times, np.float32).tobytes(), device)
     symbols = torch.empty((n, cpu_kernels.NUM_SYMBOLS), dtype=torch.int64, device=device)
     mean, log_scale, residual_step = (torch.empty((n, 2), device=device) for _ in range(3))
     residual, residual_levels = (torch.empty((n, control_points, 2), device=device) for _ in range(2))
@@ -192,7 +199,7 @@ def quantise_kernel(
     amplitude, levels, ratio, step = (torch.empty((n, 3), device=device) for _ in range(4))
     quantise_rows[(max(-(-n // BLOCK), 1),)](
         v["mean"], v["residual"], v["log_scale"], v["angle"], v["luma"], v["chroma"], v["centre"], v["log_duration"],
-        g.frame_times, anisotropies, widenings, constants, symbols, mean, residual, residual_levels, residual_step,
+        *tables, symbols, mean, residual, residual_levels, residual_step,
         log_scale, angle, amplitude, levels, ratio, step, centre, inverse, n, g.num_frames, control_points,
         rules.position, rules.angle, rules.centre, rules.residual, g.cell_bits,
         int(steps.log2_sixteenths(2 * g.num_frames)), BLOCK=BLOCK,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -215,7 +215,6 @@ class SegmentFit:
         s, p = self.settings, self.parameters
         self.objective.coarsen(0.0)
         self._reassign(rules)
-        geometry = replace(geometry, frame_times=geometry.frame_times.to(self.objective.device))
         steps = round(self.effort * s.train_steps)
 
         def train(window: range) -> None:

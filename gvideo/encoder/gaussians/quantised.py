@@ -16,6 +16,7 @@ from torch import Tensor
 from gvideo.encoder.gaussians.parameters import Parameters
 from gvideo.model import steps
 from gvideo.model.quantize import LIFE_CUT, MIN_LIFE
+from gvideo.types import Float32
 
 LN2 = math.log(2)
 #: Smallest sigma while fitting, nats: 2^(SCALE_ORIGIN/16) px.
@@ -25,11 +26,11 @@ MAX_LOG_SCALE = MIN_LOG_SCALE + (steps.SCALE_LIMIT - 1) / 16 * LN2
 
 @dataclass(frozen=True)
 class Geometry:
-    """What quantising a segment needs to know: size in px, frame times f32 [T] (tensor), cell size."""
+    """What quantising a segment needs to know: size in px, frame times f32 [T], cell size."""
 
     width: int
     height: int
-    frame_times: Tensor
+    frame_times: Float32
     cell_bits: int
 
     @property

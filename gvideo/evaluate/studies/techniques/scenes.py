@@ -8,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
 from gvideo.encoder.gaussians.quantised import Geometry
 from gvideo.encoder.segment import CELL_BITS
@@ -65,7 +64,7 @@ class Scene:
     @property
     def geometry(self) -> Geometry:
         """What the quantiser needs to know."""
-        return Geometry(*self.size, torch.from_numpy(self.times), CELL_BITS)
+        return Geometry(*self.size, self.times, CELL_BITS)
 
     def halved(self, level: int) -> Float32:
         """Frames at 2^-level of the size, by area, f32 [T,3,h,w]."""
